@@ -1,14 +1,14 @@
 // What every addon shares: how it receives its function table, how errors, handles and long calls cross into
 // JavaScript. Header-only; an addon links nothing of the core.
 //
-//   using Table = xc_tokenizer_table;
+//   XADDON_DOMAIN(xc_tokenizer_table, "tokenizer", XC_TOKENIZER_ABI)
 //   Napi::Value Encode(const Napi::CallbackInfo& info) {
-//     auto& core = xaddon::core<Table>(info.Env());
+//     auto& core = xaddon::core<xc_tokenizer_table>(info.Env());
 //     ...
 //   }
 //   Napi::Object Init(Napi::Env env, Napi::Object exports) {
-//     xaddon::install<Table>(env, exports, "tokenizer", XC_TOKENIZER_ABI);   // exports.bind(external, makeError)
-//     xaddon::method(exports, "encode", Encode);
+//     XADDON_METHOD(exports, "bind", xaddon_bind);   // exports.bind(external, makeError), called by loadAddon
+//     XADDON_METHOD(exports, "encode", Encode);
 //     return exports;
 //   }
 //   NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)
@@ -116,19 +116,19 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
 #define XADDON_METHOD(exports, name, function) \
   (exports).Set(name, Napi::Function::New((exports).Env(), ::xaddon::guarded<function>, name))
 
-template <class Table, const char* const& Domain, uint32_t Abi>
-Napi::Value bind(const Napi::CallbackInfo& info) {
+template <class Table>
+Napi::Value bind(const Napi::CallbackInfo& info, const char* domain, uint32_t abi) {
   const Napi::Env env = info.Env();
   if (info.Length() < 2 || !info[0].IsExternal() || !info[1].IsFunction())
     fail(XC_INVALID_ARGUMENT, "bind", "bind expects the core's table and an error factory");
-  const napi_type_tag tag = table_tag(Domain);
+  const napi_type_tag tag = table_tag(domain);
   bool matches = false;
   if (napi_check_object_type_tag(env, info[0], &tag, &matches) != napi_ok || !matches)
-    fail(XC_INVALID_ARGUMENT, "bind", std::string("the value passed to bind is not the core's '") + Domain + "' table");
+    fail(XC_INVALID_ARGUMENT, "bind", std::string("the value passed to bind is not the core's '") + domain + "' table");
   const auto* header = static_cast<const xc_table_header*>(info[0].As<Napi::External<void>>().Data());
-  if (header->abi != Abi || header->size < sizeof(Table))
+  if (header->abi != abi || header->size < sizeof(Table))
     fail(XC_UNSUPPORTED, "bind",
-         std::string("this addon needs '") + Domain + "' ABI " + std::to_string(Abi) + " with " +
+         std::string("this addon needs '") + domain + "' ABI " + std::to_string(abi) + " with " +
              std::to_string(sizeof(Table)) + " bytes; @x/cuda-core offers ABI " + std::to_string(header->abi) +
              " with " + std::to_string(header->size) + " bytes. Update @x/cuda-core.");
   State& s = state(env);
@@ -140,7 +140,9 @@ Napi::Value bind(const Napi::CallbackInfo& info) {
 // In namespace scope of the addon: XADDON_DOMAIN(xc_tokenizer_table, "tokenizer", XC_TOKENIZER_ABI)
 #define XADDON_DOMAIN(Table, domain_name, abi_version)            \
   static constexpr const char* xaddon_domain = domain_name;       \
-  static constexpr auto xaddon_bind = ::xaddon::bind<Table, xaddon_domain, abi_version>;
+  static Napi::Value xaddon_bind(const Napi::CallbackInfo& info) { \
+    return ::xaddon::bind<Table>(info, xaddon_domain, abi_version); \
+  }
 
 // ---- arguments --------------------------------------------------------------------------------------------------
 
@@ -233,7 +235,7 @@ class Job : public Napi::AsyncWorker {
                              std::initializer_list<Napi::Value> keep, Work work, Finish finish) {
     auto* job = new Job(info.Env(), std::move(work), std::move(finish));
     uint32_t k = 0;
-    job->kept_ = Napi::Persistent(Napi::Array::New(info.Env()));
+    job->kept_ = Napi::Reference<Napi::Array>::New(Napi::Array::New(info.Env()), 1);
     for (const Napi::Value& v : keep) job->kept_.Value().Set(k++, v);
     if (control_index < info.Length() && info[control_index].IsObject()) {
       const auto control = info[control_index].As<Napi::Object>();
@@ -264,7 +266,12 @@ class Job : public Napi::AsyncWorker {
  protected:
   void Execute() override {
     error_ = no_error();
-    status_ = work_(&control_, &error_);
+    try {
+      status_ = work_(&control_, &error_);
+    } catch (const std::exception& e) {  // of the addon's own lambda; table functions do not throw
+      status_ = error_.status = dynamic_cast<const std::bad_alloc*>(&e) ? XC_OUT_OF_MEMORY : XC_INTERNAL;
+      std::strncpy(error_.message, e.what(), sizeof error_.message - 1);
+    }
   }
   void OnOK() override {
     const Napi::Env env = Env();
@@ -289,7 +296,7 @@ class Job : public Napi::AsyncWorker {
     std::memset(&control_, 0, sizeof control_);
   }
   Napi::Promise::Deferred deferred_;
-  Napi::ObjectReference kept_;
+  Napi::Reference<Napi::Array> kept_;
   Napi::ThreadSafeFunction progress_;
   bool has_progress_ = false;
   xc_control control_;
