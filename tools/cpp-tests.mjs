@@ -17,21 +17,34 @@ function run(command, args, options = {}) {
   return spawnSync(command, args, { stdio: 'inherit', ...options }).status ?? 1;
 }
 
-const gtestFound = ['/usr/include/gtest/gtest.h', '/usr/local/include/gtest/gtest.h', '/opt/homebrew/include/gtest/gtest.h'].some(existsSync);
+const gtestFound = [
+  '/usr/include/gtest/gtest.h',
+  '/usr/local/include/gtest/gtest.h',
+  '/opt/homebrew/include/gtest/gtest.h',
+].some(existsSync);
 if (!gtestFound) {
-  process.stdout.write('SKIPPED C++ TESTS: GoogleTest is not installed. Install it: sudo apt-get install -y libgtest-dev\n');
+  process.stdout.write(
+    'SKIPPED C++ TESTS: GoogleTest is not installed. Install it: sudo apt-get install -y libgtest-dev\n',
+  );
   process.exit(process.env.X_REQUIRE_GTEST === '1' ? 1 : 0);
 }
-if (!existsSync(join(build, 'CMakeCache.txt')) && run(process.execPath, [join(core, 'bin', 'x-build.mjs'), core]) !== 0) process.exit(1);
+if (!existsSync(join(build, 'CMakeCache.txt')) && run(process.execPath, [join(core, 'bin', 'x-build.mjs'), core]) !== 0)
+  process.exit(1);
 mkdirSync(results, { recursive: true });
 for (const file of readdirSync(results)) if (file.startsWith('gtest-')) rmSync(join(results, file));
 
-if (run('cmake', ['-S', core, '-B', build, '-DXCORE_TESTS=ON'], { stdio: ['ignore', 'ignore', 'inherit'] }) !== 0) process.exit(1);
+if (run('cmake', ['-S', core, '-B', build, '-DXCORE_TESTS=ON'], { stdio: ['ignore', 'ignore', 'inherit'] }) !== 0)
+  process.exit(1);
 const targets = modules.length ? modules.map((m) => `xcore_${m}_test`) : ['xcore_tests'];
-if (run('cmake', ['--build', build, '--target', ...targets, '--parallel', String(availableParallelism())]) !== 0) process.exit(1);
+if (run('cmake', ['--build', build, '--target', ...targets, '--parallel', String(availableParallelism())]) !== 0)
+  process.exit(1);
 
 const folders = [build, join(build, 'Release')].filter(existsSync);
-const programs = folders.flatMap((f) => readdirSync(f).filter((n) => /^xcore_\w+_test$/.test(n)).map((n) => join(f, n)));
+const programs = folders.flatMap((f) =>
+  readdirSync(f)
+    .filter((n) => /^xcore_\w+_test$/.test(n))
+    .map((n) => join(f, n)),
+);
 let failed = 0;
 for (const program of programs) {
   const module = /xcore_(\w+)_test$/.exec(program)[1];

@@ -5,12 +5,22 @@ import { join } from 'node:path';
 import { root, turbo } from './turbo.mjs';
 
 // --concurrency=2: two cores are the smallest machine we support, and tests measure time limits of their own.
-const status = turbo(['run', 'test', '--output-logs=new-only', '--concurrency=2', '--continue', ...process.argv.slice(2)]);
+const status = turbo([
+  'run',
+  'test',
+  '--output-logs=new-only',
+  '--concurrency=2',
+  '--continue',
+  ...process.argv.slice(2),
+]);
 
-const folders = ['cuda-core', ...['packages', 'examples', 'tests'].flatMap((group) => {
-  const folder = join(root, group);
-  return existsSync(folder) ? readdirSync(folder).map((name) => join(group, name)) : [];
-})];
+const folders = [
+  'cuda-core',
+  ...['packages', 'examples', 'tests'].flatMap((group) => {
+    const folder = join(root, group);
+    return existsSync(folder) ? readdirSync(folder).map((name) => join(group, name)) : [];
+  }),
+];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const reasons = new Map();
@@ -29,7 +39,11 @@ for (const folder of folders) {
     if (file === 'vitest.json') {
       // A file that could not even be loaded has no tests of its own; it still is a failure.
       const broken = report.testResults.filter((r) => r.status === 'failed' && r.assertionResults.length === 0).length;
-      add(folder, { passed: report.numPassedTests, failed: report.numFailedTests + broken, skipped: report.numPendingTests + report.numTodoTests });
+      add(folder, {
+        passed: report.numPassedTests,
+        failed: report.numFailedTests + broken,
+        skipped: report.numPendingTests + report.numTodoTests,
+      });
     } else if (file.startsWith('gtest-')) {
       const counts = { passed: 0, failed: 0, skipped: 0 };
       for (const suite of report.testsuites) {

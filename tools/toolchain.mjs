@@ -9,7 +9,9 @@ const lastLine = (command, args) => {
 };
 
 export function toolchainId() {
-  const gpu = existsSync('/dev/nvidiactl') ? lastLine('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader']) : 'none';
+  const gpu = existsSync('/dev/nvidiactl')
+    ? lastLine('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader'])
+    : 'none';
   return [
     `cxx=${lastLine(process.env.CXX ?? 'c++', ['-dumpfullversion'])}`,
     `cuda=${lastLine(process.env.CUDACXX ?? 'nvcc', ['--version'])}`,

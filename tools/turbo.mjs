@@ -7,7 +7,12 @@ import { toolchainId } from './toolchain.mjs';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 export function turbo(args) {
-  const env = { ...process.env, XCORE_TOOLCHAIN: toolchainId(), TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' };
+  const env = {
+    ...process.env,
+    XCORE_TOOLCHAIN: toolchainId(),
+    TURBO_TELEMETRY_DISABLED: '1',
+    TURBO_NO_UPDATE_NOTIFIER: '1',
+  };
   const command = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'turbo.cmd' : 'turbo');
   return spawnSync(command, args, { stdio: 'inherit', cwd: root, env }).status ?? 1;
 }

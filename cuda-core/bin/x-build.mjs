@@ -56,9 +56,13 @@ function buildTools(packageDir) {
   const dir = mkdtempSync(join(tmpdir(), 'x-build-'));
   const packages = ['cmake-js@8.0.0', 'node-addon-api@8.9.2', 'node-api-headers@1.9.0'];
   process.stdout.write(`x-build: fetching ${packages.join(', ')}\n`);
-  const npm = spawnSync('npm', ['install', '--prefix', dir, '--no-audit', '--no-fund', '--loglevel=error', ...packages], {
-    stdio: 'inherit',
-  });
+  const npm = spawnSync(
+    'npm',
+    ['install', '--prefix', dir, '--no-audit', '--no-fund', '--loglevel=error', ...packages],
+    {
+      stdio: 'inherit',
+    },
+  );
   if (npm.status !== 0) fail('npm could not fetch the build tools (see above).');
   return {
     cmakeJs: join(dir, 'node_modules', 'cmake-js', 'bin', 'cmake-js'),

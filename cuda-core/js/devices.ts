@@ -71,10 +71,7 @@ export function cudaUnavailableReason(): string | undefined {
  * @param options.pays whether the work is large enough for a GPU; only `'auto'` looks at it. Default true.
  * @throws DeviceUnavailableError when a CUDA device asked for by name does not exist; names cause and remedy.
  */
-export function resolveDevice(
-  device: Device = 'auto',
-  options: { pays?: boolean } = {},
-): 'cpu' | `cuda:${number}` {
+export function resolveDevice(device: Device = 'auto', options: { pays?: boolean } = {}): 'cpu' | `cuda:${number}` {
   return deviceName(native.resolveDevice(parseDevice(device), options.pays ?? true));
 }
 

@@ -38,8 +38,14 @@ function toTiming(e: NativeEvent): TimingEvent {
 class CoreEvents extends EventEmitter<EventMap> {
   constructor() {
     super();
-    this.on('newListener' as never, ((name: string) => this.connect(name, this.listenerCount(name as 'timing') + 1)) as never);
-    this.on('removeListener' as never, ((name: string) => this.connect(name, this.listenerCount(name as 'timing'))) as never);
+    this.on(
+      'newListener' as never,
+      ((name: string) => this.connect(name, this.listenerCount(name as 'timing') + 1)) as never,
+    );
+    this.on(
+      'removeListener' as never,
+      ((name: string) => this.connect(name, this.listenerCount(name as 'timing'))) as never,
+    );
   }
 
   private connect(name: string, listeners: number): void {

@@ -1,1 +1,1 @@
-export { default } from '../../tools/vitest.base';
+export { default } from '../../tools/vitest.base.js';
