@@ -46,6 +46,7 @@ export class XError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that instanceof was asked about.
     const wanted = (this as unknown as { code?: XErrorCode }).code;
     return wanted === undefined || (value as { code?: unknown }).code === wanted;
   }
