@@ -37,7 +37,9 @@ if (!options['no-build']) {
   process.env.XCORE_CUDA = 'ON';
   if (turbo(['run', 'build', '--output-logs=errors-only']) !== 0) process.exit(1);
   must(process.execPath, [join(root, 'cuda-core', 'bin', 'x-build.mjs'), join(root, 'cuda-core')]);
-  must('cmake', ['-S', join(root, 'cuda-core'), '-B', native, '-DXCORE_TESTS=ON'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  must('cmake', ['-S', join(root, 'cuda-core'), '-B', native, '-DXCORE_TESTS=ON'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const jobs = String(availableParallelism());
   must('cmake', ['--build', native, '--target', 'xcore_tests', 'xcore_benches', '--parallel', jobs]);
 }
@@ -75,11 +77,15 @@ function copyPackage(folder, target) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const ours = manifest.name.startsWith('@x/');
   mkdirSync(target, { recursive: true });
-  const parts = ours ? ['package.json', 'dist', 'prebuilds', 'bench'] : readdirSync(folder).filter((n) => n !== 'node_modules');
-  for (const part of parts) if (existsSync(join(folder, part))) cpSync(join(folder, part), join(target, part), { recursive: true });
+  const parts = ours
+    ? ['package.json', 'dist', 'prebuilds', 'bench']
+    : readdirSync(folder).filter((n) => n !== 'node_modules');
+  for (const part of parts)
+    if (existsSync(join(folder, part))) cpSync(join(folder, part), join(target, part), { recursive: true });
   for (const name of Object.keys(manifest.dependencies ?? {})) install(name, folder);
 }
-for (const name of readdirSync(join(root, 'packages'))) copyPackage(join(root, 'packages', name), join(modules, '@x', name));
+for (const name of readdirSync(join(root, 'packages')))
+  copyPackage(join(root, 'packages', name), join(modules, '@x', name));
 const gateway = join(root, 'examples', 'gateway');
 copyPackage(gateway, join(stage, 'examples', 'gateway'));
 for (const name of readdirSync(join(gateway, 'pool'))) {
@@ -101,4 +107,6 @@ must('tar', ['-C', stage, '-cJf', join(out, 'bundle.tar.xz'), '.'], { env: { ...
 rmSync(stage, { recursive: true });
 cpSync(join(root, 'tools', 'gpu', 'run.sh'), join(out, 'run.sh'));
 const size = statSync(join(out, 'bundle.tar.xz')).size;
-process.stdout.write(`gpu-bundle: .gpu-bundle/ (${(size / 2 ** 20).toFixed(1)} MiB). On the GPU host: .gpu-bundle/run.sh\n`);
+process.stdout.write(
+  `gpu-bundle: .gpu-bundle/ (${(size / 2 ** 20).toFixed(1)} MiB). On the GPU host: .gpu-bundle/run.sh\n`,
+);

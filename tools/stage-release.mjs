@@ -14,7 +14,8 @@ const build = join(root, 'cuda-core', 'bin', 'x-build.mjs');
 
 function newer(a, b) {
   const [x, y] = [a, b].map((v) => v.split('.').map(Number));
-  for (let i = 0; i < Math.max(x.length, y.length); i++) if ((x[i] ?? 0) !== (y[i] ?? 0)) return (x[i] ?? 0) > (y[i] ?? 0);
+  for (let i = 0; i < Math.max(x.length, y.length); i++)
+    if ((x[i] ?? 0) !== (y[i] ?? 0)) return (x[i] ?? 0) > (y[i] ?? 0);
   return false;
 }
 
@@ -32,7 +33,10 @@ function requirements(file) {
 
 if (!process.argv.includes('--check-only')) {
   const env = { ...process.env, XCORE_CUDA: 'ON', XCORE_CUDA_ARCHS: 'all' };
-  const folders = [join(root, 'cuda-core'), ...readdirSync(join(root, 'packages')).map((p) => join(root, 'packages', p))];
+  const folders = [
+    join(root, 'cuda-core'),
+    ...readdirSync(join(root, 'packages')).map((p) => join(root, 'packages', p)),
+  ];
   const run = spawnSync(process.execPath, [build, ...folders], { stdio: 'inherit', env });
   if (run.status !== 0) process.exit(1);
 }
@@ -54,7 +58,9 @@ for (const file of binaries) {
   if (problems.length) failed = true;
   const size = `${(statSync(file).size / 1024).toFixed(0)} KiB`;
   const versions = Object.entries(newest).map((e) => e.join('_'));
-  process.stdout.write(`${file.slice(root.length + 1)}  ${size}  ${versions.join(' ')}  ${problems.join('; ') || 'ok'}\n`);
+  process.stdout.write(
+    `${file.slice(root.length + 1)}  ${size}  ${versions.join(' ')}  ${problems.join('; ') || 'ok'}\n`,
+  );
 }
 if (failed) process.exit(1);
 if (existsSync(core)) copyFileSync(core, join(root, 'cuda-core', 'platform', platform, 'xcore.node'));

@@ -1,6 +1,17 @@
 // A local npm registry (Verdaccio) that holds this workspace's packages as they would be published.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -31,7 +42,9 @@ async function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }
@@ -67,9 +80,13 @@ export class Registry {
     ].join('\n');
     writeFileSync(join(this.folder, 'config.yaml'), config);
     const program = join(tool, 'node_modules', 'verdaccio', 'bin', 'verdaccio');
-    this.server = spawn(process.execPath, [program, '--config', join(this.folder, 'config.yaml'), '--listen', `127.0.0.1:${port}`], {
-      stdio: 'ignore',
-    });
+    this.server = spawn(
+      process.execPath,
+      [program, '--config', join(this.folder, 'config.yaml'), '--listen', `127.0.0.1:${port}`],
+      {
+        stdio: 'ignore',
+      },
+    );
     for (let waited = 0; ; waited += 100) {
       try {
         if ((await fetch(`${this.url}-/ping`)).ok) return;
