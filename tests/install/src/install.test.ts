@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { foreignPackages, installedPackages, mustRun, Registry, run } from './registry';
+import { foreignPackages, installedPackages, type Manifest, mustRun, Registry, run } from './registry';
 
 const PACKAGES = ['active-inference', 'bpe-tokenizer', 'gguf-llm', 'gpu-monitor', 'te-router', 'thermo-consensus'];
 const CORE = ['@x/cuda-core', '@x/cuda-core-linux-x64'];
@@ -78,7 +78,7 @@ describe('one package alone', () => {
 
 describe('two versions of the core in one tree', () => {
   it('live side by side in one process, each package with its own', () => {
-    const bump = (m: Record<string, any>) => {
+    const bump = (m: Manifest) => {
       m.version = '0.2.0';
       for (const group of [m.dependencies ?? {}, m.optionalDependencies ?? {}]) {
         for (const name of Object.keys(group)) group[name] = '0.2.0';

@@ -49,6 +49,14 @@ async function freePort(): Promise<number> {
   });
 }
 
+/** What the tests read and change in a package.json. */
+export interface Manifest {
+  name: string;
+  version: string;
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+}
+
 export interface Published {
   name: string;
   version: string;
@@ -131,11 +139,11 @@ export class Registry {
   }
 
   /** Publishes an unpacked package, changed by `edit` first. */
-  publish(unpacked: string, edit: (manifest: Record<string, any>) => void = () => {}): void {
+  publish(unpacked: string, edit: (manifest: Manifest) => void = () => {}): void {
     const folder = mkdtempSync(join(this.folder, 'publish-'));
     cpSync(unpacked, folder, { recursive: true });
     const file = join(folder, 'package.json');
-    const manifest = JSON.parse(readFileSync(file, 'utf8'));
+    const manifest: Manifest = JSON.parse(readFileSync(file, 'utf8'));
     edit(manifest);
     writeFileSync(file, JSON.stringify(manifest, null, 2));
     writeFileSync(join(folder, '.npmrc'), this.npmrc());
