@@ -1,4 +1,13 @@
-export { type BatchOptions, type BetaPairs, type BoltzmannBatch, boltzmann, type RandomOptions, sampleBeta, summarizeBeta, updateBeta } from './batch';
+export {
+  type BatchOptions,
+  type BetaPairs,
+  type BoltzmannBatch,
+  boltzmann,
+  type RandomOptions,
+  sampleBeta,
+  summarizeBeta,
+  updateBeta,
+} from './batch';
 export type { LearningOptions } from './beliefs';
 export {
   type ChooseContext,

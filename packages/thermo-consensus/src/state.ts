@@ -84,7 +84,8 @@ export async function readState(path: string): Promise<SavedState> {
   } catch {
     throw corrupt('its first line is not JSON', 0);
   }
-  if (typeof head !== 'object' || head === null || head.format !== FORMAT) throw corrupt('its first line does not say so', 0);
+  if (typeof head !== 'object' || head === null || head.format !== FORMAT)
+    throw corrupt('its first line does not say so', 0);
   if (head.version !== VERSION)
     throw new UnsupportedError(
       `${path} has version ${shown(head.version)} of the format; this package reads version ${VERSION}. Update it.`,
