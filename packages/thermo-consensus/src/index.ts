@@ -9,17 +9,17 @@ export {
   updateBeta,
 } from './batch';
 export type { LearningOptions } from './beliefs';
-export {
-  type ChooseContext,
-  Consensus,
-  type ConsensusOptions,
-  type EnergyOptions,
-  type ModelOptions,
-  type Outcome,
-  type Posterior,
-  type QualityEstimate,
-} from './consensus';
+export { Consensus } from './consensus';
 export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
+export type {
+  ChooseContext,
+  ConsensusOptions,
+  EnergyOptions,
+  ModelOptions,
+  Outcome,
+  Posterior,
+  QualityEstimate,
+} from './options';
 export {
   type AdaptiveOptions,
   type RampOptions,

@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { InvalidArgumentError, InvalidFormatError, IoError, NotFoundError, UnsupportedError } from '@x/cuda-core';
 import type { ResolvedLearning } from './beliefs';
 import { shown } from './check';
-import type { EnergyOptions, ModelOptions } from './consensus';
 import type { Selection } from './decision';
+import type { EnergyOptions, ModelOptions } from './options';
 
 const FORMAT = '@x/thermo-consensus';
 const VERSION = 1;
