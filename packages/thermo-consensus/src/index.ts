@@ -1,0 +1,30 @@
+export {
+  type BatchOptions,
+  type BetaPairs,
+  type BoltzmannBatch,
+  boltzmann,
+  type RandomOptions,
+  sampleBeta,
+  summarizeBeta,
+  updateBeta,
+} from './batch';
+export type { LearningOptions } from './beliefs';
+export { Consensus } from './consensus';
+export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
+export type {
+  ChooseContext,
+  ConsensusOptions,
+  EnergyOptions,
+  ModelOptions,
+  Outcome,
+  Posterior,
+  QualityEstimate,
+} from './options';
+export {
+  type AdaptiveOptions,
+  type RampOptions,
+  type Schedule,
+  type ScheduleFunction,
+  type ScheduleReading,
+  schedules,
+} from './schedules';
