@@ -54,6 +54,8 @@ typedef struct xc_monitor_table {
   xc_status (*open)(xc_monitor** out, xc_error* error);
   void (*release)(xc_monitor* monitor);
   int32_t (*gpu_count)(const xc_monitor* monitor);
+  /* Name and UUID of GPU `index` as found by open; "" when the driver did not say. False beyond gpu_count. */
+  int32_t (*gpu_identity)(const xc_monitor* monitor, int32_t index, const char** name, const char** uuid);
   /* Why there are no GPUs to sample, with the remedy where there is one; "" when there are. */
   const char* (*gpu_reason)(const xc_monitor* monitor);
   const char* (*driver_version)(const xc_monitor* monitor); /* "" when unknown */

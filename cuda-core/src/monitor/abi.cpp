@@ -26,6 +26,12 @@ xc_status open(xc_monitor** out, xc_error* error) {
 void release(xc_monitor* monitor) { delete monitor; }
 
 int32_t gpu_count(const xc_monitor* monitor) { return monitor->nvml.count(); }
+int32_t gpu_identity(const xc_monitor* monitor, int32_t index, const char** name, const char** uuid) {
+  if (index < 0 || index >= monitor->nvml.count()) return 0;
+  *name = monitor->nvml.name(index).c_str();
+  *uuid = monitor->nvml.uuid(index).c_str();
+  return 1;
+}
 const char* gpu_reason(const xc_monitor* monitor) { return monitor->nvml.reason().c_str(); }
 const char* driver_version(const xc_monitor* monitor) { return monitor->nvml.driver_version().c_str(); }
 
@@ -46,6 +52,7 @@ const xc_monitor_table table = {{"monitor", XC_MONITOR_ABI, sizeof(xc_monitor_ta
                                 open,
                                 release,
                                 gpu_count,
+                                gpu_identity,
                                 gpu_reason,
                                 driver_version,
                                 sample};

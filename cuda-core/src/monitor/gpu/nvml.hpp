@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "xcore/monitor.h"
@@ -20,6 +21,9 @@ class Nvml {
 
   int32_t count() const { return static_cast<int32_t>(gpus_.size()); }
   const std::string& reason() const { return reason_; }  // "" when count() > 0
+  // As found at construction; sampling may replace neither.
+  const std::string& name(int32_t index) const { return identities_[index].first; }
+  const std::string& uuid(int32_t index) const { return identities_[index].second; }
   const std::string& driver_version() const { return driver_version_; }
   // Reads GPU `index`; `slow` also reads the PCIe rates (about 20 ms each).
   void sample(int32_t index, bool slow, xc_monitor_gpu* out);
@@ -38,6 +42,7 @@ class Nvml {
   bool initialised_ = false;
   std::string reason_, driver_version_;
   std::vector<Gpu> gpus_;
+  std::vector<std::pair<std::string, std::string>> identities_;  // never changed after construction
 };
 
 }  // namespace xcore::monitor

@@ -119,7 +119,10 @@ Nvml::Nvml(const char* path, Lookup lookup) : f_(new Functions) {
   }
   if (count == 0) reason_ = "the NVIDIA driver is there, but it shows no GPU to this process";
   gpus_.resize(std::min(count, 1024u));
-  for (int32_t i = 0; i < this->count(); ++i) acquire(i, &gpus_[i]);
+  for (int32_t i = 0; i < this->count(); ++i) {
+    acquire(i, &gpus_[i]);
+    identities_.emplace_back(gpus_[i].name, gpus_[i].uuid);
+  }
 }
 
 Nvml::~Nvml() {
