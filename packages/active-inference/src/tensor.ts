@@ -83,5 +83,8 @@ export function concatenate(parts: readonly ArrayLike<number>[]): Float64Array {
 /** Cuts an array into copies of the given lengths. */
 export function split(joined: Float64Array, lengths: readonly number[]): Float64Array[] {
   let at = 0;
-  return lengths.map((n) => joined.slice(at, (at += n)));
+  return lengths.map((n) => {
+    at += n;
+    return joined.slice(at - n, at);
+  });
 }
