@@ -47,7 +47,7 @@ if (!options['no-build']) {
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(stage, 'bin'), { recursive: true });
 
-// Programs. The fake NVML belongs to the monitor's tests, which look for it where it was built: see run.sh.
+// Programs, and the scripted NVML of the monitor's tests.
 for (const folder of [native, join(native, 'Release')].filter(existsSync)) {
   for (const name of readdirSync(folder)) {
     if (!/^xcore_\w+_(test|bench)$|^fake_nvml\.so$/.test(name)) continue;

@@ -26,7 +26,7 @@ test('a device that does not exist is a typed error that names the remedy', { sk
 });
 
 for (const type of ['F32', 'F16', 'Q8_0']) {
-  const path = join(reference, 'llm', existsSync(join(reference, 'llm')) ? '' : '..', `stories260K-${type}.gguf`);
+  const path = join(reference, 'reference', 'llm', `stories260K-${type}.gguf`);
   const absent = existsSync(path) ? skip : `reference data absent: ${path}`;
   test(`stories260K ${type} gives the documented greedy ids on the GPU`, { skip: absent }, async () => {
     const model = await loadModel(path, { device: 'cuda' });

@@ -10,6 +10,7 @@ results=${X_RESULTS:-$here/results}
 mkdir -p "$work" "$results"
 [ -x "$work/bin/node" ] || tar -C "$work" -xJf "$here/bundle.tar.xz" || exit 1
 export PATH="$work/bin:$PATH"
+export X_FAKE_NVML="$work/bin/fake_nvml.so"
 [ -d "$work/reference" ] && export X_REFERENCE_DIR="$work/reference"
 pool=${X_POOL:-$here/../examples/gateway/pool}
 for model in "$pool"/*.gguf; do
