@@ -131,7 +131,7 @@ for (let seed = 1; seed <= SEEDS; seed++) {
       difficulty.map((d) => d[1]),
     ),
   );
-  notes.reliability.push(bins.reduce((s, [n, p, o]) => s + Math.abs(p - o), 0) / N);
+  notes.reliability.push(bins.reduce((s, [, p, o]) => s + Math.abs(p - o), 0) / N);
   notes.routesPerSecond.push((1000 * N) / spentRouting);
 }
 const mean = (v) => v.reduce((s, e) => s + e, 0) / v.length;
