@@ -51,7 +51,7 @@ async function replies(path, device, questions) {
     out.push(await session.generate(prompt, { maxTokens: 64 }).text());
     session.reset();
   }
-  model.dispose();
+  await model.dispose();
   return out;
 }
 
@@ -87,7 +87,7 @@ test('sampling with a seed gives the same tokens twice on the GPU', { skip }, as
       })
       .text();
   assert.equal(await once(), await once());
-  model.dispose();
+  await model.dispose();
 });
 
 test('transfer entropy agrees between CPU and GPU', { skip }, async () => {

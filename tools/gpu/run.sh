@@ -46,7 +46,7 @@ if [[ $steps == *" bench "* ]]; then
   done
   if [ -e "$work/node_modules/@x/gguf-llm/bench/throughput.mjs" ]; then
     for device in cpu cuda; do
-      step "throughput $device" "throughput-$device.log" 180 node "$work/node_modules/@x/gguf-llm/bench/throughput.mjs" --pool "$work/examples/gateway/pool" --device $device
+      step "throughput $device" "throughput-$device.log" 180 node "$work/node_modules/@x/gguf-llm/bench/throughput.mjs" --device $device "$work"/examples/gateway/pool/*.gguf
     done
   fi
 fi
