@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
  */
 export function reference(path: string): string | undefined {
   const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
-  const file = join(process.env['X_REFERENCE_DIR'] ?? join(repository, '..', 'shared'), path);
+  const file = join(process.env.X_REFERENCE_DIR ?? join(repository, '..', 'shared'), path);
   if (existsSync(file)) return file;
-  if (process.env['X_REQUIRE_REFERENCE'] === '1') throw new Error(`reference data is required but absent: ${file}`);
+  if (process.env.X_REQUIRE_REFERENCE === '1') throw new Error(`reference data is required but absent: ${file}`);
   return undefined;
 }

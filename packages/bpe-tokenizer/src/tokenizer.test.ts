@@ -135,7 +135,15 @@ describe('Tokenizer', () => {
 
   it('normalises to NFC where the file asks for it', () => {
     const nfc = Tokenizer.fromBytes(utf8(byteFile({ normalizer: { type: 'NFC' } })));
-    for (const text of ['e\u0301', 'q\u0307\u0323', '\u1112\u1161\u11ab', '\u2126', 'plain', '\u0958', 'a\u0300<s>\u0301']) {
+    for (const text of [
+      'e\u0301',
+      'q\u0307\u0323',
+      '\u1112\u1161\u11ab',
+      '\u2126',
+      'plain',
+      '\u0958',
+      'a\u0300<s>\u0301',
+    ]) {
       expect(nfc.decode(nfc.encode(text, { addSpecialTokens: false }))).toBe(text.normalize('NFC'));
     }
     // Composition does not reach across an added token.
@@ -161,12 +169,12 @@ describe('Tokenizer', () => {
   it('checks its arguments', () => {
     const wrong = (f: (t: Record<string, (...a: unknown[]) => unknown>) => unknown) =>
       errorOf(() => f(tokenizer as unknown as Record<string, (...a: unknown[]) => unknown>));
-    expect(wrong((t) => t['encode']!(7)).field).toBe('text');
-    expect(wrong((t) => t['encode']!('a', { addSpecialTokens: 'yes' })).field).toBe('addSpecialTokens');
-    expect(wrong((t) => t['decode']!('a')).field).toBe('ids');
-    expect(wrong((t) => t['decode']!([1.5])).field).toBe('ids[0]');
-    expect(wrong((t) => t['decode']!([97, -1])).field).toBe('ids[1]');
-    expect(wrong((t) => t['decode']!(Uint32Array.of(97, 261))).field).toBe('ids[1]');
+    expect(wrong((t) => t.encode!(7)).field).toBe('text');
+    expect(wrong((t) => t.encode!('a', { addSpecialTokens: 'yes' })).field).toBe('addSpecialTokens');
+    expect(wrong((t) => t.decode!('a')).field).toBe('ids');
+    expect(wrong((t) => t.decode!([1.5])).field).toBe('ids[0]');
+    expect(wrong((t) => t.decode!([97, -1])).field).toBe('ids[1]');
+    expect(wrong((t) => t.decode!(Uint32Array.of(97, 261))).field).toBe('ids[1]');
     expect(errorOf(() => tokenizer.decodeStream().push(2 ** 33))).toBeInstanceOf(InvalidArgumentError);
     expect(errorOf(() => Tokenizer.fromBytes('x' as unknown as Uint8Array)).field).toBe('bytes');
   });
