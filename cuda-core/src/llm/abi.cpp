@@ -1,7 +1,9 @@
 // The function table of the domain "llm". Everything that throws is wrapped; objects of the domain live behind the two
 // opaque structs.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "llm/session.hpp"

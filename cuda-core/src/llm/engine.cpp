@@ -19,10 +19,10 @@ std::shared_ptr<Engine> Engine::open(const std::string& path, xc_device requeste
                                      const Control& control) {
   // An impossible device is told before a large file is read.
   if (requested.kind != XC_DEVICE_AUTO) resolve_device(requested, true, "llm.load");
-  control.progress(0, 1);
-  auto file = gguf::File::open(path);
   control.throw_if_cancelled();
+  auto file = gguf::File::open(path);
   const double bytes = static_cast<double>(file->size_bytes());
+  control.progress(0, bytes);
   auto model = load_model(std::move(file));
   control.throw_if_cancelled();
   auto engine = std::make_shared<Engine>(std::move(model), requested, default_context);
