@@ -2,17 +2,15 @@
 
 namespace xcore::llm {
 
-Engine::Engine(std::shared_ptr<const Model> model, xc_device requested, int32_t default_context, Executors executors)
-    : model_(std::move(model)), requested_(requested), default_context_(model_->context_length), make_(std::move(executors)) {
+Engine::Engine(std::shared_ptr<const Model> model, xc_device requested, int32_t default_context,
+               std::shared_ptr<Executor> executor, MakeExecutor make_cpu)
+    : model_(std::move(model)),
+      requested_(requested),
+      default_context_(model_->context_length),
+      make_cpu_(std::move(make_cpu)),
+      preferred_(std::move(executor)) {
   default_context_ = checked_capacity(default_context);
-  const bool pays = model_->weight_bytes() >= kGpuPaysBytes;
-  preferred_ = run_on(
-      requested, pays, "llm.load",
-      [&](int device) { return std::shared_ptr<Executor>(make_.cuda(model_, device)); },
-      [&] {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        return cpu_executor();
-      });
+  if (preferred_->device().kind == XC_DEVICE_CPU) cpu_ = preferred_;
 }
 
 std::shared_ptr<Engine> Engine::open(const std::string& path, xc_device requested, int32_t default_context,
@@ -25,8 +23,11 @@ std::shared_ptr<Engine> Engine::open(const std::string& path, xc_device requeste
   control.progress(0, bytes);
   auto model = load_model(std::move(file));
   control.throw_if_cancelled();
-  auto engine = std::make_shared<Engine>(std::move(model), requested, default_context);
+  std::shared_ptr<Executor> executor = run_on(
+      requested, model->weight_bytes() >= kGpuPaysBytes, "llm.load",
+      [&](int device) { return make_cuda_executor(model, device); }, [&] { return make_cpu_executor(model); });
   control.throw_if_cancelled();
+  auto engine = std::make_shared<Engine>(std::move(model), requested, default_context, std::move(executor));
   control.progress(bytes, bytes);
   return engine;
 }
@@ -48,11 +49,6 @@ void Engine::check_ids(const int32_t* ids, int32_t count, const char* field) con
   }
 }
 
-std::shared_ptr<Executor> Engine::cpu_executor() {
-  if (!cpu_) cpu_ = make_.cpu(model_);
-  return cpu_;
-}
-
 std::shared_ptr<Executor> Engine::executor() {
   const std::lock_guard<std::mutex> lock(mutex_);
   return preferred_;
@@ -64,9 +60,9 @@ std::shared_ptr<Executor> Engine::fall_back(const Executor& failed, const Error&
   if (requested_.kind != XC_DEVICE_AUTO || failed.device().kind == XC_DEVICE_CPU || !device_fault) return nullptr;
   trace::emit_fallback("llm.forward", failed.device(), error.what());
   const std::lock_guard<std::mutex> lock(mutex_);
-  auto cpu = cpu_executor();
-  if (error.status != XC_OUT_OF_MEMORY) preferred_ = cpu;
-  return cpu;
+  if (!cpu_) cpu_ = make_cpu_(model_);
+  if (error.status != XC_OUT_OF_MEMORY) preferred_ = cpu_;
+  return cpu_;
 }
 
 void Engine::logits(const int32_t* ids, int32_t count, float* out, const Control& control) {

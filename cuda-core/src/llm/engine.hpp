@@ -19,17 +19,16 @@ namespace xcore::llm {
 // a reply of usual length is over before that has paid.
 inline constexpr uint64_t kGpuPaysBytes = 256ull << 20;
 
-struct Executors {
-  std::function<std::unique_ptr<Executor>(std::shared_ptr<const Model>)> cpu = make_cpu_executor;
-  std::function<std::unique_ptr<Executor>(std::shared_ptr<const Model>, int device)> cuda = make_cuda_executor;
-};
+using MakeExecutor = std::function<std::unique_ptr<Executor>(std::shared_ptr<const Model>)>;
 
 class Engine {
  public:
-  // default_context: 0 for the model's own. Error(XC_INVALID_ARGUMENT) beyond it.
-  Engine(std::shared_ptr<const Model> model, xc_device requested, int32_t default_context, Executors executors = {});
+  // Maps and checks the file and prepares an executor by the device rule. default_context: 0 for the model's own.
   static std::shared_ptr<Engine> open(const std::string& path, xc_device requested, int32_t default_context,
                                       const Control& control);
+  // `executor` runs new sequences; `make_cpu` is called when it fails and `requested` was auto.
+  Engine(std::shared_ptr<const Model> model, xc_device requested, int32_t default_context,
+         std::shared_ptr<Executor> executor, MakeExecutor make_cpu = make_cpu_executor);
 
   const Model& model() const { return *model_; }
   int32_t default_context() const { return default_context_; }
@@ -47,12 +46,10 @@ class Engine {
   void logits(const int32_t* ids, int32_t count, float* out, const Control& control);
 
  private:
-  std::shared_ptr<Executor> cpu_executor();  // mutex_ held
-
   std::shared_ptr<const Model> model_;
   xc_device requested_;
   int32_t default_context_;
-  Executors make_;
+  MakeExecutor make_cpu_;
   std::mutex mutex_;
   std::shared_ptr<Executor> cpu_;
   std::shared_ptr<Executor> preferred_;

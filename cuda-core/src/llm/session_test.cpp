@@ -82,14 +82,10 @@ class SessionTest : public ::testing::Test {
     auto model = std::make_shared<Model>();
     model->vocabulary = kVocabulary;
     model->context_length = kContext;
-    Executors executors;
-    executors.cpu = [this](auto) { return std::make_unique<FakeExecutor>(kCpu, switches); };
-    // Where this machine has no GPU the rule never asks for one; the fake takes the CPU's place to play one.
-    if (requested.kind == XC_DEVICE_AUTO) {
-      auto made = std::make_shared<int>(0);
-      executors.cpu = [this, made](auto) { return std::make_unique<FakeExecutor>((*made)++ == 0 ? cuda_device(0) : kCpu, switches); };
-    }
-    return std::make_shared<Engine>(model, requested, 0, executors);
+    // Where this machine has no GPU the device rule never asks for one: the engine is given what it would have made.
+    const xc_device first = requested.kind == XC_DEVICE_AUTO ? cuda_device(0) : requested;
+    return std::make_shared<Engine>(model, requested, 0, std::make_shared<FakeExecutor>(first, switches),
+                                    [this](auto) { return std::make_unique<FakeExecutor>(kCpu, switches); });
   }
   struct Reply {
     std::vector<int32_t> ids;
