@@ -83,7 +83,7 @@ typedef struct xc_llm_table {
   xc_table_header header;
 
   /* Maps and checks a GGUF file and prepares an executor. `context`: default capacity of sessions, 0 for the model's
-   * own context length. XC_DEVICE_AUTO takes a GPU only for models of 256 MiB of weights and more. */
+   * own context length or 4096, whichever is less. XC_DEVICE_AUTO takes a GPU only for models of 256 MiB of weights and more. */
   xc_status (*model_open)(const char* path, size_t path_length, xc_device device, int32_t context,
                           const xc_control* control, xc_llm_model** out, xc_error* error);
   void (*model_release)(xc_llm_model* model);

@@ -1,16 +1,27 @@
 #include "llm/engine.hpp"
 
+#include <algorithm>
+
 namespace xcore::llm {
 
 Engine::Engine(std::shared_ptr<const Model> model, xc_device requested, int32_t default_context,
                std::shared_ptr<Executor> executor, MakeExecutor make_cpu)
     : model_(std::move(model)),
       requested_(requested),
-      default_context_(model_->context_length),
+      default_context_(std::min(model_->context_length, kDefaultContext)),
       make_cpu_(std::move(make_cpu)),
       preferred_(std::move(executor)) {
   default_context_ = checked_capacity(default_context);
   if (preferred_->device().kind == XC_DEVICE_CPU) cpu_ = preferred_;
+}
+
+static std::unique_ptr<Executor> make_on_gpu(std::shared_ptr<const Model> model, int device) {
+#if XCORE_CUDA
+  return make_cuda_executor(std::move(model), device);
+#else
+  static_cast<void>(model);
+  throw error(XC_DEVICE_UNAVAILABLE, "device", -1, "cuda:%d cannot be used: this core was built without CUDA", device);
+#endif
 }
 
 std::shared_ptr<Engine> Engine::open(const std::string& path, xc_device requested, int32_t default_context,
@@ -25,7 +36,7 @@ std::shared_ptr<Engine> Engine::open(const std::string& path, xc_device requeste
   control.throw_if_cancelled();
   std::shared_ptr<Executor> executor = run_on(
       requested, model->weight_bytes() >= kGpuPaysBytes, "llm.load",
-      [&](int device) { return make_cuda_executor(model, device); }, [&] { return make_cpu_executor(model); });
+      [&](int device) { return make_on_gpu(model, device); }, [&] { return make_cpu_executor(model); });
   control.throw_if_cancelled();
   auto engine = std::make_shared<Engine>(std::move(model), requested, default_context, std::move(executor));
   control.progress(bytes, bytes);

@@ -19,6 +19,9 @@ namespace xcore::llm {
 // a reply of usual length is over before that has paid.
 inline constexpr uint64_t kGpuPaysBytes = 256ull << 20;
 
+// Capacity of a session when nobody asked: models made for 128 k positions would want some 16 GB of keys and values.
+inline constexpr int32_t kDefaultContext = 4096;
+
 using MakeExecutor = std::function<std::unique_ptr<Executor>(std::shared_ptr<const Model>)>;
 
 class Engine {
