@@ -1,6 +1,6 @@
 // A quick form of bench/agreement.mjs: replies of the pool's models equal those recorded from their bf16 weights.
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { loadModel } from './index';
 import { describeWithReference, reference } from './testing/reference';
 
@@ -24,10 +24,11 @@ interface Question {
 }
 
 describeWithReference('the pool of models', ['pool/questions.jsonl', ...models.map(([file]) => file)], () => {
-  const questions: Question[] = readFileSync(reference('pool/questions.jsonl'), 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
+  let questions: Question[];
+  beforeAll(() => {
+    const lines = readFileSync(reference('pool/questions.jsonl'), 'utf8').split('\n').filter(Boolean);
+    questions = lines.map((line) => JSON.parse(line));
+  });
 
   for (const [file, reply, atLeast] of models)
     it(`${file} answers as recorded`, async () => {
