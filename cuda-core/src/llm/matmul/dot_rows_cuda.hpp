@@ -23,13 +23,17 @@ __device__ __forceinline__ int dot16(const uint4& w, const int4& x, int sum) {
   return __dp4a(static_cast<int>(w.w), x.w, sum);
 }
 
+// Steps along the columns whose loads a lane issues together: enough to keep memory busy, few enough for the registers.
+template <int Rows, int Tokens>
+inline constexpr int kInFlight = Rows * Tokens >= 8 ? 1 : 8 / (Rows * Tokens);
+
 // A lane takes 16 bytes of quants: half a block of Q8_0. (Half a block's sum is as exact as a whole one's.)
 template <int Rows, int Tokens>
 __device__ __forceinline__ void dot_q8_0(const RowPointers (&w)[Rows], const Activations& x, int columns, int tokens,
                                          float (&sum)[Rows][Tokens]) {
   const int lane = threadIdx.x % kWarp;
   const int halves = columns / 16, blocks = columns / 32;
-#pragma unroll 4
+#pragma unroll kInFlight<Rows, Tokens>
   for (int h = lane; h < halves; h += kWarp) {
     uint4 q[Rows];
     float d[Rows];
@@ -56,7 +60,7 @@ __device__ __forceinline__ void dot_q4_0(const RowPointers (&w)[Rows], const Act
   constexpr uint32_t kHigh = 0xF0F0F0F0u;
   const int lane = threadIdx.x % kWarp;
   const int blocks = columns / 32;
-#pragma unroll 4
+#pragma unroll kInFlight<Rows, Tokens>
   for (int b = lane; b < blocks; b += kWarp) {
     uint4 low[Rows], high[Rows];
     float d[Rows];
@@ -100,7 +104,7 @@ __device__ __forceinline__ void dot_floats(const RowPointers (&w)[Rows], const A
   const int lane = threadIdx.x % kWarp;
   const bool aligned = columns % 4 == 0;
   const int chunks = columns / kWide;
-#pragma unroll 4
+#pragma unroll kInFlight<Rows, Tokens>
   for (int c = lane; c < chunks; c += kWarp) {
     float4 first[Rows], second[Rows];
 #pragma unroll

@@ -102,7 +102,8 @@ __global__ void __launch_bounds__(kThreads)
   using S = Stage<Type>;
   extern __shared__ __align__(16) uint8_t storage[];
   S* stages = reinterpret_cast<S*>(storage);
-  const int first_row = blockIdx.x * kRows, first_token = blockIdx.y * kTokens;
+  // Token tiles of the same rows are neighbours in time: weights come from device memory once.
+  const int first_token = blockIdx.x * kTokens, first_row = blockIdx.y * kRows;
   const int steps = (w.columns / 32 + kBlocks - 1) / kBlocks;
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const int group = lane / 4, quad = lane % 4;  // the fragments' row (or token) and position along the columns
@@ -189,7 +190,7 @@ void launch(const DeviceMatrix& w, QuantizedRows x, int32_t tokens, float* out, 
   constexpr size_t bytes = sizeof(Stage<Type>) * kStages;
   if (bytes > 48 * 1024)  // per device and cheap, so no memory of having done it
     XC_CUDA(cudaFuncSetAttribute(gemm_kernel<Type>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
-  const dim3 grid(ceil_div(w.rows, kRows), ceil_div(tokens, kTokens));
+  const dim3 grid(ceil_div(tokens, kTokens), ceil_div(w.rows, kRows));
   gemm_kernel<Type><<<grid, kThreads, bytes, stream>>>(w, x, tokens, out, store);
   XC_CUDA_LAUNCHED("gemm_quantized");
 }

@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) qkv_rope_kernel(GemvArguments a
 constexpr int kSwigluWarps = 16;  // two outputs a warp: 32 outputs, one block of int8, a thread block
 
 template <gguf::TensorType Type, int Tokens>
-__global__ void __launch_bounds__(kSwigluWarps* kWarp)
+__global__ void __launch_bounds__(kSwigluWarps* kWarp, Tokens == 1 ? 2 : 1)
     swiglu_kernel(DeviceMatrix gate, DeviceMatrix up, Activations x, int tokens, float* out, QuantizedRows quantized) {
   __shared__ float activated[Tokens][32];
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
