@@ -2,7 +2,7 @@
 // graph that reads position and token from device memory, so that the same graph serves every step, and a greedy step
 // leaves there what the next one needs: seven kernels a layer, no logits and no host between steps but the chosen id.
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 #include "llm/attention/attention_cuda.hpp"
 #include "llm/embedding/embedding_cuda.hpp"
@@ -61,7 +61,7 @@ struct Workspace {
   QuantizedBuffer input, activated;  // of the products with the width of the model; of the down projection
 };
 
-// A captured step.
+// A step that is enqueued kernel by kernel the first time, which loads the kernels, and captured the second time.
 class Graph {
  public:
   Graph() = default;
@@ -73,6 +73,7 @@ class Graph {
 
   template <class Enqueue>
   void launch(const cuda::Stream& stream, Enqueue&& enqueue) {
+    if (!std::exchange(used_, true)) return enqueue();
     if (!exec_) capture(stream, enqueue);
     XC_CUDA(cudaGraphLaunch(exec_, stream));
   }
@@ -95,6 +96,7 @@ class Graph {
     cudaGraphDestroy(graph);
     cuda::check(result, "cudaGraphInstantiate");
   }
+  bool used_ = false;
   cudaGraphExec_t exec_ = nullptr;
 };
 

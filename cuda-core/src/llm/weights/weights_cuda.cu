@@ -177,9 +177,16 @@ DeviceModel::DeviceModel(std::shared_ptr<const Model> model, int index) : host(s
 }
 
 DeviceModel::~DeviceModel() {
-  // Sequences hold a share of the model, so that nothing computes with it any more.
+  // Sequences hold a share of the model, so that nothing computes with it any more. Gigabytes go back to the driver.
+  int previous = 0;
+  cudaGetDevice(&previous);
+  cudaSetDevice(device);
   arena_.reset();
   cudaStreamSynchronize(*stream_);
+  cudaMemPool_t pool;
+  if (cudaDeviceGetDefaultMemPool(&pool, device) == cudaSuccess) cudaMemPoolTrimTo(pool, 0);
+  stream_.reset();
+  cudaSetDevice(previous);
 }
 
 }  // namespace xcore::llm
