@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "llm/device/launch_cuda.hpp"
 #include "llm/quantize/quantize_cuda.hpp"
-#include "runtime/cuda.hpp"
 
 namespace xcore::llm {
 
@@ -60,6 +60,8 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(AttentionArguments 
   __shared__ float shared_sum[kWarps][Queries][kMaxHeadDim];
   __shared__ float shared_largest[kWarps][Queries], shared_total[kWarps][Queries];
   __shared__ bool last;
+  let_next_start();
+  wait_for_previous();
   const int kv_head = blockIdx.x / a.tiles, tile = blockIdx.x % a.tiles, split = blockIdx.y;
   const int group = a.heads / a.kv_heads;
   const int queries = a.tokens * group;
@@ -268,13 +270,10 @@ void attention_cuda(int32_t heads, int32_t kv_heads, int32_t head_dim, int32_t t
   a.out = out;
   a.quantized = quantized;
   const dim3 grid(kv_heads * plan.tiles, plan.splits);
-  if (plan.queries == 1)
-    attention_kernel<1><<<grid, kThreads, 0, stream>>>(a);
-  else if (plan.queries == 2)
-    attention_kernel<2><<<grid, kThreads, 0, stream>>>(a);
-  else
-    attention_kernel<4><<<grid, kThreads, 0, stream>>>(a);
-  XC_CUDA_LAUNCHED("attention");
+  const auto kernel = plan.queries == 1   ? attention_kernel<1>
+                      : plan.queries == 2 ? attention_kernel<2>
+                                          : attention_kernel<4>;
+  launch_overlapped("launch of attention", kernel, grid, kThreads, 0, stream, a);
 }
 
 }  // namespace xcore::llm

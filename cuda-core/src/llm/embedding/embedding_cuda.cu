@@ -1,3 +1,4 @@
+#include "llm/device/launch_cuda.hpp"
 #include "llm/device/warp_cuda.hpp"
 #include "llm/embedding/embedding_cuda.hpp"
 
@@ -11,6 +12,8 @@ constexpr int kThreads = 256;
 // blockIdx.y is the token.
 template <TensorType Type>
 __global__ void embedding_kernel(DeviceMatrix table, const int32_t* ids, float* out) {
+  let_next_start();
+  wait_for_previous();
   const int c = blockIdx.x * kThreads + threadIdx.x;
   if (c >= table.columns) return;
   const int64_t id = ids[blockIdx.y];
@@ -40,13 +43,11 @@ __global__ void embedding_kernel(DeviceMatrix table, const int32_t* ids, float* 
 
 void embedding_cuda(const DeviceMatrix& table, const int32_t* ids, int32_t count, float* out, cudaStream_t stream) {
   const dim3 grid(ceil_div(table.columns, kThreads), count);
-  switch (table.type) {
-    case TensorType::f16: embedding_kernel<TensorType::f16><<<grid, kThreads, 0, stream>>>(table, ids, out); break;
-    case TensorType::q8_0: embedding_kernel<TensorType::q8_0><<<grid, kThreads, 0, stream>>>(table, ids, out); break;
-    case TensorType::q4_0: embedding_kernel<TensorType::q4_0><<<grid, kThreads, 0, stream>>>(table, ids, out); break;
-    default: embedding_kernel<TensorType::f32><<<grid, kThreads, 0, stream>>>(table, ids, out);
-  }
-  XC_CUDA_LAUNCHED("embedding");
+  const auto kernel = table.type == TensorType::f16    ? embedding_kernel<TensorType::f16>
+                      : table.type == TensorType::q8_0 ? embedding_kernel<TensorType::q8_0>
+                      : table.type == TensorType::q4_0 ? embedding_kernel<TensorType::q4_0>
+                                                       : embedding_kernel<TensorType::f32>;
+  launch_overlapped("launch of embedding", kernel, grid, kThreads, 0, stream, table, ids, out);
 }
 
 }  // namespace xcore::llm

@@ -2,9 +2,9 @@
 // walks in a fixed order, so that the result never depends on which block was last.
 #include <climits>
 
+#include "llm/device/launch_cuda.hpp"
 #include "llm/device/warp_cuda.hpp"
 #include "llm/logprob/logprob_cuda.hpp"
-#include "runtime/cuda.hpp"
 
 namespace xcore::llm {
 
@@ -49,6 +49,8 @@ __device__ Best reduced(Best own) {
 __global__ void __launch_bounds__(kThreads)
     best_token_kernel(const float* logits, int count, LogprobScratch scratch, BestToken* best, StepState* next) {
   __shared__ bool last;
+  let_next_start();
+  wait_for_previous();
   Best own = empty();
   for (int i = blockIdx.x * kThreads + threadIdx.x; i < count; i += gridDim.x * kThreads) {
     const float logit = logits[i];
@@ -85,8 +87,8 @@ __global__ void __launch_bounds__(kThreads)
 void best_token_cuda(const float* logits, int32_t count, LogprobScratch scratch, BestToken* best, StepState* next,
                      cudaStream_t stream) {
   const int blocks = min(kLogprobBlocks, ceil_div(count, kThreads));
-  best_token_kernel<<<blocks, kThreads, 0, stream>>>(logits, count, scratch, best, next);
-  XC_CUDA_LAUNCHED("best_token");
+  launch_overlapped("launch of best_token", best_token_kernel, blocks, kThreads, 0, stream, logits, count, scratch, best,
+                    next);
 }
 
 }  // namespace xcore::llm

@@ -1,5 +1,6 @@
 // Many tokens, F16 and F32 weights: tiles of 64 rows x 64 tokens in fp32, so that nothing is rounded that the reference
 // does not round. A thread sums 4 x 4 results.
+#include "llm/device/launch_cuda.hpp"
 #include "llm/device/warp_cuda.hpp"
 #include "llm/matmul/matmul_cuda.hpp"
 
@@ -16,6 +17,8 @@ __global__ void __launch_bounds__(kThreads)
     gemm_kernel(DeviceMatrix w, const float* x, int tokens, float* out, Store store) {
   __shared__ __align__(16) float rows[kDepth][kPitch];
   __shared__ __align__(16) float inputs[kDepth][kPitch];
+  let_next_start();
+  wait_for_previous();
   const int first_token = blockIdx.x * kTile, first_row = blockIdx.y * kTile;
   const int across = threadIdx.x % 16, down = threadIdx.x / 16;  // of the 16 x 16 threads: rows, tokens
   float sum[kEach][kEach] = {};  // [token][row]
@@ -62,11 +65,8 @@ __global__ void __launch_bounds__(kThreads)
 void gemm_float_cuda(const DeviceMatrix& w, const float* x, int32_t tokens, float* out, Store store,
                      cudaStream_t stream) {
   const dim3 grid(ceil_div(tokens, kTile), ceil_div(w.rows, kTile));
-  if (w.type == gguf::TensorType::f16)
-    gemm_kernel<true><<<grid, kThreads, 0, stream>>>(w, x, tokens, out, store);
-  else
-    gemm_kernel<false><<<grid, kThreads, 0, stream>>>(w, x, tokens, out, store);
-  XC_CUDA_LAUNCHED("gemm_float");
+  const auto kernel = w.type == gguf::TensorType::f16 ? gemm_kernel<true> : gemm_kernel<false>;
+  launch_overlapped("launch of gemm_float", kernel, grid, kThreads, 0, stream, w, x, tokens, out, store);
 }
 
 }  // namespace xcore::llm

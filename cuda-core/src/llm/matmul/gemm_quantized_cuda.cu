@@ -3,6 +3,7 @@
 // and accumulated in fp32 registers. Tiles travel by cp.async through a ring of stages.
 #include <cuda_pipeline_primitives.h>
 
+#include "llm/device/launch_cuda.hpp"
 #include "llm/device/warp_cuda.hpp"
 #include "llm/matmul/matmul_cuda.hpp"
 
@@ -110,6 +111,8 @@ __global__ void __launch_bounds__(kThreads)
   const int warp_row = warp % kWarpsRows * (kRows / kWarpsRows);
   const int warp_token = warp / kWarpsRows * (kTokens / kWarpsTokens);
   float sum[kRowTiles][kTokenTiles][4] = {};
+  let_next_start();
+  wait_for_previous();
 
   for (int s = 0; s < kStages - 1; ++s) {
     if (s < steps) load_stage(stages[s], w, x, tokens, first_row, first_token, s * kBlocks);
@@ -191,8 +194,7 @@ void launch(const DeviceMatrix& w, QuantizedRows x, int32_t tokens, float* out, 
   if (bytes > 48 * 1024)  // per device and cheap, so no memory of having done it
     XC_CUDA(cudaFuncSetAttribute(gemm_kernel<Type>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
   const dim3 grid(ceil_div(tokens, kTokens), ceil_div(w.rows, kRows));
-  gemm_kernel<Type><<<grid, kThreads, bytes, stream>>>(w, x, tokens, out, store);
-  XC_CUDA_LAUNCHED("gemm_quantized");
+  launch_overlapped("launch of gemm_quantized", gemm_kernel<Type>, grid, kThreads, bytes, stream, w, x, tokens, out, store);
 }
 
 }  // namespace

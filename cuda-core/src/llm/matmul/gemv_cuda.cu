@@ -1,6 +1,7 @@
 // Few tokens: each warp owns two neighbouring rows and streams them past the activations, which stay in L1.
 #include <algorithm>
 
+#include "llm/device/launch_cuda.hpp"
 #include "llm/matmul/dot_rows_cuda.hpp"
 #include "llm/quantize/quantize_cuda.hpp"
 #include "llm/rope/rope_cuda.hpp"
@@ -31,6 +32,21 @@ __device__ __forceinline__ bool find_rows(const GemvArguments& a, int& product, 
   return true;
 }
 
+// While the previous kernel ends, the first 4 kB of each row travel to L2: weights depend on no kernel.
+template <int Rows>
+__device__ __forceinline__ void begin(const DeviceMatrix& w, const RowPointers (&rows)[Rows]) {
+  let_next_start();
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  const int64_t at = threadIdx.x % kWarp * 128;
+#pragma unroll
+  for (int r = 0; r < Rows; ++r) {
+    if (at < w.pitch) asm volatile("prefetch.global.L2 [%0];" ::"l"(rows[r].data + at));
+    if (at < w.scale_pitch * 2) asm volatile("prefetch.global.L2 [%0];" ::"l"(reinterpret_cast<const uint8_t*>(rows[r].scales) + at));
+  }
+#endif
+  wait_for_previous();
+}
+
 template <gguf::TensorType Type, int Tokens>
 __global__ void __launch_bounds__(kWarps* kWarp) gemv_kernel(GemvArguments a, Store store) {
   int product, row;
@@ -38,6 +54,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) gemv_kernel(GemvArguments a, St
   const DeviceMatrix& w = a.w[product];
   const bool two = row + 1 < w.rows;
   const RowPointers rows[2] = {row_of(w, row), row_of(w, two ? row + 1 : row)};
+  begin(w, rows);
   float sum[2][Tokens];
   dot_rows<Type>(rows, a.x, w.columns, a.tokens, sum);
   // Lane r writes row r of the pair.
@@ -59,6 +76,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) qkv_rope_kernel(GemvArguments a
   if (!find_rows(a, product, row)) return;
   const DeviceMatrix& w = a.w[product];
   const RowPointers rows[2] = {row_of(w, row), row_of(w, row + 1)};
+  begin(w, rows);
   float sum[2][Tokens];
   dot_rows<Type>(rows, a.x, w.columns, a.tokens, sum);
   if (threadIdx.x % kWarp != 0) return;
@@ -94,6 +112,7 @@ __global__ void __launch_bounds__(kSwigluWarps* kWarp, Tokens == 1 ? 2 : 1)
   if (row < gate.rows) {
     const int next = min(row + 1, gate.rows - 1);
     const RowPointers rows[4] = {row_of(gate, row), row_of(gate, next), row_of(up, row), row_of(up, next)};
+    begin(gate, rows);  // up has the same pitches
     float sum[4][Tokens];
     dot_rows<Type>(rows, x, gate.columns, tokens, sum);
     if (lane < 2) {
@@ -134,9 +153,9 @@ void gemv(const DeviceProduct* products, int count, const Activations& x, int32_
   const GemvArguments a = arguments_of(products, count, x, tokens);
   const int blocks = ceil_div(a.pairs_end[count - 1], kWarps);
   for_type_and_tokens(products[0].w->type, tokens, [&](auto type, auto wide) {
-    gemv_kernel<decltype(type)::value, decltype(wide)::value><<<blocks, kWarps * kWarp, 0, stream>>>(a, store);
+    launch_overlapped("launch of gemv", gemv_kernel<decltype(type)::value, decltype(wide)::value>, blocks,
+                      kWarps * kWarp, 0, stream, a, store);
   });
-  XC_CUDA_LAUNCHED("gemv");
 }
 
 }  // namespace
@@ -170,9 +189,9 @@ void qkv_rope_cuda(const DeviceMatrix& q, const DeviceMatrix& k, const DeviceMat
   const GemvArguments a = arguments_of(products, 3, x, tokens);
   const int blocks = ceil_div(a.pairs_end[2], kWarps);
   for_type_and_tokens(q.type, tokens, [&](auto type, auto wide) {
-    qkv_rope_kernel<decltype(type)::value, decltype(wide)::value><<<blocks, kWarps * kWarp, 0, stream>>>(a, rope);
+    launch_overlapped("launch of qkv_rope", qkv_rope_kernel<decltype(type)::value, decltype(wide)::value>, blocks,
+                      kWarps * kWarp, 0, stream, a, rope);
   });
-  XC_CUDA_LAUNCHED("qkv_rope");
 }
 
 bool swiglu_fits(const DeviceMatrix& gate, const DeviceMatrix& up, int32_t tokens) {
@@ -183,10 +202,9 @@ void swiglu_matmul_cuda(const DeviceMatrix& gate, const DeviceMatrix& up, const 
                         float* out, QuantizedRows quantized, cudaStream_t stream) {
   const int blocks = ceil_div(gate.rows, 32);
   for_type_and_tokens(gate.type, tokens, [&](auto type, auto wide) {
-    swiglu_kernel<decltype(type)::value, decltype(wide)::value>
-        <<<blocks, kSwigluWarps * kWarp, 0, stream>>>(gate, up, x, tokens, out, quantized);
+    launch_overlapped("launch of swiglu_matmul", swiglu_kernel<decltype(type)::value, decltype(wide)::value>, blocks,
+                      kSwigluWarps * kWarp, 0, stream, gate, up, x, tokens, out, quantized);
   });
-  XC_CUDA_LAUNCHED("swiglu_matmul");
 }
 
 }  // namespace xcore::llm

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "llm/device/launch_cuda.hpp"
 #include "llm/quantize/quantize_cuda.hpp"
 #include "llm/rms_norm/rms_norm_cuda.hpp"
-#include "runtime/cuda.hpp"
 
 namespace xcore::llm {
 
@@ -15,6 +15,8 @@ template <bool Cached>
 __global__ void __launch_bounds__(1024) rms_norm_kernel(const float* x, const float* weight, int width, float eps,
                                                         float* out, QuantizedRows quantized) {
   __shared__ float shared[kWarp];
+  let_next_start();
+  wait_for_previous();
   const int64_t first = static_cast<int64_t>(blockIdx.x) * width;
   const float* row = x + first;
   float kept[kKept];
@@ -57,11 +59,8 @@ __global__ void __launch_bounds__(1024) rms_norm_kernel(const float* x, const fl
 void rms_norm_cuda(const float* x, const float* weight, int32_t rows, int32_t width, float eps, float* out,
                    QuantizedRows quantized, cudaStream_t stream) {
   const int threads = std::min(1024, ceil_div(width, kWarp) * kWarp);
-  if (width <= kKept * threads)
-    rms_norm_kernel<true><<<rows, threads, 0, stream>>>(x, weight, width, eps, out, quantized);
-  else
-    rms_norm_kernel<false><<<rows, threads, 0, stream>>>(x, weight, width, eps, out, quantized);
-  XC_CUDA_LAUNCHED("rms_norm");
+  const auto kernel = width <= kKept * threads ? rms_norm_kernel<true> : rms_norm_kernel<false>;
+  launch_overlapped("launch of rms_norm", kernel, rows, threads, 0, stream, x, weight, width, eps, out, quantized);
 }
 
 }  // namespace xcore::llm

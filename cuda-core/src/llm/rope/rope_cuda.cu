@@ -1,7 +1,7 @@
 #include "llm/rope/rope_cuda.hpp"
 
+#include "llm/device/launch_cuda.hpp"
 #include "llm/device/warp_cuda.hpp"
-#include "runtime/cuda.hpp"
 
 namespace xcore::llm {
 
@@ -19,6 +19,8 @@ __global__ void table_kernel(const double* frequencies, int pairs, int64_t count
 
 // A thread a pair of values: first the pairs of q, then of k, then of v. blockIdx.y is the token.
 __global__ void rope_cache_kernel(float* q, const float* k, const float* v, int heads, int kv_heads, RopeCache rope) {
+  let_next_start();
+  wait_for_previous();
   const int half = (rope.head_dim + 1) / 2;  // an odd last value stands alone
   int i = blockIdx.x * kThreads + threadIdx.x;
   const int64_t token = blockIdx.y;
@@ -58,8 +60,8 @@ void rope_table_cuda(const double* frequencies, int32_t pairs, int32_t count, fl
 void rope_cache_cuda(float* q, const float* k, const float* v, int32_t tokens, int32_t heads, int32_t kv_heads,
                      const RopeCache& rope, cudaStream_t stream) {
   const int pairs = (heads + 2 * kv_heads) * ((rope.head_dim + 1) / 2);
-  rope_cache_kernel<<<dim3(ceil_div(pairs, kThreads), tokens), kThreads, 0, stream>>>(q, k, v, heads, kv_heads, rope);
-  XC_CUDA_LAUNCHED("rope_cache");
+  launch_overlapped("launch of rope_cache", rope_cache_kernel, dim3(ceil_div(pairs, kThreads), tokens), kThreads, 0,
+                    stream, q, k, v, heads, kv_heads, rope);
 }
 
 }  // namespace xcore::llm

@@ -1,6 +1,6 @@
+#include "llm/device/launch_cuda.hpp"
 #include "llm/quantize/quantize_cuda.hpp"
 #include "llm/swiglu/swiglu_cuda.hpp"
-#include "runtime/cuda.hpp"
 
 namespace xcore::llm {
 
@@ -9,6 +9,8 @@ namespace {
 constexpr int kThreads = 256;
 
 __global__ void swiglu_kernel(const float* gate, const float* up, int64_t count, float* out, QuantizedRows quantized) {
+  let_next_start();
+  wait_for_previous();
   const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= count) return;  // when quantising, the same for all lanes of a warp
   const float g = gate[i];
@@ -25,8 +27,8 @@ __global__ void swiglu_kernel(const float* gate, const float* up, int64_t count,
 
 void swiglu_cuda(const float* gate, const float* up, int64_t count, float* out, QuantizedRows quantized,
                  cudaStream_t stream) {
-  swiglu_kernel<<<ceil_div(count, kThreads), kThreads, 0, stream>>>(gate, up, count, out, quantized);
-  XC_CUDA_LAUNCHED("swiglu");
+  launch_overlapped("launch of swiglu", swiglu_kernel, ceil_div(count, kThreads), kThreads, 0, stream, gate, up, count,
+                    out, quantized);
 }
 
 }  // namespace xcore::llm
