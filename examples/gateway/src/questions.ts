@@ -43,7 +43,7 @@ export function readQuestions(path: string): Question[] {
     });
 }
 
-/** The generator behind the order of questions and the random baseline (Steele et al. 2014's SplitMix, 32-bit). */
+/** Uniform numbers in [0, 1): a Weyl sequence through a 32-bit mixer (the SplitMix scheme, Steele et al. 2014). */
 export function splitMix(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

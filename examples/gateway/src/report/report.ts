@@ -1,0 +1,206 @@
+// The report: one HTML file that needs nothing else, neither network nor folder beside it.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { IoError } from '@x/cuda-core';
+import { STRONGEST } from '../pool';
+import { shares, spread } from '../table';
+import { charts, WINDOW } from './charts';
+import type { Influence, Point, ReportData } from './data';
+import { DRAW, escapeHtml, htmlTable, STYLE, scriptJson } from './page';
+
+const percent = (value: number, digits = 1) => (Number.isFinite(value) ? `${(100 * value).toFixed(digits)} %` : '–');
+
+/** Chart.js as one script. The package exports its modules only, so the bundle is taken from beside them. */
+function chartLibrary(): string {
+  const modules = createRequire(import.meta.url).resolve('chart.js');
+  const source = readFileSync(join(dirname(modules), 'chart.umd.js'), 'utf8');
+  return source.replace(/^\/\/# sourceMappingURL=.*$/m, '').replaceAll('</script', '<\\/script');
+}
+
+function headline({ rows }: ReportData): string {
+  const routed = shares(rows[0]!, rows);
+  const strongest = rows.find(({ name }) => name === `always-${STRONGEST}`)!;
+  return `<p class="headline"><b>${percent(routed.accuracy)}</b> of the routed answers were right, at
+<b>${percent(routed.costShare)}</b> of the cost of always asking <code>${STRONGEST}</code>, which had
+${percent(strongest.right / strongest.questions)} right.</p>`;
+}
+
+function rowsTable({ rows }: ReportData): string {
+  return htmlTable(
+    ['', 'accuracy', 'parameters read', `of ${STRONGEST}'s cost`, 'seconds', 'tokens'],
+    rows.map((row) => {
+      const { accuracy, costShare } = shares(row, rows);
+      return [
+        escapeHtml(row.name),
+        percent(accuracy),
+        `${(row.cost / 1e9).toFixed(2)} G`,
+        percent(costShare),
+        row.seconds.toFixed(2),
+        String(row.tokens),
+      ];
+    }),
+  );
+}
+
+function seedsTable({ runs }: ReportData): string {
+  if (runs.length < 2) return '';
+  const of = (name: string) =>
+    runs.map((rows) =>
+      shares(
+        rows.find((row) => row.name === name)!,
+        rows,
+      ),
+    );
+  const show = (values: number[]) => {
+    const { mean, deviation } = spread(values);
+    return `${percent(mean)} ± ${percent(deviation)}`;
+  };
+  return `<h2>Over ${runs.length} seeds</h2><p class="soft">Mean ± standard deviation; each seed has its own order of questions.</p>${htmlTable(
+    ['', 'accuracy', `of ${STRONGEST}'s cost`],
+    runs[0]!.map(({ name }) => {
+      const each = of(name);
+      return [
+        escapeHtml(name),
+        show(each.map(({ accuracy }) => accuracy)),
+        show(each.map(({ costShare }) => costShare)),
+      ];
+    }),
+  )}`;
+}
+
+function domainsTable(points: readonly Point[]): string {
+  const groups = new Map<string, Point[]>();
+  for (const point of points) groups.set(point.domain, [...(groups.get(point.domain) ?? []), point]);
+  const body = [...groups.entries()]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([domain, group]) => {
+      const share = (count: number) => percent(count / group.length, 0);
+      const sum = (of: (point: Point) => number) => group.reduce((total, point) => total + of(point), 0);
+      const asked = new Map<string, number>();
+      for (const { asked: names } of group) asked.set(names.at(-1)!, (asked.get(names.at(-1)!) ?? 0) + 1);
+      const favourite = [...asked.entries()].sort((a, b) => b[1] - a[1])[0]!;
+      return [
+        escapeHtml(domain),
+        String(group.length),
+        share(sum(({ right }) => Number(right))),
+        share(sum(({ strongest }) => Number(strongest.right))),
+        percent(sum(({ cost }) => cost) / sum(({ strongest }) => strongest.cost), 0),
+        share(sum(({ asked: names }) => Number(names.length > 1))),
+        `${escapeHtml(favourite[0])} (${share(favourite[1])})`,
+      ];
+    });
+  return htmlTable(
+    ['domain', 'questions', 'routed right', `${STRONGEST} right`, 'cost share', 'escalated', 'answered mostly by'],
+    body,
+  );
+}
+
+function influencesTable(influences: readonly Influence[]): string {
+  if (influences.length === 0) return '<p>Too few observations of any model for an estimate.</p>';
+  const strongest = [...influences].sort((a, b) => a.pValue - b.pValue || b.te - a.te).slice(0, 12);
+  const largest = Math.max(...strongest.map(({ te }) => te), Number.MIN_VALUE);
+  return htmlTable(
+    ['feature', 'model', 'transfer entropy (nats)', '', 'p', 'samples'],
+    strongest.map(({ feature, model, te, pValue, samples }) => [
+      escapeHtml(feature),
+      escapeHtml(model),
+      te.toFixed(4),
+      `<span class="bar" style="width:${(6 * Math.max(0, te / largest)).toFixed(2)}rem"></span>`,
+      pValue.toFixed(3),
+      String(samples),
+    ]),
+  );
+}
+
+function examplesTable(points: readonly Point[]): string {
+  // The first shows a gateway that knows nothing, the last one that has learned; escalations are the interesting ones.
+  const escalated = points.filter(({ asked }) => asked.length > 1).slice(-4);
+  const chosen = [...new Set([...points.slice(0, 2), ...escalated, ...points.slice(-4)])];
+  return htmlTable(
+    ['no.', 'question', 'asked', 'answer', 'why'],
+    chosen.map((point) => [
+      String(points.indexOf(point) + 1),
+      `<span class="q">${escapeHtml(point.question)}</span>`,
+      escapeHtml(point.asked.join(' → ')),
+      `<span class="${point.right ? 'right' : 'wrong'}">${escapeHtml(point.answer)} ${point.right ? '✓' : `✗ (${escapeHtml(point.expected)})`}</span>`,
+      escapeHtml(point.explanation),
+    ]),
+  ).replaceAll('<td>', '<td class="text">');
+}
+
+/** The report as HTML. */
+export function renderReport(data: ReportData): string {
+  const all = charts(data.points, data.rows, data.readings);
+  const chart = (id: string) => {
+    const { label } = all.find((one) => one.id === id)!;
+    return `<div class="chart"><canvas id="${id}" role="img" aria-label="${escapeHtml(label)}"></canvas></div>`;
+  };
+  const facts = data.facts.map(([name, value]) => `${escapeHtml(name)} ${escapeHtml(value)}`).join(' · ');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Gateway: ${data.points.length} questions, five models</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>A gateway that learns which model to ask</h1>
+<p class="soft">${escapeHtml(data.date)} · ${facts}</p>
+${headline(data)}
+<h2>Result</h2>
+<p class="soft">Cost is the parameters a model reads per token times prompt and generated tokens, escalations included. The baselines
+are live replies of the same models to the same questions. The oracle knows every answer beforehand and takes the cheapest right one.</p>
+${rowsTable(data)}
+${seedsTable(data)}
+<h2>Learning curve</h2>
+<p class="soft">From the first question on; only the outcome of the answer given is revealed. Rolling values cover ${WINDOW} questions.</p>
+<div class="grid">${chart('accuracy')}${chart('cost')}</div>
+<h2>Cost and quality</h2>
+<p class="soft">Up and to the left is better.</p>
+${chart('cost-quality')}
+<h2>By domain</h2>
+<p class="soft">The domain names are for this table only; the router finds its own groups.</p>
+${domainsTable(data.points)}
+<h2>What was learned about the models</h2>
+<p class="soft">Beta posterior of a right answer, over the questions that each model was trusted with: not comparable between
+models, since the gateway gives each the questions it is good at.</p>
+${htmlTable(
+  ['model', 'answers given', 'mean', '90 % interval'],
+  data.posteriors.map(({ model, answered, mean, low, high }) => [
+    escapeHtml(model),
+    String(answered),
+    percent(mean),
+    `${percent(low)} to ${percent(high)}`,
+  ]),
+)}
+<h2>Which features carry information about quality</h2>
+<p class="soft">Transfer entropy (Kraskov, algorithm 1) from the stream of a question feature to a model's stream of outcomes, with the
+p-value against time-shuffled surrogates. The strongest are shown, whether significant or not.</p>
+${influencesTable(data.influences)}
+<h2>The machine</h2>
+${data.gpuAbsent === undefined ? '' : `<p class="soft">No GPU: ${escapeHtml(data.gpuAbsent)}</p>`}
+${chart('machine')}
+<h2>Some decisions</h2>
+${examplesTable(data.points)}
+<script type="application/json" id="charts">${scriptJson(all.map(({ id, config }) => ({ id, config })))}</script>
+<script>${chartLibrary()}</script>
+<script>${DRAW}</script>
+</body>
+</html>
+`;
+}
+
+/** Writes the report to `path`, making its folder. */
+export function writeReport(path: string, data: ReportData): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, renderReport(data));
+  } catch (cause) {
+    throw new IoError(`The report cannot be written to ${path}: ${(cause as Error).message}`, {
+      field: 'report',
+      cause,
+    });
+  }
+}
