@@ -1,6 +1,6 @@
 // What the gateway is measured against. Every baseline is the real replies of the real models to the same questions;
 // nothing is recorded beforehand.
-import { CHEAPEST, type ModelCard, type Pool, type Reply, STRONGEST } from './pool';
+import { CHEAPEST, type ModelCard, type Pool, type Reply, STRONGEST } from './models';
 import { isRight, type Question, splitMix } from './questions';
 
 /** Accuracy and what it took, over a stream of questions. */

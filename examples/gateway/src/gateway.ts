@@ -4,7 +4,7 @@ import { type EscalationDecision, EscalationAgent } from '@x/active-inference';
 import { InvalidArgumentError } from '@x/cuda-core';
 import { QueryRouter, type RouteDecision } from '@x/te-router';
 import { type Choice, Consensus } from '@x/thermo-consensus';
-import type { ModelCard, Pool, Reply } from './pool';
+import type { ModelCard, Pool, Reply } from './models';
 
 export interface GatewayOptions {
   /** Decides every draw. Same seed, same questions, same outcomes: same choices. */

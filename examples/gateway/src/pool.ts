@@ -1,35 +1,9 @@
-// The models behind the gateway: files, and one way to ask them.
+// The five models of the pool, loaded from their files.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Device, NotFoundError } from '@x/cuda-core';
 import { loadModel, type Model, type Session } from '@x/gguf-llm';
-
-/** What a caller can know about a model before it asks it. What the model is good at is left to be learned. */
-export interface ModelCard {
-  name: string;
-  /** Parameters read for every token: the unit of cost. */
-  parameters: number;
-}
-
-/** One answer as the model gave it, with what it took. */
-export interface Reply {
-  model: string;
-  text: string;
-  /** Natural-log probability of each generated token, the end token included. */
-  logprobs: number[];
-  promptTokens: number;
-  generatedTokens: number;
-  /** Parameters read: the model's parameters times prompt and generated tokens. */
-  cost: number;
-  seconds: number;
-}
-
-/** What the gateway needs of a pool; tests put their own in its place. */
-export interface Pool {
-  readonly models: readonly ModelCard[];
-  ask(model: string, question: string): Promise<Reply>;
-  dispose(): void | Promise<void>;
-}
+import { costOf, type ModelCard, type Pool } from './models';
 
 const FILES = {
   nano: 'pool-nano-q8_0.gguf',
@@ -39,22 +13,12 @@ const FILES = {
   large: 'pool-large-q4_0.gguf',
 } as const;
 
-/** The strongest model: the reference that accuracy and cost are compared with. */
-export const STRONGEST = 'large';
-/** The cheapest model. */
-export const CHEAPEST = 'nano';
-
 // No question of the pool has an answer this long; a model that rambles is stopped.
 const MAX_TOKENS = 48;
 
 /** The chat form that the pool's models were trained on. */
 export function prompt(question: string): string {
   return `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`;
-}
-
-/** Parameters read for a reply. */
-export function costOf(card: ModelCard, tokens: number): number {
-  return card.parameters * tokens;
 }
 
 /** Loads the five models of `folder`. */

@@ -1,6 +1,6 @@
 // The table at the end of the demo, for one stream or for several.
 import { type Row, TABLE_ROWS } from './baselines';
-import { STRONGEST } from './pool';
+import { STRONGEST } from './models';
 
 /** Accuracy and cost of one row as shares, the cost against always asking the strongest model. */
 export interface Shares {

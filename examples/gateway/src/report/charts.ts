@@ -1,6 +1,6 @@
 // The charts as Chart.js configurations: plain JSON, so that the page needs no code of its own but the library.
 import type { Row } from '../baselines';
-import { STRONGEST } from '../pool';
+import { STRONGEST } from '../models';
 import type { Point, Reading } from './data';
 
 /** Questions behind every value of a rolling curve. */

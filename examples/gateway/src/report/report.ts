@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { IoError } from '@x/cuda-core';
-import { STRONGEST } from '../pool';
+import { STRONGEST } from '../models';
 import { shares, spread } from '../table';
 import { charts, WINDOW } from './charts';
 import type { Influence, Point, ReportData } from './data';
