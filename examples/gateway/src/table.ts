@@ -72,3 +72,14 @@ export function table(runs: readonly (readonly Row[])[]): string {
   });
   return align([['', 'accuracy', 'cost', `of ${STRONGEST}'s`, 'seconds', 'tokens'], ...body]);
 }
+
+/** One sentence about the target: the strongest model's accuracy less two points, at half of its cost. */
+export function verdict(runs: readonly (readonly Row[])[]): string {
+  const of = (name: string) => runs.map((rows) => shares(rows.find((row) => row.name === name)!, rows));
+  const routed = of('routed');
+  const strongest = of(`always-${STRONGEST}`);
+  const points = spread(routed.map(({ accuracy }, i) => 100 * (accuracy - strongest[i]!.accuracy))).mean;
+  const cost = spread(routed.map(({ costShare }) => 100 * costShare)).mean;
+  const difference = `${Math.abs(points).toFixed(1)} points ${points < 0 ? 'below' : 'above'}`;
+  return `Routed answers: ${difference} always-${STRONGEST}, at ${cost.toFixed(1)} % of its cost.`;
+}
