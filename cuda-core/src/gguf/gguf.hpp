@@ -1,4 +1,4 @@
-// GGUF v3 files: metadata, tensor directory, and the bytes, memory-mapped. Shared by the tokenizer and the LLM domain.
+// GGUF files (versions 2 and 3, little-endian): metadata, tensor directory, and the bytes, memory-mapped. Shared by the tokenizer and the LLM domain.
 //
 // Everything is validated on open, before any of it is used: magic, version, endianness, counts, string and array
 // lengths against the bytes left, duplicate keys and tensors, dimensions and their products, block sizes, type ids,
@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -17,7 +18,7 @@
 
 namespace xcore::gguf {
 
-// Ids as in the format.
+// Ids as in the format; a Tensor may hold others that type_traits knows.
 enum class TensorType : uint32_t { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, q2_k = 10, q3_k = 11, q4_k = 12, q5_k = 13, q6_k = 14, bf16 = 30 };
 struct TypeTraits {
   const char* name;       // "Q8_0"
@@ -49,6 +50,7 @@ struct Entry {
 
 class File {
  public:
+  // The file must not shrink while it is open: reading a mapped page that is gone ends the process.
   static std::shared_ptr<const File> open(const std::string& path);
   // Borrows the bytes: they must outlive the File. For tests and fuzzing.
   static std::shared_ptr<const File> from_bytes(const uint8_t* data, size_t size);
@@ -83,6 +85,7 @@ class File {
   size_t mapping_bytes_ = 0;
   std::vector<Entry> metadata_;
   std::vector<Tensor> tensors_;
+  std::unordered_map<std::string_view, size_t> entry_index_, tensor_index_;  // views into the names above
 };
 
 }  // namespace xcore::gguf

@@ -50,7 +50,7 @@ struct Model {
   std::vector<Layer> layers;
   std::vector<std::unique_ptr<float[]>> converted;  // owns norms that were not F32 in the file
 
-  uint64_t weight_bytes() const;           // bytes read per decoded token, the embedding counted once
+  uint64_t weight_bytes() const;           // read per decoded token: all matrices and norms, one row of the embedding
   uint64_t parameters() const;             // elements of all tensors
 };
 

@@ -1,0 +1,69 @@
+/* Domain "thermo": Boltzmann distributions over small sets of choices, and Beta posteriors of their success.
+ *
+ * Arrays are row-major and belong to the caller. Outputs must not overlap inputs; they are complete when XC_OK is
+ * returned and unspecified otherwise. Random numbers are Philox draws: row or pair i uses stream first_stream + i, so
+ * results depend neither on the number of threads nor on how a batch was cut. Every function may be called from any
+ * thread at any time.
+ */
+#ifndef XCORE_THERMO_H
+#define XCORE_THERMO_H
+
+#include "xcore/core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XC_THERMO_ABI 1
+
+/* The columns of `readings` of boltzmann. Energies and temperature share one unit (k_B = 1); entropy is in nats. */
+enum {
+  XC_THERMO_LOG_PARTITION = 0, /* log Z = log sum_i exp(-E_i / T) */
+  XC_THERMO_FREE_ENERGY = 1,   /* F = -T log Z = U - T S */
+  XC_THERMO_MEAN_ENERGY = 2,   /* U = sum_i p_i E_i */
+  XC_THERMO_ENTROPY = 3,       /* S = -sum_i p_i log p_i */
+  XC_THERMO_READINGS = 4
+};
+
+/* Energies beyond this are refused, so that differences and means stay finite. */
+#define XC_THERMO_ENERGY_MAX 1e300
+
+/* Bounds of the parameters of a Beta distribution that beta_summary and beta_sample accept. */
+#define XC_THERMO_BETA_MIN 1e-9
+#define XC_THERMO_BETA_MAX 1e9
+
+typedef struct xc_thermo_table {
+  xc_table_header header;
+
+  /* Each row of energies [rows x models] becomes a Boltzmann distribution at its own temperature, and one draw of it.
+   * Energies are within +-XC_THERMO_ENERGY_MAX or +infinity (forbidden: probability 0); at least one of a row is
+   * finite. Temperatures are >= 0, +infinity included. T = 0 is the limit: uniform over the exact ties of the lowest
+   * energy, and log Z is +-infinity unless that energy is 0. T = infinity is uniform over the finite energies; F is
+   * then -infinity unless there is only one. models is 1 .. 2^20.
+   *   probabilities [rows x models], readings [rows x XC_THERMO_READINGS], choices [rows] (column drawn) */
+  xc_status (*boltzmann)(const double* energies, int64_t rows, int32_t models, const double* temperatures, uint64_t seed,
+                         uint64_t first_stream, xc_device device, double* probabilities, double* readings,
+                         int32_t* choices, const xc_control* control, xc_error* error);
+
+  /* Conjugate update with forgetting: alpha_out = prior_alpha + forgetting (alpha - prior_alpha) + successes, and
+   * likewise beta with failures. All inputs are finite and >= 0, alpha >= prior_alpha and beta >= prior_beta,
+   * forgetting is in (0, 1]. With priors of 0 alpha and beta are plain discounted counts. */
+  xc_status (*beta_update)(const double* alpha, const double* beta, const double* successes, const double* failures,
+                           int64_t count, double prior_alpha, double prior_beta, double forgetting, xc_device device,
+                           double* alpha_out, double* beta_out, const xc_control* control, xc_error* error);
+
+  /* Mean, variance and the equal-tailed credible interval of probability `level` in (0, 1) of Beta(alpha, beta).
+   * A bound below the least double is 0. */
+  xc_status (*beta_summary)(const double* alpha, const double* beta, int64_t count, double level, xc_device device,
+                            double* mean, double* variance, double* lower, double* upper, const xc_control* control,
+                            xc_error* error);
+
+  /* One draw of each Beta(alpha, beta). The draws do not share random numbers with boltzmann's of the same stream. */
+  xc_status (*beta_sample)(const double* alpha, const double* beta, int64_t count, uint64_t seed, uint64_t first_stream,
+                           xc_device device, double* draws, const xc_control* control, xc_error* error);
+} xc_thermo_table;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,153 @@
+// What was seen of each model in each domain, as discounted counts, and how counts become Beta posteriors.
+import { numberIn, objectIn, refuse } from './check';
+import { addon } from './native';
+
+export interface LearningOptions {
+  /** Beta prior of every success probability. Default `{ alpha: 1, beta: 1 }`, the uniform one. 1e-6 to 1e6. */
+  prior?: { alpha: number; beta: number };
+  /**
+   * Share of a domain's evidence that is kept at each of its outcomes, above 0 to 1. Default 1: nothing is forgotten.
+   * 0.99 remembers about the last 100 outcomes of a domain.
+   */
+  forgetting?: number;
+  /**
+   * Most evidence, in outcomes, that a model's other domains lend to one domain (a power prior: J. G. Ibrahim,
+   * M.-H. Chen, 2000). Default 4; 0 or `false` keeps domains wholly apart.
+   */
+  pooling?: number | false;
+  /** How an estimate from outside (`context.quality`) counts. */
+  external?: {
+    /** Outcomes that a plain number stands for. Default 4. */
+    strength?: number;
+    /** Most outcomes that an estimate with an uncertainty stands for. Default 50. */
+    limit?: number;
+  };
+}
+
+export interface ResolvedLearning {
+  prior: { alpha: number; beta: number };
+  forgetting: number;
+  pooling: number;
+  external: { strength: number; limit: number };
+}
+
+export function resolveLearning(options: LearningOptions = {}): ResolvedLearning {
+  objectIn(options, 'learning');
+  const prior = objectIn(options.prior ?? { alpha: 1, beta: 1 }, 'learning.prior');
+  const external = objectIn(options.external ?? {}, 'learning.external');
+  return {
+    prior: {
+      alpha: numberIn(prior.alpha, 'learning.prior.alpha', { min: 1e-6, max: 1e6 }),
+      beta: numberIn(prior.beta, 'learning.prior.beta', { min: 1e-6, max: 1e6 }),
+    },
+    forgetting: numberIn(options.forgetting ?? 1, 'learning.forgetting', { min: 0, above: true, max: 1 }),
+    pooling: numberIn(options.pooling === false ? 0 : (options.pooling ?? 4), 'learning.pooling', { min: 0, max: 1e6 }),
+    external: {
+      strength: numberIn(external.strength ?? 4, 'learning.external.strength', { min: 0, max: 1e6 }),
+      limit: numberIn(external.limit ?? 50, 'learning.external.limit', { min: 0, max: 1e6 }),
+    },
+  };
+}
+
+/** Discounted successes and failures of every model, in one domain or over all of them. */
+export interface Counts {
+  successes: Float64Array;
+  failures: Float64Array;
+}
+
+const counts = (models: number): Counts => ({
+  successes: new Float64Array(models),
+  failures: new Float64Array(models),
+});
+
+export class Beliefs {
+  readonly domains = new Map<string, Counts>();
+  readonly totals: Counts;
+  readonly #none: Counts;
+  readonly #outcome: Counts;
+  readonly #next: Counts;
+
+  constructor(
+    readonly models: number,
+    readonly learning: ResolvedLearning,
+  ) {
+    this.totals = counts(models);
+    this.#none = counts(models);
+    this.#outcome = counts(models);
+    this.#next = counts(models);
+  }
+
+  of(domain: string): Counts {
+    return this.domains.get(domain) ?? this.#none;
+  }
+
+  /** Conjugate update of one model; what all models know of this domain fades alike. */
+  observe(model: number, domain: string, success: number): void {
+    let own = this.domains.get(domain);
+    if (!own) {
+      own = counts(this.models);
+      this.domains.set(domain, own);
+    }
+    const outcome = this.#outcome;
+    const next = this.#next;
+    outcome.successes[model] = success;
+    outcome.failures[model] = 1 - success;
+    addon.betaUpdate(
+      own.successes,
+      own.failures,
+      outcome.successes,
+      outcome.failures,
+      0,
+      0,
+      this.learning.forgetting,
+      undefined,
+      next.successes,
+      next.failures,
+    );
+    outcome.successes[model] = 0;
+    outcome.failures[model] = 0;
+    fold(this.totals.successes, own.successes, next.successes);
+    fold(this.totals.failures, own.failures, next.failures);
+  }
+
+  /** Pseudo-counts that the model's other domains lend to this one: their rate, with limited weight. */
+  lent(model: number, own: Counts, out: Lent): void {
+    // Totals are kept as running sums; rounding may leave a difference just below 0.
+    const successes = Math.max(0, this.totals.successes[model]! - own.successes[model]!);
+    const failures = Math.max(0, this.totals.failures[model]! - own.failures[model]!);
+    const evidence = successes + failures;
+    const share = evidence > this.learning.pooling ? this.learning.pooling / evidence : 1;
+    out.successes = share * successes;
+    out.failures = share * failures;
+  }
+
+  restore(domain: string, saved: Counts): void {
+    if (this.domains.has(domain)) refuse('domains', `the domain ${JSON.stringify(domain)} occurs twice`);
+    this.domains.set(domain, saved);
+  }
+}
+
+export interface Lent {
+  successes: number;
+  failures: number;
+}
+
+function fold(totals: Float64Array, own: Float64Array, next: Float64Array): void {
+  for (let i = 0; i < own.length; i++) {
+    totals[i] = Math.max(0, totals[i]! + (next[i]! - own[i]!));
+    own[i] = next[i]!;
+  }
+}
+
+/**
+ * Pseudo-counts of an estimate with mean `m` and standard deviation `u`: those of the Beta distribution with the same
+ * moments, `n = m (1 - m) / u^2 - 1`. A mean closer than `u` to 0 or 1 gets the weight that it has at that distance,
+ * where a Beta of this spread still exists.
+ */
+export function estimateStrength(mean: number, uncertainty: number, limit: number): number {
+  if (uncertainty >= 0.5) return 0;
+  const m = Math.min(1 - uncertainty, Math.max(uncertainty, mean));
+  const n = (m * (1 - m)) / (uncertainty * uncertainty) - 1;
+  // 0 / 0: a certain estimate of 0 or 1.
+  return Number.isNaN(n) ? limit : Math.min(limit, Math.max(0, n));
+}

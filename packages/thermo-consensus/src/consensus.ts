@@ -1,0 +1,470 @@
+import { type Device, InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
+import { type NativeDevice, parseDevice } from '@x/cuda-core/addon';
+import { Beliefs, type Counts, estimateStrength, type LearningOptions, type Lent, resolveLearning } from './beliefs';
+import { numberIn, objectIn, refuse, SEED_MAX, shown } from './check';
+import { COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
+import { addon, READING } from './native';
+import { restoreSchedule, type Schedule, type ScheduleFunction, schedules, toSchedule } from './schedules';
+import { readState, type SavedState, writeState } from './state';
+
+export interface ModelOptions {
+  /** Not empty, unique among the models. */
+  name: string;
+  /** What one answer costs, in any unit common to the models; 0 or more. */
+  cost: number;
+  /** Typical time to an answer, in any unit common to the models; 0 or more. Default 0. */
+  latency?: number;
+}
+
+/**
+ * `E = cost * (cost * costScale / C) - quality * q - uncertainty * sd + latency * (latency / L)`, with `q` the quality
+ * (0 to 1) and `sd` the standard deviation of its posterior, `C` the cost normaliser and `L` the largest latency.
+ */
+export interface EnergyOptions {
+  /** Weight of cost, 0 or more. Default 1. */
+  cost?: number;
+  /** Weight of quality, 0 or more. Default 1. */
+  quality?: number;
+  /** Weight of not knowing the quality: above 0 seeks what is unknown, below 0 avoids it. Default 0. */
+  uncertainty?: number;
+  /** Weight of latency, 0 or more. Default 0. */
+  latency?: number;
+  /** `C`, above 0. Default: the largest cost of the models (1 when all are free). */
+  costNormaliser?: number;
+}
+
+export interface ConsensusOptions {
+  /** The pool, 1 to 65,536 models. */
+  models: readonly ModelOptions[];
+  energy?: EnergyOptions;
+  /** Default `schedules.exponential({ start: 0.2, end: 0.02, steps: 300 })`. Only Boltzmann selection looks at it. */
+  schedule?: Schedule | ScheduleFunction;
+  learning?: LearningOptions;
+  /**
+   * - `'boltzmann'` (default): drawn with probability `exp(-E / T) / Z`, with the posteriors' means as qualities.
+   * - `'thompson'`: the lowest energy after drawing each quality from its posterior.
+   * - `'greedy'`: the lowest energy, with the means as qualities.
+   *
+   * The last two are Boltzmann at temperature 0: exact ties are broken at random.
+   */
+  selection?: Selection;
+  /** Integer from 0 to 2^53 - 1; the same seed and the same calls give the same choices. Default 0. */
+  seed?: number;
+  /** Where the numerics run. A single choice never pays on a GPU, so `'auto'` (default) is the CPU. */
+  device?: Device;
+}
+
+/** An estimate of a model's success from elsewhere, such as a router's: 0 to 1, with a standard deviation if known. */
+export type QualityEstimate = number | { mean: number; uncertainty: number };
+
+export interface ChooseContext {
+  /** Qualities are learnt for each domain apart. `1` and `'1'` are the same domain; none is a domain of its own. */
+  domain?: string | number;
+  /** Estimates by model; pooled with what was learnt as pseudo-outcomes, for this choice only. */
+  quality?: Readonly<Record<string, QualityEstimate>>;
+  /** Models that must not be chosen. */
+  exclude?: readonly string[];
+  /** Multiplies costs, for all models or by model: expected tokens, a discount. 0 or more. Default 1. */
+  costScale?: number | Readonly<Record<string, number>>;
+}
+
+export interface Outcome {
+  /** The decision that was carried out; or name the model (and domain) instead. */
+  decision?: Pick<Decision, 'model' | 'domain'>;
+  model?: string;
+  domain?: string | number;
+  /** Whether the answer was right; a number from 0 to 1 counts in parts. */
+  success: boolean | number;
+}
+
+export interface Posterior {
+  alpha: number;
+  beta: number;
+  mean: number;
+  /** Standard deviation. */
+  deviation: number;
+  /** Equal-tailed credible interval of probability `level` (0 to 1, both excluded; default 0.95). */
+  interval(level?: number): [lower: number, upper: number];
+}
+
+const NO_DOMAIN = '';
+
+/**
+ * Chooses among models by statistical mechanics and learns from outcomes.
+ *
+ * Cost and learnt quality give each model an energy; a temperature turns energies into a distribution that a model is
+ * drawn from; each outcome updates a Beta posterior of that model in that domain.
+ *
+ * @throws InvalidArgumentError from every method, with `field`, for arguments outside their documented range.
+ */
+export class Consensus {
+  readonly #names: readonly string[];
+  readonly #index = new Map<string, number>();
+  readonly #models: readonly Required<ModelOptions>[];
+  readonly #energy: Required<EnergyOptions>;
+  readonly #schedule: Schedule;
+  readonly #selection: Selection;
+  readonly #seed: number;
+  readonly #device: NativeDevice | undefined;
+  readonly #beliefs: Beliefs;
+  readonly #latencyTerm: Float64Array;
+  #step = 0;
+  #heat: number;
+  #saving: Promise<void> = Promise.resolve();
+
+  // Scratch of one choice: a block of columns (see decision.ts) and views of those that native calls read and write.
+  readonly #block: Float64Array;
+  readonly #alpha: Float64Array;
+  readonly #beta: Float64Array;
+  readonly #quality: Float64Array;
+  readonly #energies: Float64Array;
+  readonly #probabilities: Float64Array;
+  readonly #temperature = new Float64Array(1);
+  readonly #readings = new Float64Array(READING.count);
+  readonly #choice = new Int32Array(1);
+  readonly #scales: Float64Array;
+  readonly #lent: Lent = { successes: 0, failures: 0 };
+
+  constructor(options: ConsensusOptions) {
+    objectIn(options, 'options');
+    const { models, energy = {}, selection = 'boltzmann' } = options;
+    if (!Array.isArray(models) || models.length < 1 || models.length > 65536)
+      refuse('models', `models is ${Array.isArray(models) ? `an array of ${models.length}` : shown(models)}; 1 to 65536 are needed.`);
+    this.#models = models.map((given: ModelOptions, i): Required<ModelOptions> => {
+      const model = objectIn(given, `models[${i}]`);
+      const name = model.name;
+      if (typeof name !== 'string' || name === '')
+        return refuse(`models[${i}].name`, `models[${i}].name is ${shown(name)}; it must be a string that is not empty.`);
+      if (this.#index.has(name)) refuse(`models[${i}].name`, `there are two models called ${shown(name)}.`);
+      this.#index.set(name, i);
+      return {
+        name,
+        cost: numberIn(model.cost, `models[${i}].cost`, { min: 0 }),
+        latency: numberIn(model.latency ?? 0, `models[${i}].latency`, { min: 0 }),
+      };
+    });
+    this.#names = this.#models.map((m) => m.name);
+    objectIn(energy, 'energy');
+    this.#energy = {
+      cost: numberIn(energy.cost ?? 1, 'energy.cost', { min: 0 }),
+      quality: numberIn(energy.quality ?? 1, 'energy.quality', { min: 0 }),
+      uncertainty: numberIn(energy.uncertainty ?? 0, 'energy.uncertainty'),
+      latency: numberIn(energy.latency ?? 0, 'energy.latency', { min: 0 }),
+      costNormaliser: numberIn(
+        energy.costNormaliser ?? (this.#models.reduce((most, m) => Math.max(most, m.cost), 0) || 1),
+        'energy.costNormaliser',
+        { min: 0, above: true },
+      ),
+    };
+    if (selection !== 'boltzmann' && selection !== 'thompson' && selection !== 'greedy')
+      refuse('selection', `selection is ${shown(selection)}; it must be 'boltzmann', 'thompson' or 'greedy'.`);
+    this.#selection = selection;
+    this.#seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
+    const device = parseDevice(options.device);
+    this.#device = device.kind === 2 ? device : undefined;
+    this.#schedule = toSchedule(options.schedule ?? schedules.exponential({ start: 0.2, end: 0.02, steps: 300 }));
+    this.#heat = this.#schedule.initial;
+    const count = this.#models.length;
+    this.#beliefs = new Beliefs(count, resolveLearning(options.learning));
+
+    const slowest = this.#models.reduce((most, m) => Math.max(most, m.latency), 0) || 1;
+    this.#latencyTerm = Float64Array.from(this.#models, (m) => this.#energy.latency * (m.latency / slowest));
+    this.#block = new Float64Array(COLUMNS * count);
+    const column = (i: number) => this.#block.subarray(i * count, (i + 1) * count);
+    this.#alpha = column(COLUMN.alpha);
+    this.#beta = column(COLUMN.beta);
+    this.#quality = column(COLUMN.quality);
+    this.#energies = column(COLUMN.energy);
+    this.#probabilities = column(COLUMN.probability);
+    this.#scales = new Float64Array(count);
+  }
+
+  /** The models' names, in the order given. */
+  get models(): readonly string[] {
+    return this.#names;
+  }
+
+  /** How many choices were made. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Chooses a model. The choice is a function of the options, the seed, and all calls made before. */
+  choose(context: ChooseContext = {}): Decision {
+    objectIn(context, 'context');
+    const domain = domainKey(context.domain);
+    const count = this.#names.length;
+    const block = this.#block;
+    const { prior } = this.#beliefs.learning;
+
+    const scales = this.#scaleCosts(context.costScale);
+    block.fill(0, COLUMN.externalSuccesses * count, (COLUMN.externalFailures + 1) * count);
+    if (context.quality !== undefined) this.#addEstimates(context.quality);
+    const own = this.#beliefs.of(domain);
+    const lent = this.#lent;
+    for (let i = 0; i < count; i++) {
+      this.#beliefs.lent(i, own, lent);
+      const s = own.successes[i]!;
+      const f = own.failures[i]!;
+      const alpha = prior.alpha + s + lent.successes + block[COLUMN.externalSuccesses * count + i]!;
+      const beta = prior.beta + f + lent.failures + block[COLUMN.externalFailures * count + i]!;
+      const n = alpha + beta;
+      block[i] = alpha;
+      block[count + i] = beta;
+      block[COLUMN.ownSuccesses * count + i] = s;
+      block[COLUMN.ownFailures * count + i] = f;
+      block[COLUMN.lentSuccesses * count + i] = lent.successes;
+      block[COLUMN.lentFailures * count + i] = lent.failures;
+      block[COLUMN.quality * count + i] = alpha / n;
+      block[COLUMN.deviation * count + i] = Math.sqrt(((alpha / n) * (beta / n)) / (n + 1));
+    }
+    if (this.#selection === 'thompson')
+      addon.betaSample(this.#alpha, this.#beta, this.#seed, this.#step * count, this.#device, this.#quality);
+
+    const weight = this.#energy;
+    for (let i = 0; i < count; i++) {
+      const cost = this.#models[i]!.cost * scales[i]!;
+      const costTerm = weight.cost * (cost / weight.costNormaliser);
+      const qualityTerm = -weight.quality * block[COLUMN.quality * count + i]!;
+      const uncertaintyTerm = -weight.uncertainty * block[COLUMN.deviation * count + i]!;
+      const latencyTerm = this.#latencyTerm[i]!;
+      const energy = costTerm + qualityTerm + uncertaintyTerm + latencyTerm;
+      if (!(Math.abs(energy) <= 1e300))
+        refuse('energy', `the energy of ${shown(this.#names[i])} is ${energy}; make its cost, costScale or weights smaller.`);
+      block[COLUMN.cost * count + i] = cost;
+      block[COLUMN.energyCost * count + i] = costTerm;
+      block[COLUMN.energyQuality * count + i] = qualityTerm;
+      block[COLUMN.energyUncertainty * count + i] = uncertaintyTerm;
+      block[COLUMN.energyLatency * count + i] = latencyTerm;
+      block[COLUMN.energy * count + i] = energy;
+    }
+    if (context.exclude !== undefined) this.#exclude(context.exclude);
+
+    const temperature = this.#selection === 'boltzmann' ? this.#scheduled() : 0;
+    this.#temperature[0] = temperature;
+    addon.boltzmann(
+      this.#energies,
+      this.#temperature,
+      this.#seed,
+      this.#step,
+      this.#device,
+      this.#probabilities,
+      this.#readings,
+      this.#choice,
+    );
+    const shown_ = context.domain === undefined ? undefined : domain;
+    const decision = new Decision(
+      this.#step,
+      this.#choice[0]!,
+      shown_,
+      this.#selection,
+      temperature,
+      this.#readings,
+      this.#names,
+      block.slice(),
+    );
+    if (this.#schedule.advance && this.#selection === 'boltzmann') this.#adapt();
+    this.#step++;
+    return decision;
+  }
+
+  /** Learns one outcome. Outcomes may come late, in any order, or never. */
+  observe(outcome: Outcome): void {
+    objectIn(outcome, 'outcome');
+    const { decision } = outcome;
+    if (decision !== undefined) objectIn(decision, 'decision');
+    const model = this.#modelIndex(decision ? decision.model : outcome.model, 'model');
+    const domain = domainKey(decision ? decision.domain : outcome.domain);
+    const { success } = outcome;
+    const value = typeof success === 'boolean' ? Number(success) : numberIn(success, 'success', { min: 0, max: 1 });
+    this.#beliefs.observe(model, domain, value);
+  }
+
+  /** A decision in words: the readings, and every term of every model's energy. */
+  explain(decision: Decision): string {
+    if (!(decision instanceof Decision)) refuse('decision', 'explain expects what choose returned.');
+    return describeDecision(decision);
+  }
+
+  /** What is believed of a model's success in a domain: prior, its outcomes there, and what other domains lend. */
+  posterior(model: string, domain?: string | number): Posterior {
+    const i = this.#modelIndex(model, 'model');
+    const own = this.#beliefs.of(domainKey(domain));
+    const lent = { successes: 0, failures: 0 };
+    this.#beliefs.lent(i, own, lent);
+    const { prior } = this.#beliefs.learning;
+    const alpha = prior.alpha + own.successes[i]! + lent.successes;
+    const beta = prior.beta + own.failures[i]! + lent.failures;
+    const n = alpha + beta;
+    const device = this.#device;
+    return {
+      alpha,
+      beta,
+      mean: alpha / n,
+      deviation: Math.sqrt(((alpha / n) * (beta / n)) / (n + 1)),
+      interval(level = 0.95) {
+        numberIn(level, 'level');
+        const [mean, variance, lower, upper] = Array.from({ length: 4 }, () => new Float64Array(1));
+        addon.betaSummary(Float64Array.of(alpha), Float64Array.of(beta), level, device, mean!, variance!, lower!, upper!);
+        return [lower![0]!, upper![0]!];
+      },
+    };
+  }
+
+  /**
+   * Saves options and everything learnt, as of this call. The file is replaced as a whole: a crash at any moment leaves
+   * the old or the new one.
+   *
+   * @throws IoError
+   */
+  async save(path: string): Promise<void> {
+    const { kind, options } = this.#schedule;
+    const state: SavedState = {
+      models: this.#models,
+      energy: this.#energy,
+      learning: this.#beliefs.learning,
+      selection: this.#selection,
+      seed: this.#seed,
+      schedule: { kind, options: encodeNumbers(options) },
+      step: this.#step,
+      heat: String(this.#heat),
+      totals: plain(this.#beliefs.totals),
+      domains: [...this.#beliefs.domains].map(([domain, counts]) => [domain, plain(counts)]),
+    };
+    // Later saves of this object wait for earlier ones, so that the last one called is the one that stays.
+    const write = this.#saving.then(() => writeState(path, state));
+    this.#saving = write.catch(() => undefined);
+    await write;
+  }
+
+  /**
+   * Loads what `save` wrote. The choices that follow are those that would have followed there.
+   *
+   * @param overrides.schedule needed when the saved schedule was user-defined.
+   * @throws NotFoundError, IoError, InvalidFormatError (truncated, altered or foreign file), UnsupportedError (written
+   *   by a later version).
+   */
+  static async load(path: string, overrides: Pick<ConsensusOptions, 'schedule' | 'device'> = {}): Promise<Consensus> {
+    const state = await readState(path);
+    try {
+      const { kind, options } = state.schedule;
+      const schedule = overrides.schedule ?? restoreSchedule(kind, decodeNumbers(options));
+      if (!schedule)
+        refuse('schedule', `${path} was saved with a '${kind}' schedule, which is a function; pass it to load again.`);
+      const { models, energy, learning, selection, seed } = state;
+      const device = overrides.device === undefined ? {} : { device: overrides.device };
+      const consensus = new Consensus({ models, energy, learning, selection, seed, schedule, ...device });
+      consensus.#restore(state);
+      return consensus;
+    } catch (error) {
+      const ours = error instanceof InvalidArgumentError && error.field !== 'schedule' && error.field !== 'device';
+      if (!ours) throw error;
+      throw new InvalidFormatError(`${path} holds an impossible state: ${error.message}`, {
+        cause: error,
+        ...(error.field === undefined ? {} : { field: error.field }),
+      });
+    }
+  }
+
+  #restore(state: SavedState): void {
+    this.#step = numberIn(state.step, 'step', { min: 0, integer: true });
+    this.#heat = numberIn(Number(state.heat), 'heat', { min: 0, infinite: true });
+    const count = this.#names.length;
+    const totals = countsFrom(state.totals, count, 'totals');
+    this.#beliefs.totals.successes.set(totals.successes);
+    this.#beliefs.totals.failures.set(totals.failures);
+    for (const [domain, counts] of state.domains)
+      this.#beliefs.restore(domain, countsFrom(counts, count, `domains[${JSON.stringify(domain)}]`));
+  }
+
+  #modelIndex(name: unknown, field: string): number {
+    const index = this.#index.get(name as string);
+    if (index === undefined)
+      return refuse(field, `there is no model called ${shown(name)}; the models are ${this.#names.slice(0, 20).map(shown).join(', ')}.`);
+    return index;
+  }
+
+  #scheduled(): number {
+    const temperature = this.#schedule.temperature(this.#step, this.#heat);
+    if (typeof temperature !== 'number' || !(temperature >= 0))
+      refuse('schedule', `the schedule gave the temperature ${shown(temperature)} for step ${this.#step}; it must be 0 or more.`);
+    return temperature;
+  }
+
+  #adapt(): void {
+    let possible = 0;
+    let likeliest = 0;
+    for (let i = 0; i < this.#energies.length; i++) {
+      if (this.#energies[i]! !== Number.POSITIVE_INFINITY) possible++;
+      likeliest = Math.max(likeliest, this.#probabilities[i]!);
+    }
+    if (possible < 2) return; // a forced choice says nothing about the temperature
+    const entropy = this.#readings[READING.entropy]! / Math.log(possible);
+    this.#heat = this.#schedule.advance!(this.#heat, { entropy, acceptance: 1 - likeliest });
+  }
+
+  #scaleCosts(scale: ChooseContext['costScale']): Float64Array {
+    const scales = this.#scales;
+    if (scale === undefined || typeof scale === 'number') {
+      scales.fill(scale === undefined ? 1 : numberIn(scale, 'costScale', { min: 0 }));
+      return scales;
+    }
+    objectIn(scale, 'costScale');
+    scales.fill(1);
+    for (const name of Object.keys(scale))
+      scales[this.#modelIndex(name, 'costScale')] = numberIn(scale[name], `costScale.${name}`, { min: 0 });
+    return scales;
+  }
+
+  #addEstimates(estimates: NonNullable<ChooseContext['quality']>): void {
+    objectIn(estimates, 'quality');
+    const count = this.#names.length;
+    const { strength, limit } = this.#beliefs.learning.external;
+    for (const name of Object.keys(estimates)) {
+      const i = this.#modelIndex(name, 'quality');
+      const given = estimates[name]!;
+      let mean: number;
+      let weight = strength;
+      if (typeof given === 'number') {
+        mean = numberIn(given, `quality.${name}`, { min: 0, max: 1 });
+      } else {
+        objectIn(given, `quality.${name}`);
+        mean = numberIn(given.mean, `quality.${name}.mean`, { min: 0, max: 1 });
+        const uncertainty = numberIn(given.uncertainty, `quality.${name}.uncertainty`, { min: 0 });
+        weight = estimateStrength(mean, uncertainty, limit);
+      }
+      this.#block[COLUMN.externalSuccesses * count + i] = weight * mean;
+      this.#block[COLUMN.externalFailures * count + i] = weight * (1 - mean);
+    }
+  }
+
+  #exclude(names: readonly string[]): void {
+    if (!Array.isArray(names)) refuse('exclude', `exclude is ${shown(names)}; it must be an array of names.`);
+    for (const name of names) this.#energies[this.#modelIndex(name, 'exclude')] = Number.POSITIVE_INFINITY;
+    if (this.#energies.every((e) => e === Number.POSITIVE_INFINITY))
+      refuse('exclude', 'every model is excluded; at least one must remain.');
+  }
+}
+
+function domainKey(domain: unknown): string {
+  if (domain === undefined) return NO_DOMAIN;
+  if (typeof domain === 'string' && domain !== NO_DOMAIN) return domain;
+  if (typeof domain === 'number' && !Number.isNaN(domain)) return String(domain);
+  return refuse('domain', `domain is ${shown(domain)}; it must be a number or a string that is not empty.`);
+}
+
+const plain = (counts: Counts) => ({ successes: [...counts.successes], failures: [...counts.failures] });
+
+function countsFrom(saved: { successes: number[]; failures: number[] }, models: number, field: string): Counts {
+  const column = (values: number[], name: string) => {
+    if (values.length !== models) refuse(`${field}.${name}`, `${field}.${name} has ${values.length} entries for ${models} models.`);
+    return Float64Array.from(values, (v, i) => numberIn(v, `${field}.${name}[${i}]`, { min: 0, max: 9e8 }));
+  };
+  return { successes: column(saved.successes, 'successes'), failures: column(saved.failures, 'failures') };
+}
+
+// JSON has no Infinity, which a constant schedule may hold.
+const encodeNumbers = (options: Readonly<Record<string, number | string>>) =>
+  Object.fromEntries(Object.entries(options).map(([k, v]) => [k, v === Number.POSITIVE_INFINITY ? 'Infinity' : v]));
+const decodeNumbers = (options: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(options).map(([k, v]) => [k, v === 'Infinity' ? Number.POSITIVE_INFINITY : v]));
