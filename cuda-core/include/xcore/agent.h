@@ -80,6 +80,9 @@ typedef struct xc_agent_table {
   xc_status (*learn_b)(const xc_agent_model* model, const int32_t* action, const double* beliefs,
                        const double* previous, double rate, double retention, double* counts, uint64_t size,
                        xc_error* error);
+  /* Draws an index from `probabilities` (need not be normalised): draw number `counter` of (seed, stream). */
+  xc_status (*draw)(const double* probabilities, int64_t count, uint64_t seed, uint64_t stream, uint64_t counter,
+                    int64_t* out, xc_error* error);
   /* Expectation of Dirichlet counts shaped as A or B: columns normalised. */
   xc_status (*dirichlet_mean)(const xc_agent_model* model, int32_t which, const double* counts, uint64_t size,
                               double* mean, xc_error* error);

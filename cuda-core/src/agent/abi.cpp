@@ -91,6 +91,11 @@ xc_status mean(const xc_agent_model* model, int32_t which, const double* counts,
   return guard(error, [&] { dirichlet_mean(model->model, which, counts, size, out); });
 }
 
+xc_status draw_index(const double* probabilities, int64_t count, uint64_t seed, uint64_t stream, uint64_t counter, int64_t* out,
+                     xc_error* error) {
+  return guard(error, [&] { *out = draw(probabilities, count, seed, stream, counter); });
+}
+
 const xc_agent_table table = {{"agent", XC_AGENT_ABI, sizeof(xc_agent_table)},
                               model_create,
                               model_release,
@@ -102,6 +107,7 @@ const xc_agent_table table = {{"agent", XC_AGENT_ABI, sizeof(xc_agent_table)},
                               marginals,
                               learn_likelihood,
                               learn_transition,
+                              draw_index,
                               mean};
 
 }  // namespace

@@ -19,7 +19,9 @@ export interface SummaryOf {
   max: number;
 }
 
-type Quantities<T> = { [K in keyof T as number extends T[K] ? (K extends 'index' ? never : K) : never]: SummaryOf | null };
+type Quantities<T> = {
+  [K in keyof T as number extends T[K] ? (K extends 'index' ? never : K) : never]: SummaryOf | null;
+};
 
 export interface Summary {
   /** Samples the summary is made of. */
@@ -132,7 +134,9 @@ export class Monitor implements AsyncIterable<Sample> {
     else {
       const onAbort = () => this.stop();
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#stopped.signal.addEventListener('abort', () => signal?.removeEventListener('abort', onAbort), { once: true });
+      this.#stopped.signal.addEventListener('abort', () => signal?.removeEventListener('abort', onAbort), {
+        once: true,
+      });
     }
   }
 

@@ -106,6 +106,21 @@ TEST(Policy, posterior_weighs_habit_and_expected_free_energy) {
   EXPECT_THROW(policy_posterior(g, nullptr, 0, 1.0, p), Error);
 }
 
+TEST(Policy, draws_follow_the_distribution_and_repeat_with_their_seed) {
+  const double p[] = {0.0, 1.0, 3.0, 0.0};
+  int counts[4] = {};
+  for (int i = 0; i < 4000; ++i) {
+    const int64_t k = draw(p, 4, 7, 1, i);
+    ASSERT_EQ(k, draw(p, 4, 7, 1, i));
+    ++counts[k];
+  }
+  EXPECT_EQ(counts[0] + counts[3], 0);
+  EXPECT_NEAR(counts[1], 1000, 150);  // 5.5 standard deviations
+  const double bad[] = {-1.0, 2.0}, none[] = {0.0};
+  EXPECT_THROW(draw(bad, 2, 0, 0, 0), Error);
+  EXPECT_THROW(draw(none, 1, 0, 0, 0), Error);
+}
+
 TEST(Policy, actions_beyond_the_model_are_refused_before_they_index) {
   const Model model = random_model(shapes()[2], 51);
   const int32_t actions[] = {0, 0, 1, 1};

@@ -4,6 +4,7 @@
 
 #include "agent/policy/policy.hpp"
 #include "runtime/device.hpp"
+#include "runtime/philox.hpp"
 #include "runtime/trace.hpp"
 
 namespace xcore::agent {
@@ -44,6 +45,25 @@ void action_marginals(const Model& model, const Policies& policies, const double
     const int32_t* first = policies.actions + p * policies.steps * model.factors();
     for (int f = 0; f < model.factors(); ++f) marginals[offset[f] + first[f]] += probabilities[p];
   }
+}
+
+int64_t draw(const double* probabilities, int64_t count, uint64_t seed, uint64_t stream, uint64_t counter) {
+  double sum = 0.0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (!(probabilities[i] >= 0.0)) throw invalid_argument("probabilities", "probability %lld is %g", static_cast<long long>(i), probabilities[i]);
+    sum += probabilities[i];
+  }
+  if (!(sum > 0.0) || !std::isfinite(sum)) throw invalid_argument("probabilities", "the probabilities sum to %g", sum);
+  const double target = Philox(seed, stream, 2 * counter).next_double() * sum;  // two words a draw
+  double reached = 0.0;
+  int64_t last = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (probabilities[i] == 0.0) continue;
+    reached += probabilities[i];
+    last = i;
+    if (target < reached) break;
+  }
+  return last;
 }
 
 }  // namespace xcore::agent

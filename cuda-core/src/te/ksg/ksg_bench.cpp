@@ -1,0 +1,47 @@
+// xcore_te_bench: one pair and surrogates on this machine's CPU, medians of wall time.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "runtime/thread_pool.hpp"
+#include "te/estimate/estimate.hpp"
+#include "te/testing_series.hpp"
+
+using namespace xcore;
+using namespace xcore::te;
+
+namespace {
+
+double median_ms(int repeats, const xc_te_options& o, const std::vector<double>& x, const std::vector<double>& y) {
+  std::vector<double> times;
+  for (int r = 0; r < repeats; ++r) {
+    const auto start = std::chrono::steady_clock::now();
+    estimate({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, static_cast<int64_t>(x.size()), o, false, Control());
+    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+}  // namespace
+
+int main() {
+  const int all = thread_pool().threads();
+  std::printf("samples history surrogates threads median_ms\n");
+  for (const int threads : {1, all}) {
+    thread_pool().set_threads(threads);
+    for (const int64_t n : {int64_t{1000}, int64_t{10000}}) {
+      const auto [x, y] = coupled_ar(n, 0.4, 1);
+      for (const int history : {1, 2}) {
+        for (const int surrogates : {0, 100}) {
+          if (n > 1000 && surrogates) continue;
+          xc_te_options o{};
+          o.estimator = XC_TE_KSG1, o.k = 4, o.target_history = o.source_history = history;
+          o.target_tau = o.source_tau = o.delay = o.normalise = 1, o.surrogates = surrogates, o.device = {XC_DEVICE_CPU, 0};
+          const double ms = median_ms(n > 1000 || surrogates ? 7 : 51, o, x, y);
+          std::printf("%7lld %7d %10d %7d %9.3f\n", static_cast<long long>(n), history, surrogates, threads, ms);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// Which kind of question this is, found online: leader clustering of templates. A domain is a running frequency of
+// hashed tokens; a question belongs to the domain in which the most of its tokens are usual. A token's weight grows
+// with how often it has recurred in the stream at all (template words recur, content does not) and falls with how
+// common it is everywhere.
+import { mix, type TextFeatures } from './features';
+
+const SLOTS = 1024;
+
+export interface DomainState {
+  seen: number;
+  frequency: number[];
+  domains: { label: string; members: number; tokens: [number, number][]; sizeMean: number; sizeSquares: number }[];
+}
+
+interface Domain {
+  label: string;
+  members: number;
+  /** Part of the members that hold a token of this slot. */
+  usual: Float32Array;
+  sizeMean: number;
+  sizeSquares: number;
+}
+
+export interface Assignment {
+  /** Index of the domain; -1 when none is near enough. */
+  domain: number;
+  /** Weighted part of the tokens that are usual in it, 0 to 1. */
+  similarity: number;
+  /** How large the question is beside others of the domain, in standard deviations, within [-3, 3]. */
+  relativeSize: number;
+}
+
+export class Domains {
+  private seen = 0;
+  private frequency = new Float64Array(SLOTS);
+  private list: Domain[] = [];
+
+  constructor(
+    private readonly limit: number,
+    private readonly threshold: number,
+  ) {}
+
+  get count(): number {
+    return this.list.length;
+  }
+  label(domain: number): string {
+    return this.list[domain]!.label;
+  }
+
+  /** Finds the nearest domain; changes nothing. */
+  find(text: TextFeatures): Assignment {
+    const slots = slotsOf(text);
+    const weights = slots.map((s) => this.weight(s));
+    let total = 0;
+    for (const w of weights) total += w;
+    let best = -1;
+    let similarity = 0;
+    for (let d = 0; d < this.list.length; d++) {
+      const usual = this.list[d]!.usual;
+      let sum = 0;
+      for (let i = 0; i < slots.length; i++) sum += weights[i]! * usual[slots[i]!]!;
+      if (sum > similarity) {
+        similarity = sum;
+        best = d;
+      }
+    }
+    similarity = total > 0 ? similarity / total : 0;
+    if (similarity < this.threshold && this.list.length < this.limit) best = -1;
+    return { domain: best, similarity, relativeSize: best < 0 ? 0 : this.relativeSize(this.list[best]!, text.size) };
+  }
+
+  /** Finds the nearest domain, or founds one, and counts this question in it. */
+  learn(text: TextFeatures): Assignment {
+    const found = this.find(text);
+    const slots = slotsOf(text);
+    this.seen++;
+    for (const s of slots) this.frequency[s]!++;
+    if (found.domain < 0) {
+      if (this.list.length >= this.limit) return found; // an empty question, and no room
+      found.domain = this.list.length;
+      this.list.push({ label: text.template, members: 0, usual: new Float32Array(SLOTS), sizeMean: 0, sizeSquares: 0 });
+    }
+    const domain = this.list[found.domain]!;
+    domain.members++;
+    // A mean at first, later a slowly moving average.
+    const rate = Math.max(1 / domain.members, 0.02);
+    for (let s = 0; s < SLOTS; s++) domain.usual[s]! *= 1 - rate;
+    for (const s of slots) domain.usual[s]! += rate;
+    const off = text.size - domain.sizeMean;
+    domain.sizeMean += off / domain.members;
+    domain.sizeSquares += off * (text.size - domain.sizeMean);
+    return found;
+  }
+
+  private weight(slot: number): number {
+    const f = this.frequency[slot]!;
+    return ((f + 0.5) / (f + 8)) * Math.log((this.seen + 2) / (f + 1) + 0.5);
+  }
+
+  private relativeSize(domain: Domain, size: number): number {
+    const spread = Math.sqrt((domain.sizeSquares + 0.25) / (domain.members + 1));
+    return Math.max(-3, Math.min(3, (size - domain.sizeMean) / spread));
+  }
+
+  toJSON(): DomainState {
+    return {
+      seen: this.seen,
+      frequency: [...this.frequency],
+      domains: this.list.map((d) => ({
+        label: d.label,
+        members: d.members,
+        tokens: [...d.usual].flatMap((v, s): [number, number][] => (v !== 0 ? [[s, v]] : [])),
+        sizeMean: d.sizeMean,
+        sizeSquares: d.sizeSquares,
+      })),
+    };
+  }
+  restore(state: DomainState): void {
+    this.seen = state.seen;
+    this.frequency = Float64Array.from({ length: SLOTS }, (_, s) => state.frequency[s] ?? 0);
+    this.list = state.domains.map((d) => {
+      const usual = new Float32Array(SLOTS);
+      for (const [s, v] of d.tokens) if (s >= 0 && s < SLOTS) usual[s] = v;
+      return { label: d.label, members: d.members, usual, sizeMean: d.sizeMean, sizeSquares: d.sizeSquares };
+    });
+  }
+}
+
+/** Distinct slots of a question's tokens; the empty question has one of its own. */
+function slotsOf(text: TextFeatures): number[] {
+  if (text.tokens.length === 0) return [mix(0, 0) % SLOTS];
+  return [...new Set(Array.from(text.tokens, (t) => (t ^ (t >>> 15)) & (SLOTS - 1)))];
+}
