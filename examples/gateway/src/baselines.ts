@@ -26,15 +26,16 @@ export type AllReplies = ReadonlyMap<string, readonly Reply[]>;
 export async function askEveryModel(
   pool: Pool,
   questions: readonly Question[],
-  options: { cache?: Map<string, Reply>; onProgress?: (done: number, total: number) => void } = {},
+  options: { cache?: Map<string, Reply>; onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
 ): Promise<AllReplies> {
-  const { cache = new Map<string, Reply>(), onProgress } = options;
+  const { cache = new Map<string, Reply>(), onProgress, signal } = options;
   const total = pool.models.length * questions.length;
   const all = new Map<string, Reply[]>();
   let done = 0;
   for (const { name } of pool.models) {
     const replies: Reply[] = [];
     for (const { question } of questions) {
+      signal?.throwIfAborted();
       const key = `${name}\n${question}`;
       let reply = cache.get(key);
       if (!reply) {

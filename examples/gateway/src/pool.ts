@@ -14,7 +14,7 @@ const FILES = {
 } as const;
 
 // No question of the pool has an answer this long; a model that rambles is stopped.
-const MAX_TOKENS = 64;
+const MAX_TOKENS = 48;
 
 /** The chat form that the pool's models were trained on. */
 export function prompt(question: string): string {

@@ -17,25 +17,25 @@ export interface Point {
   strongest: { right: boolean; cost: number };
 }
 
-/** A learned Beta posterior of a model's share of right answers. */
-export interface Posterior {
-  model: string;
-  /** How often it gave the final answer. */
-  answered: number;
-  mean: number;
-  /** Central 90 % credible interval. */
-  low: number;
-  high: number;
+/** What was learned about every model in one of the groups of questions that the router found. */
+export interface Group {
+  /** How the group's questions begin. */
+  label: string;
+  questions: number;
+  /** Beta posterior of a right answer; 90 % credible interval. */
+  models: { model: string; mean: number; low: number; high: number }[];
 }
 
 /** Transfer entropy from a feature of the questions to a model's quality. */
 export interface Influence {
   feature: string;
   model: string;
-  /** Nats. */
-  te: number;
-  /** Against time-shuffled surrogates. */
+  /** Nats, less the mean of time-shuffled surrogates. */
+  effective: number;
+  /** Against the surrogates. */
   pValue: number;
+  /** The p-value adjusted for the number of features: false discovery rate. */
+  qValue: number;
   samples: number;
 }
 
@@ -60,7 +60,7 @@ export interface ReportData {
   /** The rows of every seed; one entry when one seed ran. */
   runs: Row[][];
   points: Point[];
-  posteriors: Posterior[];
+  groups: Group[];
   influences: Influence[];
   readings: Reading[];
   /** Why there are no GPU readings; undefined when there are. */

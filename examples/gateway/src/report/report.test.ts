@@ -38,8 +38,8 @@ const data: ReportData = {
     point(2, { question: '<img src=x onerror=alert(1)></script>', answer: '</script>', right: false }),
     point(3),
   ],
-  posteriors: [{ model: 'nano', answered: 3, mean: 0.75, low: 0.4, high: 0.95 }],
-  influences: [{ feature: 'digits', model: 'nano', te: 0.0123, pValue: 0.04, samples: 300 }],
+  groups: [{ label: 'what is 0', questions: 3, models: [{ model: 'nano', mean: 0.75, low: 0.4, high: 0.95 }] }],
+  influences: [{ feature: 'digits', model: 'nano', effective: 0.0123, pValue: 0.04, qValue: 0.2, samples: 300 }],
   readings: [{ at: 0.5, cpu: 0.9, processMemoryBytes: 2 ** 28, gpu: null }],
   gpuAbsent: 'no driver',
 };
@@ -60,7 +60,7 @@ test('the report shows the figures of every row', () => {
   expect(own).toContain('<b>25.0 %</b> of the cost');
   for (const { name } of data.rows) expect(own).toContain(`<th scope="row">${name}</th>`);
   expect(own).toContain('0.0123');
-  expect(own).toContain('40.0 % to 95.0 %');
+  expect(own).toContain('40 % to 95 %');
   expect(own).toContain('No GPU: no driver');
 });
 

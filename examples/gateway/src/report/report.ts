@@ -6,7 +6,7 @@ import { IoError } from '@x/cuda-core';
 import { STRONGEST } from '../models';
 import { shares, spread } from '../table';
 import { charts, WINDOW } from './charts';
-import type { Influence, Point, ReportData } from './data';
+import type { Group, Influence, Point, ReportData } from './data';
 import { DRAW, escapeHtml, htmlTable, STYLE, scriptJson } from './page';
 
 const percent = (value: number, digits = 1) => (Number.isFinite(value) ? `${(100 * value).toFixed(digits)} %` : '–');
@@ -96,18 +96,34 @@ function domainsTable(points: readonly Point[]): string {
   );
 }
 
-function influencesTable(influences: readonly Influence[]): string {
-  if (influences.length === 0) return '<p>Too few observations of any model for an estimate.</p>';
-  const strongest = [...influences].sort((a, b) => a.pValue - b.pValue || b.te - a.te).slice(0, 12);
-  const largest = Math.max(...strongest.map(({ te }) => te), Number.MIN_VALUE);
+function groupsTable(groups: readonly Group[]): string {
+  const names = groups[0]?.models.map(({ model }) => model) ?? [];
   return htmlTable(
-    ['feature', 'model', 'transfer entropy (nats)', '', 'p', 'samples'],
-    strongest.map(({ feature, model, te, pValue, samples }) => [
+    ['group', 'questions', ...names.map(escapeHtml)],
+    groups.map(({ label, questions, models }) => [
+      escapeHtml(label),
+      String(questions),
+      ...models.map(
+        ({ mean, low, high }) =>
+          `${percent(mean, 0)} <span class="soft">${percent(low, 0)} to ${percent(high, 0)}</span>`,
+      ),
+    ]),
+  );
+}
+
+function influencesTable(influences: readonly Influence[]): string {
+  if (influences.length === 0) return '<p>Too few outcomes of any model for an estimate.</p>';
+  const strongest = [...influences].sort((a, b) => a.qValue - b.qValue || b.effective - a.effective).slice(0, 12);
+  const largest = Math.max(...strongest.map(({ effective }) => effective), Number.MIN_VALUE);
+  return htmlTable(
+    ['feature', 'model', 'transfer entropy (nats)', '', 'p', 'false discovery rate', 'outcomes'],
+    strongest.map(({ feature, model, effective, pValue, qValue, samples }) => [
       escapeHtml(feature),
       escapeHtml(model),
-      te.toFixed(4),
-      `<span class="bar" style="width:${(6 * Math.max(0, te / largest)).toFixed(2)}rem"></span>`,
+      effective.toFixed(4),
+      `<span class="bar" style="width:${(6 * Math.max(0, effective / largest)).toFixed(2)}rem"></span>`,
       pValue.toFixed(3),
+      qValue.toFixed(3),
       String(samples),
     ]),
   );
@@ -164,20 +180,12 @@ ${chart('cost-quality')}
 <p class="soft">The domain names are for this table only; the router finds its own groups.</p>
 ${domainsTable(data.points)}
 <h2>What was learned about the models</h2>
-<p class="soft">Beta posterior of a right answer, over the questions that each model was trusted with: not comparable between
-models, since the gateway gives each the questions it is good at.</p>
-${htmlTable(
-  ['model', 'answers given', 'mean', '90 % interval'],
-  data.posteriors.map(({ model, answered, mean, low, high }) => [
-    escapeHtml(model),
-    String(answered),
-    percent(mean),
-    `${percent(low)} to ${percent(high)}`,
-  ]),
-)}
+<p class="soft">The groups are the router's own, named by how their first question begins. Each cell is the Beta posterior of a
+right answer with its 90 % interval: wide where a model was hardly ever asked, because there was no need to.</p>
+${groupsTable(data.groups)}
 <h2>Which features carry information about quality</h2>
-<p class="soft">Transfer entropy (Kraskov, algorithm 1) from the stream of a question feature to a model's stream of outcomes, with the
-p-value against time-shuffled surrogates. The strongest are shown, whether significant or not.</p>
+<p class="soft">Transfer entropy (Kraskov, algorithm 1) from a feature of the question to whether a model's answer is right, given its answer
+before, less the mean of time-shuffled surrogates. The strongest are shown, whether significant or not.</p>
 ${influencesTable(data.influences)}
 <h2>The machine</h2>
 ${data.gpuAbsent === undefined ? '' : `<p class="soft">No GPU: ${escapeHtml(data.gpuAbsent)}</p>`}
