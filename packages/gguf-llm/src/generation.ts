@@ -83,6 +83,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     return text;
   }
 
+  /** @internal The native side has stopped. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** @internal Resolves when the native side has stopped, however it ended. */
   settled(): Promise<void> {
     return this.#settled;

@@ -64,9 +64,6 @@ export class Session implements AsyncDisposable {
     const ids = tokenIds(source, 'prompt', this.#vocabulary);
     const generation = new Generation(native, ids, checked, new ReplyText(this.#tokenizer, checked.stop));
     this.#running = generation;
-    void generation.settled().then(() => {
-      if (this.#running === generation) this.#running = undefined;
-    });
     return generation;
   }
 
@@ -94,7 +91,7 @@ export class Session implements AsyncDisposable {
 
   #idle(): NativeSession {
     const native = this.#alive();
-    if (this.#running)
+    if (this.#running && !this.#running.ended)
       throw new InvalidArgumentError(
         'this session is still generating; finish or abort that reply first, or create one session for each ' +
           'conversation that runs at the same time',

@@ -97,7 +97,7 @@ void attention_tile_avx2(const AttentionTile& tile) {
   const int64_t stride = static_cast<int64_t>(s.kv_heads) * s.head_dim;
   const float scale = 1.0f / sqrtf(static_cast<float>(s.head_dim));
   const int count = static_cast<int>(tile.row_end - tile.row_begin);
-  Rows rows;
+  Rows rows = {};
   for (int i = 0; i < count; ++i) {
     const int64_t row = tile.row_begin + i, token = row / group;
     const int64_t place = (token * s.heads + static_cast<int64_t>(tile.kv_head) * group + row % group) * s.head_dim;

@@ -76,13 +76,19 @@ static void matmul_rows_portable(const MatmulRows& job) {
 
 // Rows are handed out in whole groups, so that kernels see full tiles.
 constexpr int32_t kRowGroup = 16;
+// From here on regrouping the weights pays.
+constexpr int32_t kManyTokens = 4;
 // Less work than this is done by the caller alone: waking the others costs a few microseconds.
 constexpr int64_t kBytesWorthSharing = 64 << 10;
 
 void matmul_cpu(std::initializer_list<Product> products, const Activations& x, int32_t tokens, CpuLevel level) {
   auto kernel = matmul_rows_portable;
 #if defined(__x86_64__)
-  //AVX
+  const bool many = tokens >= kManyTokens;
+  if (level >= CpuLevel::avx512)
+    kernel = many ? gemm_rows_avx512 : gemv_rows_avx512;
+  else if (level >= CpuLevel::avx2)
+    kernel = many ? gemm_rows_avx2 : gemv_rows_avx2;
 #endif
   int64_t groups = 0;
   uint64_t bytes = 0;

@@ -12,7 +12,10 @@ struct MatmulRows {
   int32_t begin, end;
   float* out;  // [tokens x w->rows]
 };
-void matmul_rows_avx2(const MatmulRows& job);
-void matmul_rows_avx512(const MatmulRows& job);
+// Few tokens (weights used in place) and many (weights regrouped once per call, then used for all tokens).
+void gemv_rows_avx2(const MatmulRows& job);
+void gemm_rows_avx2(const MatmulRows& job);
+void gemv_rows_avx512(const MatmulRows& job);
+void gemm_rows_avx512(const MatmulRows& job);
 
 }  // namespace xcore::llm

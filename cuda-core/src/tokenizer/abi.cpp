@@ -1,0 +1,148 @@
+// The domain's function table. Exceptions stop here.
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "runtime/control.hpp"
+#include "runtime/error.hpp"
+#include "runtime/thread_pool.hpp"
+#include "tokenizer/load/load.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+using xcore::guard;
+using xcore::tokenizer::Sink;
+using xcore::tokenizer::Tokenizer;
+
+struct xc_tokenizer {
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::vector<uint32_t> added;
+};
+
+namespace {
+
+xc_tokenizer* make(std::unique_ptr<Tokenizer> tokenizer) {
+  auto object = std::make_unique<xc_tokenizer>();
+  const auto& flags = tokenizer->model().flags;
+  for (uint32_t id = 0; id < flags.size(); ++id) {
+    if (flags[id] & XC_TOKEN_ADDED) object->added.push_back(id);
+  }
+  object->tokenizer = std::move(tokenizer);
+  return object.release();
+}
+
+xc_status open_bytes(const uint8_t* data, size_t size, xc_tokenizer** out, xc_error* error) {
+  return guard(error, [&] { *out = make(xcore::tokenizer::load_bytes({reinterpret_cast<const char*>(data), size})); });
+}
+
+xc_status open_file(const char* path, size_t path_size, xc_tokenizer** out, xc_error* error) {
+  return guard(error, [&] {
+    const std::string name(path, path_size);
+    if (name.find('\0') != std::string::npos) throw xcore::invalid_argument("path", "the path contains a zero byte");
+    *out = make(xcore::tokenizer::load_file(name));
+  });
+}
+
+void release(xc_tokenizer* tokenizer) { delete tokenizer; }
+
+void info(const xc_tokenizer* t, xc_tokenizer_info* out) {
+  const auto& m = t->tokenizer->model();
+  out->size = static_cast<uint32_t>(m.flags.size());
+  out->bos = m.bos;
+  out->eos = m.eos;
+  out->added_count = static_cast<uint32_t>(t->added.size());
+  out->adds_special = !m.prefix.empty() || !m.suffix.empty();
+  out->sentencepiece = m.kind == xcore::tokenizer::Kind::sentencepiece;
+}
+
+xc_status token(const xc_tokenizer* t, uint32_t id, xc_token* out, xc_error* error) {
+  return guard(error, [&] {
+    const auto& m = t->tokenizer->model();
+    if (!t->tokenizer->has(id)) {
+      throw xcore::invalid_argument("id", "%u is no token; ids are below %zu", id, m.flags.size());
+    }
+    const auto content = m.tokens[id];
+    const auto bytes = m.bytes[id];
+    *out = {content.data(), content.size(), bytes.data(), bytes.size(), m.flags[id]};
+  });
+}
+
+uint32_t id_of(const xc_tokenizer* t, const char* content, size_t size) {
+  const auto& m = t->tokenizer->model();
+  return m.by_content.find(m.tokens, {content, size});
+}
+
+const uint32_t* added_tokens(const xc_tokenizer* t) { return t->added.data(); }
+
+xc_status encode(const xc_tokenizer* t, const char* text, size_t size, uint32_t flags, uint32_t* ids, size_t capacity,
+                 size_t* count, xc_error* error) {
+  return guard(error, [&] {
+    Sink sink{ids, capacity};
+    t->tokenizer->encode({text, size}, flags, sink);
+    *count = sink.count;
+  });
+}
+
+xc_status encode_batch(const xc_tokenizer* t, const xc_text* texts, size_t count, uint32_t flags, const xc_control* control,
+                       uint32_t** ids, size_t* offsets, xc_error* error) {
+  return guard(error, [&] {
+    const xcore::Control call(control);
+    std::vector<std::vector<uint32_t>> results(count);
+    xcore::thread_pool().parallel_for(static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
+      std::vector<uint32_t> buffer;
+      for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+        call.throw_if_cancelled();
+        buffer.resize(std::max(buffer.size(), texts[i].size / 2 + 16));
+        Sink sink{buffer.data(), buffer.size()};
+        t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
+        if (sink.count > buffer.size()) {
+          buffer.resize(sink.count);
+          sink = {buffer.data(), buffer.size()};
+          t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
+        }
+        results[i].assign(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(sink.count));
+      }
+    });
+    call.throw_if_cancelled();
+    size_t total = 0;
+    for (size_t i = 0; i < count; ++i) {
+      offsets[i] = total;
+      total += results[i].size();
+    }
+    offsets[count] = total;
+    auto* joined = static_cast<uint32_t*>(std::malloc(std::max<size_t>(total, 1) * sizeof(uint32_t)));
+    if (!joined) throw std::bad_alloc();
+    for (size_t i = 0; i < count; ++i) std::copy(results[i].begin(), results[i].end(), joined + offsets[i]);
+    *ids = joined;
+    call.progress(static_cast<double>(count), static_cast<double>(count));
+  });
+}
+
+void release_ids(uint32_t* ids) { std::free(ids); }
+
+xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint32_t flags, char* out, size_t capacity,
+                 size_t* size, xc_error* error) {
+  return guard(error, [&] {
+    std::string bytes;
+    t->tokenizer->decode(ids, count, (flags & XC_DECODE_SKIP_SPECIAL) != 0, bytes);
+    std::copy_n(bytes.data(), std::min(capacity, bytes.size()), out);
+    *size = bytes.size();
+  });
+}
+
+const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
+                                  open_bytes,
+                                  open_file,
+                                  release,
+                                  info,
+                                  token,
+                                  id_of,
+                                  added_tokens,
+                                  encode,
+                                  encode_batch,
+                                  release_ids,
+                                  decode};
+
+}  // namespace
+
+extern "C" const void* xc_tokenizer_table_v1(void) { return &table; }

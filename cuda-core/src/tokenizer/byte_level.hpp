@@ -1,0 +1,44 @@
+// GPT-2's way of writing bytes as visible characters: printable Latin-1 bytes stand for themselves, the other 68 are
+// U+0100 onwards in order (Radford et al., "Language models are unsupervised multitask learners", 2019).
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "tokenizer/unicode/utf8.hpp"
+
+namespace xcore::tokenizer {
+
+inline bool byte_is_printable(uint32_t b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255); }
+
+// The byte a character stands for, or -1.
+inline int byte_of_character(uint32_t c) {
+  static const std::array<int, 324> table = [] {
+    std::array<int, 324> t;
+    t.fill(-1);
+    int next = 256;
+    for (int b = 0; b < 256; ++b) t[static_cast<size_t>(byte_is_printable(static_cast<uint32_t>(b)) ? b : next++)] = b;
+    return t;
+  }();
+  return c < table.size() ? table[c] : -1;
+}
+
+// The bytes that a token's characters stand for. False, and `out` untouched, when one stands for none.
+inline bool bytes_from_characters(std::string_view token, std::string& out) {
+  std::string bytes;
+  bytes.reserve(token.size());
+  const uint8_t* p = bytes_of(token);
+  const uint8_t* const end = p + token.size();
+  while (p < end) {
+    const CodePoint c = decode_utf8(p, end);
+    const int byte = byte_of_character(c.value);
+    if (byte < 0) return false;
+    bytes += static_cast<char>(byte);
+    p += c.length;
+  }
+  out = std::move(bytes);
+  return true;
+}
+
+}  // namespace xcore::tokenizer

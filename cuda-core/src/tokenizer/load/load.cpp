@@ -1,0 +1,99 @@
+#include "tokenizer/load/load.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "gguf/gguf.hpp"
+#include "runtime/error.hpp"
+#include "tokenizer/byte_level.hpp"
+
+namespace xcore::tokenizer {
+namespace {
+
+constexpr uint64_t kMaxJsonBytes = uint64_t{1} << 30;
+
+struct Closer {
+  void operator()(std::FILE* f) const { std::fclose(f); }
+};
+
+bool is_gguf(std::string_view head) { return head.substr(0, 4) == "GGUF"; }
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_bytes(std::string_view bytes) {
+  if (is_gguf(bytes)) {
+    return std::make_unique<Tokenizer>(read_gguf(*gguf::File::from_bytes(bytes_of(bytes), bytes.size())));
+  }
+  return std::make_unique<Tokenizer>(read_json(bytes));
+}
+
+std::unique_ptr<Tokenizer> load_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, Closer> file(std::fopen(path.c_str(), "rb"));
+  if (!file) {
+    const int reason = errno;
+    throw error(reason == ENOENT || reason == ENOTDIR ? XC_NOT_FOUND : XC_IO, "path", -1, "cannot open '%s': %s", path.c_str(),
+                std::strerror(reason));
+  }
+  struct stat about;
+  if (fstat(fileno(file.get()), &about) != 0 || !S_ISREG(about.st_mode)) {
+    throw error(XC_IO, "path", -1, "'%s' is not a regular file", path.c_str());
+  }
+  char head[4] = {};
+  const size_t got = std::fread(head, 1, sizeof head, file.get());
+  if (is_gguf({head, got})) return std::make_unique<Tokenizer>(read_gguf(*gguf::File::open(path)));
+  if (static_cast<uint64_t>(about.st_size) > kMaxJsonBytes) {
+    throw error(XC_LIMIT_EXCEEDED, "path", -1, "'%s' has %lld bytes; a tokenizer.json may have up to 1 GiB", path.c_str(),
+                static_cast<long long>(about.st_size));
+  }
+  std::string text(head, got);
+  char block[1 << 16];
+  while (const size_t n = std::fread(block, 1, sizeof block, file.get())) {
+    text.append(block, n);
+    if (text.size() > kMaxJsonBytes) throw error(XC_LIMIT_EXCEEDED, "path", -1, "'%s' grows while it is read", path.c_str());
+  }
+  if (std::ferror(file.get())) throw error(XC_IO, "path", -1, "cannot read '%s': %s", path.c_str(), std::strerror(errno));
+  try {
+    return std::make_unique<Tokenizer>(read_json(text));
+  } catch (const Error& e) {
+    throw Error(e.status, path + ": " + e.what(), e.field, e.offset);
+  }
+}
+
+void mark_end_of_generation(Model& model) {
+  for (const char* name : {"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>",
+                           "<end_of_turn>", "<eos>", "</s>"}) {
+    const uint32_t id = model.by_content.find(model.tokens, name);
+    if (id != kNoId && (model.flags[id] & XC_TOKEN_SPECIAL)) model.flags[id] |= XC_TOKEN_END_OF_GENERATION;
+  }
+  if (model.eos != kNoId) model.flags[model.eos] |= XC_TOKEN_END_OF_GENERATION;
+}
+
+void find_byte_tokens(Model& model) {
+  std::fill(std::begin(model.byte_token), std::end(model.byte_token), kNoId);
+  for (uint32_t id = 0; id < model.tokens.size(); ++id) {
+    if (model.model_token[id] && model.bytes[id].size() == 1) {
+      model.byte_token[static_cast<uint8_t>(model.bytes[id][0])] = id;
+    }
+  }
+}
+
+bool add_merge(Model& model, std::string_view left, std::string_view right, uint32_t rank, std::string& message) {
+  std::string joined(left);
+  joined += right;
+  uint32_t ids[3];
+  const std::string_view parts[3] = {left, right, joined};
+  for (int i = 0; i < 3; ++i) {
+    ids[i] = model.by_content.find(model.tokens, parts[i]);
+    if (ids[i] == kNoId) {
+      message = "'" + std::string(parts[i].substr(0, 80)) + "' is not in the vocabulary";
+      return false;
+    }
+  }
+  model.pairs.insert(ids[0], ids[1], rank, ids[2]);
+  return true;
+}
+
+}  // namespace xcore::tokenizer

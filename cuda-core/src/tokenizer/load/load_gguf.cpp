@@ -1,0 +1,209 @@
+// The vocabulary inside a GGUF file: tokenizer.ggml.model "gpt2" (byte-level BPE) and "llama" (SentencePiece BPE).
+// Follows llama.cpp: the text is not normalised, token types say which tokens are special, and the pre-tokenizer is
+// named by tokenizer.ggml.pre. A byte-level file without that name is taken as GPT-2.
+#include <cmath>
+
+#include "gguf/gguf.hpp"
+#include "runtime/error.hpp"
+#include "tokenizer/byte_level.hpp"
+#include "tokenizer/load/load.hpp"
+
+namespace xcore::tokenizer {
+namespace {
+
+enum TokenType { kNormal = 1, kUnknownType = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+
+struct Named {
+  const char* pre;
+  std::vector<Pattern> steps;
+  bool ignore_merges;
+  bool add_bos;
+};
+const std::vector<Named>& pre_tokenizers() {
+  static const std::vector<Named> list = {
+      {"default", {Pattern::gpt2}, false, false},
+      {"gpt-2", {Pattern::gpt2}, false, false},
+      {"gpt2", {Pattern::gpt2}, false, false},
+      {"mpt", {Pattern::gpt2}, false, false},
+      {"olmo", {Pattern::gpt2}, false, false},
+      {"phi-2", {Pattern::gpt2}, false, false},
+      {"starcoder", {Pattern::digit, Pattern::gpt2}, false, false},
+      {"refact", {Pattern::digit, Pattern::gpt2}, false, false},
+      {"command-r", {Pattern::digit, Pattern::gpt2}, false, false},
+      {"smollm", {Pattern::digit, Pattern::gpt2}, false, false},
+      {"llama-bpe", {Pattern::cl100k}, true, true},
+      {"llama3", {Pattern::cl100k}, true, true},
+      {"llama-v3", {Pattern::cl100k}, true, true},
+      {"dbrx", {Pattern::cl100k}, false, false},
+      {"smaug-bpe", {Pattern::cl100k}, false, false},
+      {"qwen2", {Pattern::qwen2}, false, false},
+      {"stablelm2", {Pattern::qwen2}, false, false},
+      {"gpt-4o", {Pattern::o200k}, false, false},
+      {"llama4", {Pattern::o200k}, false, false},
+      {"tekken", {Pattern::tekken}, true, true},
+  };
+  return list;
+}
+
+[[noreturn]] void fail(const char* key, const std::string& message, xc_status status = XC_INVALID_FORMAT) {
+  throw Error(status, std::string(key) + ": " + message, key);
+}
+
+// An array of integers or numbers as doubles; empty when the key is absent.
+std::vector<double> numbers(const gguf::File& file, const char* key, size_t expected) {
+  const gguf::Entry* entry = file.find(key);
+  if (!entry) return {};
+  std::vector<double> out;
+  if (const auto* u = std::get_if<std::vector<uint64_t>>(&entry->value)) out.assign(u->begin(), u->end());
+  else if (const auto* i = std::get_if<std::vector<int64_t>>(&entry->value)) out.assign(i->begin(), i->end());
+  else if (const auto* d = std::get_if<std::vector<double>>(&entry->value)) out = *d;
+  else fail(key, "expected an array of numbers");
+  if (out.size() != expected) {
+    fail(key, "has " + std::to_string(out.size()) + " entries for " + std::to_string(expected) + " tokens");
+  }
+  return out;
+}
+
+uint32_t token_id(const gguf::File& file, const char* key, size_t size) {
+  if (!file.find(key)) return kNoId;
+  const uint64_t id = file.integer(key);
+  if (id >= size) fail(key, std::to_string(id) + " is no token; there are " + std::to_string(size));
+  return static_cast<uint32_t>(id);
+}
+
+// The byte of "<0x0A>", or -1.
+int byte_of_name(std::string_view name) {
+  if (name.size() != 6 || name.substr(0, 3) != "<0x" || name[5] != '>') return -1;
+  int value = 0;
+  for (int i = 3; i < 5; ++i) {
+    const char c = name[static_cast<size_t>(i)];
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+void set_bytes(Model& model, uint32_t id, int type) {
+  const std::string token(model.tokens[id]);
+  std::string bytes = token;
+  const bool special = type == kControl || type == kUnknownType;
+  if (model.kind == Kind::byte_level) {
+    const bool mapped = bytes_from_characters(token, bytes);
+    if (special || type == kUserDefined) bytes = token;
+    model.model_token[id] = mapped && !special && type != kUserDefined && !bytes.empty();
+  } else if (type == kByte) {
+    const int byte = byte_of_name(token);
+    if (byte < 0) fail("tokenizer.ggml.tokens", "byte token '" + token.substr(0, 60) + "' is not written <0xNN>");
+    bytes.assign(1, static_cast<char>(byte));
+    model.byte_token[byte] = id;
+    model.flags[id] |= XC_TOKEN_BYTE;
+  } else {
+    bytes.clear();
+    for (size_t i = 0; i < token.size();) {
+      const bool blank = token.compare(i, 3, "\xe2\x96\x81") == 0;
+      bytes += blank ? ' ' : token[i];
+      i += blank ? 3 : 1;
+    }
+    model.model_token[id] = !special && !token.empty();
+  }
+  model.bytes.set(id, bytes);
+}
+
+void read_merges(const gguf::File& file, Model& model) {
+  constexpr const char* key = "tokenizer.ggml.merges";
+  const gguf::StringArray* merges = file.strings(key);
+  if (!merges) fail(key, "is missing, but a byte-level tokenizer needs it");
+  model.pairs.reserve(merges->size());
+  std::string message;
+  for (uint32_t rank = 0; rank < merges->size(); ++rank) {
+    const std::string_view both = (*merges)[rank];
+    const size_t blank = both.find(' ', 1);
+    const std::string where = "entry " + std::to_string(rank) + ": ";
+    if (blank == std::string_view::npos || blank + 1 == both.size()) fail(key, where + "a merge is two tokens with a space between");
+    if (!add_merge(model, both.substr(0, blank), both.substr(blank + 1), rank, message)) fail(key, where + message);
+  }
+}
+
+}  // namespace
+
+Model read_gguf(const gguf::File& file) {
+  constexpr const char* tokens_key = "tokenizer.ggml.tokens";
+  Model model;
+  const std::string_view kind = file.string("tokenizer.ggml.model");
+  if (kind != "gpt2" && kind != "llama") {
+    fail("tokenizer.ggml.model", "'" + std::string(kind) + "'; only gpt2 and llama", XC_UNSUPPORTED);
+  }
+  model.kind = kind == "gpt2" ? Kind::byte_level : Kind::sentencepiece;
+  const gguf::StringArray* tokens = file.strings(tokens_key);
+  if (!tokens || tokens->empty()) fail(tokens_key, "is missing or empty");
+  const size_t size = tokens->size();
+  if (size > (1u << 28)) fail(tokens_key, "more than 2^28 tokens", XC_LIMIT_EXCEEDED);
+  const std::vector<double> types = numbers(file, "tokenizer.ggml.token_type", size);
+
+  model.tokens.resize(size);
+  model.bytes.resize(size);
+  model.flags.assign(size, XC_TOKEN_PRESENT);
+  model.model_token.assign(size, 0);
+  model.by_content.reserve(size);
+  std::fill(std::begin(model.byte_token), std::end(model.byte_token), kNoId);
+  for (uint32_t id = 0; id < size; ++id) {
+    const std::string_view token = (*tokens)[id];
+    const int type = types.empty() ? kNormal : types[id] >= 0 && types[id] <= kByte ? static_cast<int>(types[id]) : -1;
+    if (type < 0) fail("tokenizer.ggml.token_type", "entry " + std::to_string(id) + " is no token type");
+    model.tokens.set(id, token);
+    const bool fresh = model.by_content.insert(model.tokens, id) == kNoId;
+    const bool special = type == kControl || type == kUnknownType;
+    if (special) model.flags[id] |= XC_TOKEN_SPECIAL;
+    if ((special || type == kUserDefined) && fresh && !token.empty()) {
+      if (token.size() > kMaxTokenBytes) fail(tokens_key, "token " + std::to_string(id) + " is longer than 1024 bytes");
+      model.flags[id] |= XC_TOKEN_ADDED;
+      AddedToken added;
+      added.id = id;
+      added.content = token;
+      added.special = special;
+      model.added.push_back(std::move(added));
+    }
+    if (model.kind == Kind::sentencepiece && token.size() > kMaxTokenBytes) {
+      fail(tokens_key, "token " + std::to_string(id) + " is longer than 1024 bytes");
+    }
+    set_bytes(model, id, type);
+    if (!fresh) model.model_token[id] = 0;
+  }
+
+  bool add_bos = model.kind == Kind::sentencepiece;
+  if (model.kind == Kind::byte_level) {
+    const std::string_view pre = file.string("tokenizer.ggml.pre", "default");
+    const Named* named = nullptr;
+    for (const Named& n : pre_tokenizers()) {
+      if (pre == n.pre) named = &n;
+    }
+    if (!named) fail("tokenizer.ggml.pre", "no pre-tokenizer is known by the name '" + std::string(pre) + "'", XC_UNSUPPORTED);
+    for (const Pattern p : named->steps) model.steps.push_back({p, false});
+    model.ignore_merges = named->ignore_merges;
+    add_bos = named->add_bos;
+    read_merges(file, model);
+    find_byte_tokens(model);
+  } else {
+    const std::vector<double> scores = numbers(file, "tokenizer.ggml.scores", size);
+    if (scores.empty()) fail("tokenizer.ggml.scores", "is missing, but a SentencePiece tokenizer merges by score");
+    for (const double s : scores) {
+      if (!std::isfinite(s)) fail("tokenizer.ggml.scores", "holds a value that is not a number");
+      model.scores.push_back(static_cast<float>(s));
+    }
+    model.space_prefix = file.boolean("tokenizer.ggml.add_space_prefix", true);
+  }
+  model.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", size);
+  model.bos = token_id(file, "tokenizer.ggml.bos_token_id", size);
+  model.eos = token_id(file, "tokenizer.ggml.eos_token_id", size);
+  if (file.boolean("tokenizer.ggml.add_bos_token", add_bos) && model.bos != kNoId) model.prefix.push_back(model.bos);
+  if (file.boolean("tokenizer.ggml.add_eos_token", false) && model.eos != kNoId) model.suffix.push_back(model.eos);
+  mark_end_of_generation(model);
+  for (const char* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    const uint32_t id = token_id(file, key, size);
+    if (id != kNoId) model.flags[id] |= XC_TOKEN_END_OF_GENERATION;
+  }
+  return model;
+}
+
+}  // namespace xcore::tokenizer

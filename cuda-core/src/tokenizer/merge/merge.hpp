@@ -1,0 +1,55 @@
+// Byte-pair merging (Sennrich, Haddow, Birch, "Neural machine translation of rare words with subword units", ACL 2016):
+// while any two neighbours have an entry in the table, join the pair of lowest rank, the leftmost of equals.
+// SentencePiece's BPE is the same procedure with ranks made from scores.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace xcore::tokenizer {
+
+inline constexpr uint32_t kNoRank = 0xffffffffu;
+
+// (left, right) -> (rank, joined). Open addressing, at most half full.
+class PairTable {
+ public:
+  struct Entry {
+    uint32_t left, right, rank, joined;
+  };
+  void reserve(size_t pairs);
+  // False when the pair is there already; it then stays as it is.
+  bool insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined);
+  // An entry of rank kNoRank when absent.
+  const Entry& find(uint32_t left, uint32_t right) const {
+    for (size_t i = slot(left, right);; i = (i + 1) & mask_) {
+      const Entry& e = entries_[i];
+      if (e.rank == kNoRank || (e.left == left && e.right == right)) return e;
+    }
+  }
+  size_t size() const { return size_; }
+
+ private:
+  size_t slot(uint32_t left, uint32_t right) const {
+    const uint64_t h = (static_cast<uint64_t>(left) << 32 | right) * 0x9e3779b97f4a7c15ull;
+    return static_cast<size_t>(h >> 32) & mask_;
+  }
+  std::vector<Entry> entries_ = {{0, 0, kNoRank, 0}};
+  size_t mask_ = 0;
+  size_t size_ = 0;
+};
+
+// Reused between calls.
+struct MergeScratch {
+  std::vector<uint32_t> next, previous, rank, joined;
+  std::vector<uint64_t> heap;
+};
+
+// Merges ids[0..count) in place and returns the new count. Quadratic below 32 symbols, where that is fastest, and
+// O(n log n) above. count must be below 2^32 - 1.
+size_t merge(const PairTable& pairs, uint32_t* ids, size_t count, MergeScratch& scratch);
+
+// The definition.
+size_t merge_ref(const PairTable& pairs, uint32_t* ids, size_t count);
+
+}  // namespace xcore::tokenizer
