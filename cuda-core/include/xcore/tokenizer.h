@@ -35,8 +35,10 @@ typedef struct xc_tokenizer_info {
   uint32_t size;           /* largest id + 1; with gaps in the ids more than there are tokens */
   uint32_t bos, eos;       /* XC_NO_TOKEN when the file names none */
   uint32_t added_count;    /* see added_tokens */
+  uint32_t end_count;      /* see end_of_generation */
   int32_t adds_special;    /* 1: XC_ENCODE_ADD_SPECIAL changes something */
   int32_t sentencepiece;   /* 1: SentencePiece BPE; 0: byte-level BPE */
+  int32_t drops_first_space; /* 1: decode removes one space at the start of the text, which encode put there */
 } xc_tokenizer_info;
 
 typedef struct xc_token {
@@ -65,6 +67,8 @@ typedef struct xc_tokenizer_table {
   uint32_t (*id_of)(const xc_tokenizer* tokenizer, const char* content, size_t size);
   /* Ids of the added tokens, ascending; lives as long as the tokenizer. xc_tokenizer_info.added_count of them. */
   const uint32_t* (*added_tokens)(const xc_tokenizer* tokenizer);
+  /* Ids of the tokens that end a reply, ascending; xc_tokenizer_info.end_count of them. */
+  const uint32_t* (*end_of_generation)(const xc_tokenizer* tokenizer);
   /* Writes at most `capacity` ids and sets `count` to how many there are: call again with more room when count is
    * larger. capacity 0 counts. size + 8 is nearly always enough. */
   xc_status (*encode)(const xc_tokenizer* tokenizer, const char* text, size_t size, uint32_t flags, uint32_t* ids,

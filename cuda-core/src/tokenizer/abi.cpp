@@ -16,7 +16,7 @@ using xcore::tokenizer::Tokenizer;
 
 struct xc_tokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
-  std::vector<uint32_t> added;
+  std::vector<uint32_t> added, end_of_generation;
 };
 
 namespace {
@@ -26,6 +26,7 @@ xc_tokenizer* make(std::unique_ptr<Tokenizer> tokenizer) {
   const auto& flags = tokenizer->model().flags;
   for (uint32_t id = 0; id < flags.size(); ++id) {
     if (flags[id] & XC_TOKEN_ADDED) object->added.push_back(id);
+    if (flags[id] & XC_TOKEN_END_OF_GENERATION) object->end_of_generation.push_back(id);
   }
   object->tokenizer = std::move(tokenizer);
   return object.release();
@@ -51,8 +52,10 @@ void info(const xc_tokenizer* t, xc_tokenizer_info* out) {
   out->bos = m.bos;
   out->eos = m.eos;
   out->added_count = static_cast<uint32_t>(t->added.size());
+  out->end_count = static_cast<uint32_t>(t->end_of_generation.size());
   out->adds_special = !m.prefix.empty() || !m.suffix.empty();
   out->sentencepiece = m.kind == xcore::tokenizer::Kind::sentencepiece;
+  out->drops_first_space = m.space_prefix;
 }
 
 xc_status token(const xc_tokenizer* t, uint32_t id, xc_token* out, xc_error* error) {
@@ -73,6 +76,7 @@ uint32_t id_of(const xc_tokenizer* t, const char* content, size_t size) {
 }
 
 const uint32_t* added_tokens(const xc_tokenizer* t) { return t->added.data(); }
+const uint32_t* end_of_generation(const xc_tokenizer* t) { return t->end_of_generation.data(); }
 
 xc_status encode(const xc_tokenizer* t, const char* text, size_t size, uint32_t flags, uint32_t* ids, size_t capacity,
                  size_t* count, xc_error* error) {
@@ -138,6 +142,7 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   token,
                                   id_of,
                                   added_tokens,
+                                  end_of_generation,
                                   encode,
                                   encode_batch,
                                   release_ids,

@@ -99,7 +99,14 @@ describe('an agent', () => {
 
   it('draws stochastic actions by their probability, the same again with the same seed', () => {
     const run = (seed: number) => {
-      const agent = new DiscreteAgent({ ...small, C: [0, 0.1], gamma: 1, alpha: 1, actionSelection: 'stochastic', seed });
+      const agent = new DiscreteAgent({
+        ...small,
+        C: [0, 0.1],
+        gamma: 1,
+        alpha: 1,
+        actionSelection: 'stochastic',
+        seed,
+      });
       const { actionProbabilities } = agent.inferPolicies();
       const actions = Array.from({ length: 2000 }, () => {
         agent.reset();
@@ -172,16 +179,83 @@ describe('bad input is refused, and the field named', () => {
   };
 
   it('in the arrays', () => {
-    const A = small.A as number[][];
-    expect(refused({ A: [[0.9, 0.2], [0.2, 0.8]] }, 'A[0]')).toContain('1.1');
-    refused({ A: [[0.9, 0.2], [0.1, Number.NaN]] }, 'A[0]');
-    refused({ A: [[1.9, 0.2], [-0.9, 0.8]] }, 'A[0]');
+    expect(
+      refused(
+        {
+          A: [
+            [0.9, 0.2],
+            [0.2, 0.8],
+          ],
+        },
+        'A[0]',
+      ),
+    ).toContain('1.1');
+    refused(
+      {
+        A: [
+          [0.9, 0.2],
+          [0.1, Number.NaN],
+        ],
+      },
+      'A[0]',
+    );
+    refused(
+      {
+        A: [
+          [1.9, 0.2],
+          [-0.9, 0.8],
+        ],
+      },
+      'A[0]',
+    );
     refused({ A: [[0.9, 0.2], [0.1]] }, 'A[0]');
-    refused({ A: [[0.9, 0.2], [0.1, 'x']] }, 'A[0]');
-    refused({ A: [[0.9, 0.2, 0], [0.1, 0.8, 1]] }, 'A[0]');
+    refused(
+      {
+        A: [
+          [0.9, 0.2],
+          [0.1, 'x'],
+        ],
+      },
+      'A[0]',
+    );
+    refused(
+      {
+        A: [
+          [0.9, 0.2, 0],
+          [0.1, 0.8, 1],
+        ],
+      },
+      'A[0]',
+    );
     refused({ A: [] }, 'A[0]');
     refused({ A: undefined }, 'A');
-    refused({ A, B: [[[1, 0]]] }, 'B[0]');
+    refused(
+      {
+        B: [
+          [
+            [1, 0],
+            [1, 0],
+          ],
+          [[0, 1], [0]],
+        ],
+      },
+      'B[0]',
+    );
+    refused(
+      {
+        B: [
+          [
+            [1, 0],
+            [1, 0],
+          ],
+          [
+            [0, 1],
+            [0, 0.5],
+          ],
+        ],
+      },
+      'B[0]',
+    );
     refused({ C: [1, 2, 3] }, 'C[0]');
     refused({ C: [1, Number.POSITIVE_INFINITY] }, 'C[0]');
     refused({ D: [0.5, 0.6] }, 'D[0]');
@@ -213,7 +287,13 @@ describe('bad input is refused, and the field named', () => {
     expect(() => agent.act([5])).toThrow(InvalidArgumentError);
     expect(() => agent.learn()).toThrow(/inferStates/);
     expect(() => new DiscreteAgent({ ...small, policies: [[[7]]] }).inferPolicies()).toThrow(/actions 0\.\.1/);
-    const sure = new DiscreteAgent({ ...small, A: [[1, 1], [0, 0]] });
+    const sure = new DiscreteAgent({
+      ...small,
+      A: [
+        [1, 1],
+        [0, 0],
+      ],
+    });
     expect(() => sure.inferStates(1)).toThrow(/probability 0/);
     expect(sure.inferStates(0).freeEnergy).toBeCloseTo(0, 10); // and the agent lives on
   });

@@ -20,7 +20,7 @@ import { concatenate, describe, split, type Tensor } from './tensor';
  */
 export type Observation = number | readonly (number | ArrayLike<number> | null)[];
 
-/** Learning by Dirichlet counts; an array is learned when its counts are given. */
+/** Learning by Dirichlet counts; an array is learned when its counts are given, and starts as their mean. */
 export interface LearningOptions {
   /** Counts shaped as A. */
   pA?: Tensor | readonly Tensor[];
@@ -30,7 +30,7 @@ export interface LearningOptions {
   pD?: Tensor | readonly Tensor[];
   /** Weight of one observation, at least 0. Default 1. */
   learningRate?: number;
-  /** Share of the old counts kept at each update, in (0, 1]; below 1 forgets. Default 1. */
+  /** Share of the old counts of A and B kept at each update, in (0, 1]; below 1 forgets. Default 1. */
   retention?: number;
 }
 
@@ -90,6 +90,8 @@ export interface StepResult extends StateInference, PolicyInference {
   /** The action taken, one index a factor. */
   action: number[];
 }
+
+type Counts = Float64Array | undefined;
 
 function checkNumber(value: number, field: string, min: number, max = Number.MAX_VALUE): number {
   if (typeof value !== 'number' || !(value >= min && value <= max))
@@ -153,9 +155,12 @@ export class DiscreteAgent {
     this.alpha = checkNumber(options.alpha ?? 16, 'alpha', 0);
     const selection = options.actionSelection ?? 'deterministic';
     if (selection !== 'deterministic' && selection !== 'stochastic') {
-      throw new InvalidArgumentError(`actionSelection must be 'deterministic' or 'stochastic', not ${describe(selection)}`, {
-        field: 'actionSelection',
-      });
+      throw new InvalidArgumentError(
+        `actionSelection must be 'deterministic' or 'stochastic', not ${describe(selection)}`,
+        {
+          field: 'actionSelection',
+        },
+      );
     }
     this.#stochastic = selection === 'stochastic';
     this.#informationGain = options.informationGain ?? true;
@@ -171,7 +176,9 @@ export class DiscreteAgent {
       ? parsePolicies(options.policies, states.length)
       : enumeratePolicies(controls, options.policyLength ?? 1);
     if (options.E && options.E.length !== this.policies.count) {
-      throw new InvalidArgumentError(`E has ${options.E.length} values for ${this.policies.count} policies`, { field: 'E' });
+      throw new InvalidArgumentError(`E has ${options.E.length} values for ${this.policies.count} policies`, {
+        field: 'E',
+      });
     }
     this.#habit = options.E && Float64Array.from(options.E);
     const learning = options.learning ?? {};
@@ -181,6 +188,7 @@ export class DiscreteAgent {
     this.#pB = learning.pB && arrayData(learning.pB, 'B', this.#model, 'pB');
     this.#pD = learning.pD && priorData(learning.pD, states, 'pD');
     this.#initial = spec.d;
+    this.#takeMeans({ A: this.#pA, B: this.#pB, D: this.#pD });
     this.#prior = this.#initial;
   }
 
@@ -245,15 +253,21 @@ export class DiscreteAgent {
         if (entry === null) return out;
         if (typeof entry === 'number') {
           if (!Number.isInteger(entry) || entry < 0 || entry >= n)
-            throw new InvalidArgumentError(`${field} is ${entry}; outcomes of this modality are 0..${n - 1}`, { field });
+            throw new InvalidArgumentError(`${field} is ${entry}; outcomes of this modality are 0..${n - 1}`, {
+              field,
+            });
           out[entry] = 1;
           return out;
         }
         if (typeof entry !== 'object' || entry.length !== n)
-          throw new InvalidArgumentError(`${field} must be an index, null or a distribution over ${n} outcomes`, { field });
+          throw new InvalidArgumentError(`${field} must be an index, null or a distribution over ${n} outcomes`, {
+            field,
+          });
         out.set(entry);
         if (out.every((p) => p === 0))
-          throw new InvalidArgumentError(`${field} sums to 0; use null for a modality that was not observed`, { field });
+          throw new InvalidArgumentError(`${field} sums to 0; use null for a modality that was not observed`, {
+            field,
+          });
         return out;
       }),
     );
@@ -331,21 +345,32 @@ export class DiscreteAgent {
     const observation = this.#observation;
     const beliefs = this.#inference?.beliefs;
     if (!observation || !beliefs)
-      throw new InvalidArgumentError('there is nothing to learn from: call inferStates first', { field: 'observation' });
+      throw new InvalidArgumentError('there is nothing to learn from: call inferStates first', {
+        field: 'observation',
+      });
     if (this.#pA) {
       native.learnA(this.#native, observation, beliefs, this.#rate, this.#retention, this.#pA);
-      native.setModel(this.#native, WHICH.A, native.dirichletMean(this.#native, WHICH.A, this.#pA));
+      this.#takeMeans({ A: this.#pA });
     }
     if (this.#pB && this.#previous && this.#action) {
       native.learnB(this.#native, this.#action, beliefs, this.#previous, this.#rate, this.#retention, this.#pB);
-      native.setModel(this.#native, WHICH.B, native.dirichletMean(this.#native, WHICH.B, this.#pB));
+      this.#takeMeans({ B: this.#pB });
     }
     if (this.#pD && this.#time === 0) {
       const pD = this.#pD;
       pD.forEach((count, i) => {
-        pD[i] = this.#retention * count + this.#rate * beliefs[i]!;
+        pD[i] = count + this.#rate * beliefs[i]!;
       });
-      const means = split(pD, this.#model.states).map((counts) => {
+      this.#takeMeans({ D: pD });
+    }
+  }
+
+  /** Makes the means of counts the arrays of the model. */
+  #takeMeans({ A, B, D }: { A?: Counts; B?: Counts; D?: Counts }): void {
+    if (A) native.setModel(this.#native, WHICH.A, native.dirichletMean(this.#native, WHICH.A, A));
+    if (B) native.setModel(this.#native, WHICH.B, native.dirichletMean(this.#native, WHICH.B, B));
+    if (D) {
+      const means = split(D, this.#model.states).map((counts) => {
         const total = counts.reduce((sum, n) => sum + n, 0);
         return counts.map((n) => n / total);
       });

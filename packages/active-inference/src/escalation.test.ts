@@ -46,12 +46,13 @@ function play(world: World, questions: number, tail: number, seed: number, agent
 }
 
 describe('what is learned', () => {
-  it('comes within 3 points of the best rule in 200 questions, in worlds of different calibration', () => {
+  it('comes within 4 points of the best rule in 200 questions, in worlds of different calibration', () => {
     const worlds: World[] = [
       { pRight: (c) => c, cost: 0.1, strong: 0.95 }, // well calibrated
       { pRight: (c) => c ** 4, cost: 0.1, strong: 0.95 }, // over-confident
       { pRight: (c) => 1 - (1 - c) * 0.2, cost: 0.1, strong: 0.95 }, // under-confident
-      { pRight: (c) => (c > 0.9 ? 0.99 : 0.1), cost: 0.3, strong: 0.9 }, // a cliff
+      { pRight: (c) => (c > 0.85 ? 0.99 : 0.1), cost: 0.3, strong: 0.9 }, // a cliff
+      { pRight: () => 0.9, cost: 0.3, strong: 0.95 }, // good, whatever it says
       { pRight: () => 0.05, cost: 0.1, strong: 0.95 }, // hopeless, whatever it says
     ];
     for (const [i, world] of worlds.entries()) {
@@ -60,7 +61,7 @@ describe('what is learned', () => {
         const { reward, best } = play(world, 600, 400, seed * 100 + i);
         regret += (best - reward) / 5;
       }
-      expect(regret, `world ${i}`).toBeLessThan(0.03);
+      expect(regret, `world ${i}`).toBeLessThan(0.04);
     }
   });
 
@@ -90,7 +91,7 @@ describe('a decision', () => {
   const question = { model: 'm', logprobs: [-0.1, -0.3], escalationCost: 0.1 };
 
   it('accepts what is confident and asks about what is not, before anything was learned', () => {
-    const agent = new EscalationAgent();
+    const agent = new EscalationAgent({ value: 8 });
     const sure = agent.decide({ ...question, logprobs: Float32Array.of(-0.001) });
     const unsure = agent.decide({ ...question, logprobs: [-0.001, -3] });
     expect(sure.bin).toBeGreaterThan(unsure.bin);
@@ -98,6 +99,15 @@ describe('a decision', () => {
     expect(sure.action).toBe('accept');
     expect(unsure.action).toBe('escalate');
     expect(unsure.expectedFreeEnergy.escalate).toBeLessThan(unsure.expectedFreeEnergy.accept);
+  });
+
+  it('tries a new model before it judges it, when little is at stake', () => {
+    const agent = new EscalationAgent();
+    const unsure = { ...question, logprobs: [-3] };
+    const first = agent.decide(unsure);
+    expect(first.action).toBe('accept');
+    for (let i = 0; i < 5; i++) agent.observe({ decision: { ...first }, right: false });
+    expect(agent.decide(unsure).action).toBe('escalate');
   });
 
   it('depends on the price, the prior and the other model', () => {
@@ -144,7 +154,9 @@ describe('a decision', () => {
       }
     }
     expect(agent.decide({ ...question, logprobs: [Number.NEGATIVE_INFINITY] }).bin).toBe(0);
-    expect(() => agent.observe({ decision: { bin: 99 } as EscalationDecision, right: true })).toThrow(InvalidArgumentError);
+    expect(() => agent.observe({ decision: { bin: 99 } as EscalationDecision, right: true })).toThrow(
+      InvalidArgumentError,
+    );
     expect(() => new EscalationAgent({ edges: [0.5, 0.5] })).toThrow(InvalidArgumentError);
     expect(() => new EscalationAgent({ value: 0 })).toThrow(InvalidArgumentError);
   });

@@ -5,7 +5,10 @@ import { dirichletNovelty } from './digamma';
 export type EscalationAction = 'accept' | 'escalate';
 
 export interface EscalationAgentOptions {
-  /** What a right answer is worth, in nats of log preference: how decided the agent is. Default 8. */
+  /**
+   * What a right answer is worth, in nats of log preference. Learning how far a model can be trusted is
+   * worth its own nats, so a smaller value explores more. Default 1.
+   */
   value?: number;
   /**
    * Ascending edges in (0, 1) that cut the confidence (see `confidence`) into bins. Default: eight bins, finer towards 1.
@@ -16,7 +19,7 @@ export interface EscalationAgentOptions {
    * mean (`'mean'`). Default `'min'`: one doubtful digit spoils a number.
    */
   confidence?: 'min' | 'mean';
-  /** How many observations the prior is worth, above 0. Default 4. */
+  /** How many observations the prior is worth, above 0. Default 2. */
   priorStrength?: number;
 }
 
@@ -103,16 +106,18 @@ export class EscalationAgent {
 
   /** @throws InvalidArgumentError for an option outside its range. */
   constructor(options: EscalationAgentOptions = {}) {
-    this.value = options.value ?? 8;
+    this.value = options.value ?? 1;
     if (!(this.value > 0 && this.value <= 700))
-      throw new InvalidArgumentError(`value must be above 0 and at most 700 nats, not ${this.value}`, { field: 'value' });
+      throw new InvalidArgumentError(`value must be above 0 and at most 700 nats, not ${this.value}`, {
+        field: 'value',
+      });
     this.edges = [...(options.edges ?? DEFAULT_EDGES)];
     if (this.edges.length < 1 || !this.edges.every((e, i) => e > (this.edges[i - 1] ?? 0) && e < 1))
       throw new InvalidArgumentError('edges must ascend between 0 and 1', { field: 'edges' });
     this.confidence = options.confidence ?? 'min';
     if (this.confidence !== 'min' && this.confidence !== 'mean')
       throw new InvalidArgumentError("confidence must be 'min' or 'mean'", { field: 'confidence' });
-    this.#strength = options.priorStrength ?? 4;
+    this.#strength = options.priorStrength ?? 2;
     if (!(this.#strength > 0 && this.#strength <= 1e6))
       throw new InvalidArgumentError('priorStrength must be above 0', { field: 'priorStrength' });
     const bins = this.edges.length + 1;
@@ -338,7 +343,11 @@ export class EscalationAgent {
       const counts = agent.#of(entry.model, entry.domain ?? undefined);
       for (const key of ['right', 'wrong', 'unrevealed'] as const) {
         const values = entry[key];
-        if (!Array.isArray(values) || values.length !== state.edges.length + 1 || !values.every((n) => n >= 0 && n < 1e15))
+        if (
+          !Array.isArray(values) ||
+          values.length !== state.edges.length + 1 ||
+          !values.every((n) => n >= 0 && n < 1e15)
+        )
           throw new InvalidFormatError(`counts[${i}].${key} must hold ${state.edges.length + 1} counts`, {
             field: `counts[${i}].${key}`,
           });

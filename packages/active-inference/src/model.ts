@@ -127,7 +127,9 @@ export function preferenceData(
   if (value === undefined) return { data: new Float64Array(outcomes.reduce((sum, n) => sum + n, 0)), steps: 1 };
   const C = list(value, 1, 'C');
   if (C.length !== outcomes.length)
-    throw new InvalidArgumentError(`C has ${C.length} entries, expected ${outcomes.length}, one a modality`, { field: 'C' });
+    throw new InvalidArgumentError(`C has ${C.length} entries, expected ${outcomes.length}, one a modality`, {
+      field: 'C',
+    });
   const steps = Math.max(...C.map((c) => c.shape[1] ?? 1));
   const parts = C.map((c, m) => {
     if (c.shape.length === 1) sameShape(c, [outcomes[m]!], `C[${m}]`, 'outcomes');
@@ -143,7 +145,9 @@ export function priorData(value: ModelArrays['D'], states: readonly number[], fi
   if (value === undefined) return concatenate(states.map((n) => new Array<number>(n).fill(1 / n)));
   const D = list(value, 1, field);
   if (D.length !== states.length)
-    throw new InvalidArgumentError(`${field} has ${D.length} entries, expected ${states.length}, one a factor`, { field });
+    throw new InvalidArgumentError(`${field} has ${D.length} entries, expected ${states.length}, one a factor`, {
+      field,
+    });
   D.forEach((d, f) => {
     sameShape(d, [states[f]!], `${field}[${f}]`, 'states');
   });

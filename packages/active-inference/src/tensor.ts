@@ -47,9 +47,10 @@ export function toTensor(value: Tensor, field: string): DenseTensor {
   }
   if (typeof value === 'object' && value !== null && 'shape' in value && 'data' in value) {
     const { shape, data } = value;
-    const size = Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n > 0) && shape.length > 0
-      ? shape.reduce((product, n) => product * n, 1)
-      : -1;
+    const size =
+      Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n > 0) && shape.length > 0
+        ? shape.reduce((product, n) => product * n, 1)
+        : -1;
     if (size < 0) throw new InvalidArgumentError(`${field}.shape must be positive integers`, { field });
     if (data?.length !== size) {
       throw new InvalidArgumentError(
@@ -59,7 +60,9 @@ export function toTensor(value: Tensor, field: string): DenseTensor {
     }
     return { shape: [...shape], data: Float64Array.from(data) };
   }
-  throw new InvalidArgumentError(`${field} must be a nested array or { shape, data }, not ${describe(value)}`, { field });
+  throw new InvalidArgumentError(`${field} must be a nested array or { shape, data }, not ${describe(value)}`, {
+    field,
+  });
 }
 
 export function describe(value: unknown): string {
@@ -80,5 +83,8 @@ export function concatenate(parts: readonly ArrayLike<number>[]): Float64Array {
 /** Cuts an array into copies of the given lengths. */
 export function split(joined: Float64Array, lengths: readonly number[]): Float64Array[] {
   let at = 0;
-  return lengths.map((n) => joined.slice(at, (at += n)));
+  return lengths.map((n) => {
+    at += n;
+    return joined.slice(at - n, at);
+  });
 }

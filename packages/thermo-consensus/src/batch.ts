@@ -1,4 +1,4 @@
-import { type Device } from '@x/cuda-core';
+import type { Device } from '@x/cuda-core';
 import { type JobOptions, parseDevice, runJob } from '@x/cuda-core/addon';
 import { numberIn, refuse, SEED_MAX, shown } from './check';
 import { addon, READING } from './native';
@@ -52,7 +52,9 @@ export async function boltzmann(
     refuse('energies', `energies has ${energies.length} elements, which are no whole rows of ${models}.`);
   const { temperature } = options;
   const temperatures =
-    typeof temperature === 'number' ? new Float64Array(rows).fill(temperature) : requireDoubles(temperature, 'temperature');
+    typeof temperature === 'number'
+      ? new Float64Array(rows).fill(temperature)
+      : requireDoubles(temperature, 'temperature');
   requireLength(temperatures, rows, 'temperature');
   const probabilities = new Float64Array(energies.length);
   const readings = new Float64Array(rows * READING.count);
@@ -143,7 +145,9 @@ export async function sampleBeta(pairs: BetaPairs, options: RandomOptions & Batc
   const draws = new Float64Array(alpha.length);
   const { seed, stream } = randomness(options);
   const device = parseDevice(options.device);
-  await runJob(jobOptions(options), (control) => addon.betaSampleJob(alpha, beta, seed, stream, device, draws, control));
+  await runJob(jobOptions(options), (control) =>
+    addon.betaSampleJob(alpha, beta, seed, stream, device, draws, control),
+  );
   return draws;
 }
 

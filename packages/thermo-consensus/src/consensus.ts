@@ -1,91 +1,12 @@
-import { type Device, InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
+import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { type NativeDevice, parseDevice } from '@x/cuda-core/addon';
-import { Beliefs, type Counts, estimateStrength, type LearningOptions, type Lent, resolveLearning } from './beliefs';
+import { Beliefs, type Counts, estimateStrength, type Lent, resolveLearning } from './beliefs';
 import { numberIn, objectIn, refuse, SEED_MAX, shown } from './check';
 import { COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
 import { addon, READING } from './native';
-import { restoreSchedule, type Schedule, type ScheduleFunction, schedules, toSchedule } from './schedules';
+import type { ChooseContext, ConsensusOptions, EnergyOptions, ModelOptions, Outcome, Posterior } from './options';
+import { restoreSchedule, type Schedule, schedules, toSchedule } from './schedules';
 import { readState, type SavedState, writeState } from './state';
-
-export interface ModelOptions {
-  /** Not empty, unique among the models. */
-  name: string;
-  /** What one answer costs, in any unit common to the models; 0 or more. */
-  cost: number;
-  /** Typical time to an answer, in any unit common to the models; 0 or more. Default 0. */
-  latency?: number;
-}
-
-/**
- * `E = cost * (cost * costScale / C) - quality * q - uncertainty * sd + latency * (latency / L)`, with `q` the quality
- * (0 to 1) and `sd` the standard deviation of its posterior, `C` the cost normaliser and `L` the largest latency.
- */
-export interface EnergyOptions {
-  /** Weight of cost, 0 or more. Default 1. */
-  cost?: number;
-  /** Weight of quality, 0 or more. Default 1. */
-  quality?: number;
-  /** Weight of not knowing the quality: above 0 seeks what is unknown, below 0 avoids it. Default 0. */
-  uncertainty?: number;
-  /** Weight of latency, 0 or more. Default 0. */
-  latency?: number;
-  /** `C`, above 0. Default: the largest cost of the models (1 when all are free). */
-  costNormaliser?: number;
-}
-
-export interface ConsensusOptions {
-  /** The pool, 1 to 65,536 models. */
-  models: readonly ModelOptions[];
-  energy?: EnergyOptions;
-  /** Default `schedules.exponential({ start: 0.2, end: 0.02, steps: 300 })`. Only Boltzmann selection looks at it. */
-  schedule?: Schedule | ScheduleFunction;
-  learning?: LearningOptions;
-  /**
-   * - `'boltzmann'` (default): drawn with probability `exp(-E / T) / Z`, with the posteriors' means as qualities.
-   * - `'thompson'`: the lowest energy after drawing each quality from its posterior.
-   * - `'greedy'`: the lowest energy, with the means as qualities.
-   *
-   * The last two are Boltzmann at temperature 0: exact ties are broken at random.
-   */
-  selection?: Selection;
-  /** Integer from 0 to 2^53 - 1; the same seed and the same calls give the same choices. Default 0. */
-  seed?: number;
-  /** Where the numerics run. A single choice never pays on a GPU, so `'auto'` (default) is the CPU. */
-  device?: Device;
-}
-
-/** An estimate of a model's success from elsewhere, such as a router's: 0 to 1, with a standard deviation if known. */
-export type QualityEstimate = number | { mean: number; uncertainty: number };
-
-export interface ChooseContext {
-  /** Qualities are learnt for each domain apart. `1` and `'1'` are the same domain; none is a domain of its own. */
-  domain?: string | number;
-  /** Estimates by model; pooled with what was learnt as pseudo-outcomes, for this choice only. */
-  quality?: Readonly<Record<string, QualityEstimate>>;
-  /** Models that must not be chosen. */
-  exclude?: readonly string[];
-  /** Multiplies costs, for all models or by model: expected tokens, a discount. 0 or more. Default 1. */
-  costScale?: number | Readonly<Record<string, number>>;
-}
-
-export interface Outcome {
-  /** The decision that was carried out; or name the model (and domain) instead. */
-  decision?: Pick<Decision, 'model' | 'domain'>;
-  model?: string;
-  domain?: string | number;
-  /** Whether the answer was right; a number from 0 to 1 counts in parts. */
-  success: boolean | number;
-}
-
-export interface Posterior {
-  alpha: number;
-  beta: number;
-  mean: number;
-  /** Standard deviation. */
-  deviation: number;
-  /** Equal-tailed credible interval of probability `level` (0 to 1, both excluded; default 0.95). */
-  interval(level?: number): [lower: number, upper: number];
-}
 
 const NO_DOMAIN = '';
 
@@ -112,8 +33,9 @@ export class Consensus {
   #heat: number;
   #saving: Promise<void> = Promise.resolve();
 
-  // Scratch of one choice: a block of columns (see decision.ts) and views of those that native calls read and write.
-  readonly #block: Float64Array;
+  // Scratch of one choice: a block of columns (see decision.ts), and what native calls read and write. The block is a
+  // plain array because copying one costs a tenth of copying a typed array, which needs memory outside the heap.
+  readonly #block: number[];
   readonly #alpha: Float64Array;
   readonly #beta: Float64Array;
   readonly #quality: Float64Array;
@@ -129,12 +51,18 @@ export class Consensus {
     objectIn(options, 'options');
     const { models, energy = {}, selection = 'boltzmann' } = options;
     if (!Array.isArray(models) || models.length < 1 || models.length > 65536)
-      refuse('models', `models is ${Array.isArray(models) ? `an array of ${models.length}` : shown(models)}; 1 to 65536 are needed.`);
+      refuse(
+        'models',
+        `models is ${Array.isArray(models) ? `an array of ${models.length}` : shown(models)}; 1 to 65536 are needed.`,
+      );
     this.#models = models.map((given: ModelOptions, i): Required<ModelOptions> => {
       const model = objectIn(given, `models[${i}]`);
       const name = model.name;
       if (typeof name !== 'string' || name === '')
-        return refuse(`models[${i}].name`, `models[${i}].name is ${shown(name)}; it must be a string that is not empty.`);
+        return refuse(
+          `models[${i}].name`,
+          `models[${i}].name is ${shown(name)}; it must be a string that is not empty.`,
+        );
       if (this.#index.has(name)) refuse(`models[${i}].name`, `there are two models called ${shown(name)}.`);
       this.#index.set(name, i);
       return {
@@ -169,13 +97,12 @@ export class Consensus {
 
     const slowest = this.#models.reduce((most, m) => Math.max(most, m.latency), 0) || 1;
     this.#latencyTerm = Float64Array.from(this.#models, (m) => this.#energy.latency * (m.latency / slowest));
-    this.#block = new Float64Array(COLUMNS * count);
-    const column = (i: number) => this.#block.subarray(i * count, (i + 1) * count);
-    this.#alpha = column(COLUMN.alpha);
-    this.#beta = column(COLUMN.beta);
-    this.#quality = column(COLUMN.quality);
-    this.#energies = column(COLUMN.energy);
-    this.#probabilities = column(COLUMN.probability);
+    this.#block = Array.from({ length: COLUMNS * count }, () => 0);
+    this.#alpha = new Float64Array(count);
+    this.#beta = new Float64Array(count);
+    this.#quality = new Float64Array(count);
+    this.#energies = new Float64Array(count);
+    this.#probabilities = new Float64Array(count);
     this.#scales = new Float64Array(count);
   }
 
@@ -209,13 +136,15 @@ export class Consensus {
       const alpha = prior.alpha + s + lent.successes + block[COLUMN.externalSuccesses * count + i]!;
       const beta = prior.beta + f + lent.failures + block[COLUMN.externalFailures * count + i]!;
       const n = alpha + beta;
-      block[i] = alpha;
-      block[count + i] = beta;
+      this.#alpha[i] = alpha;
+      this.#beta[i] = beta;
+      this.#quality[i] = alpha / n;
+      block[COLUMN.alpha * count + i] = alpha;
+      block[COLUMN.beta * count + i] = beta;
       block[COLUMN.ownSuccesses * count + i] = s;
       block[COLUMN.ownFailures * count + i] = f;
       block[COLUMN.lentSuccesses * count + i] = lent.successes;
       block[COLUMN.lentFailures * count + i] = lent.failures;
-      block[COLUMN.quality * count + i] = alpha / n;
       block[COLUMN.deviation * count + i] = Math.sqrt(((alpha / n) * (beta / n)) / (n + 1));
     }
     if (this.#selection === 'thompson')
@@ -224,19 +153,25 @@ export class Consensus {
     const weight = this.#energy;
     for (let i = 0; i < count; i++) {
       const cost = this.#models[i]!.cost * scales[i]!;
+      const quality = this.#quality[i]!;
       const costTerm = weight.cost * (cost / weight.costNormaliser);
-      const qualityTerm = -weight.quality * block[COLUMN.quality * count + i]!;
-      const uncertaintyTerm = -weight.uncertainty * block[COLUMN.deviation * count + i]!;
+      // Subtracted from 0, so that a weight of 0 gives 0 and not -0.
+      const qualityTerm = 0 - weight.quality * quality;
+      const uncertaintyTerm = 0 - weight.uncertainty * block[COLUMN.deviation * count + i]!;
       const latencyTerm = this.#latencyTerm[i]!;
       const energy = costTerm + qualityTerm + uncertaintyTerm + latencyTerm;
       if (!(Math.abs(energy) <= 1e300))
-        refuse('energy', `the energy of ${shown(this.#names[i])} is ${energy}; make its cost, costScale or weights smaller.`);
+        refuse(
+          'energy',
+          `the energy of ${shown(this.#names[i])} is ${energy}; make its cost, costScale or weights smaller.`,
+        );
+      this.#energies[i] = energy;
       block[COLUMN.cost * count + i] = cost;
+      block[COLUMN.quality * count + i] = quality;
       block[COLUMN.energyCost * count + i] = costTerm;
       block[COLUMN.energyQuality * count + i] = qualityTerm;
       block[COLUMN.energyUncertainty * count + i] = uncertaintyTerm;
       block[COLUMN.energyLatency * count + i] = latencyTerm;
-      block[COLUMN.energy * count + i] = energy;
     }
     if (context.exclude !== undefined) this.#exclude(context.exclude);
 
@@ -252,11 +187,14 @@ export class Consensus {
       this.#readings,
       this.#choice,
     );
-    const shown_ = context.domain === undefined ? undefined : domain;
+    for (let i = 0; i < count; i++) {
+      block[COLUMN.energy * count + i] = this.#energies[i]!;
+      block[COLUMN.probability * count + i] = this.#probabilities[i]!;
+    }
     const decision = new Decision(
       this.#step,
       this.#choice[0]!,
-      shown_,
+      context.domain === undefined ? undefined : domain,
       this.#selection,
       temperature,
       this.#readings,
@@ -305,7 +243,16 @@ export class Consensus {
       interval(level = 0.95) {
         numberIn(level, 'level');
         const [mean, variance, lower, upper] = Array.from({ length: 4 }, () => new Float64Array(1));
-        addon.betaSummary(Float64Array.of(alpha), Float64Array.of(beta), level, device, mean!, variance!, lower!, upper!);
+        addon.betaSummary(
+          Float64Array.of(alpha),
+          Float64Array.of(beta),
+          level,
+          device,
+          mean!,
+          variance!,
+          lower!,
+          upper!,
+        );
         return [lower![0]!, upper![0]!];
       },
     };
@@ -380,14 +327,20 @@ export class Consensus {
   #modelIndex(name: unknown, field: string): number {
     const index = this.#index.get(name as string);
     if (index === undefined)
-      return refuse(field, `there is no model called ${shown(name)}; the models are ${this.#names.slice(0, 20).map(shown).join(', ')}.`);
+      return refuse(
+        field,
+        `there is no model called ${shown(name)}; the models are ${this.#names.slice(0, 20).map(shown).join(', ')}.`,
+      );
     return index;
   }
 
   #scheduled(): number {
     const temperature = this.#schedule.temperature(this.#step, this.#heat);
     if (typeof temperature !== 'number' || !(temperature >= 0))
-      refuse('schedule', `the schedule gave the temperature ${shown(temperature)} for step ${this.#step}; it must be 0 or more.`);
+      refuse(
+        'schedule',
+        `the schedule gave the temperature ${shown(temperature)} for step ${this.#step}; it must be 0 or more.`,
+      );
     return temperature;
   }
 
@@ -423,18 +376,18 @@ export class Consensus {
     for (const name of Object.keys(estimates)) {
       const i = this.#modelIndex(name, 'quality');
       const given = estimates[name]!;
-      let mean: number;
+      const bare = typeof given === 'number';
+      const mean = bare ? given : objectIn(given, 'quality').mean;
+      // The full check builds the field's name, which costs more than the choice: only a wrong value pays for it.
+      if (!isProbability(mean)) numberIn(mean, bare ? `quality.${name}` : `quality.${name}.mean`, { min: 0, max: 1 });
       let weight = strength;
-      if (typeof given === 'number') {
-        mean = numberIn(given, `quality.${name}`, { min: 0, max: 1 });
-      } else {
-        objectIn(given, `quality.${name}`);
-        mean = numberIn(given.mean, `quality.${name}.mean`, { min: 0, max: 1 });
-        const uncertainty = numberIn(given.uncertainty, `quality.${name}.uncertainty`, { min: 0 });
-        weight = estimateStrength(mean, uncertainty, limit);
+      if (!bare) {
+        const { uncertainty } = given;
+        if (!isProbability(uncertainty)) numberIn(uncertainty, `quality.${name}.uncertainty`, { min: 0 });
+        weight = estimateStrength(mean as number, uncertainty, limit);
       }
-      this.#block[COLUMN.externalSuccesses * count + i] = weight * mean;
-      this.#block[COLUMN.externalFailures * count + i] = weight * (1 - mean);
+      this.#block[COLUMN.externalSuccesses * count + i] = weight * (mean as number);
+      this.#block[COLUMN.externalFailures * count + i] = weight * (1 - (mean as number));
     }
   }
 
@@ -445,6 +398,8 @@ export class Consensus {
       refuse('exclude', 'every model is excluded; at least one must remain.');
   }
 }
+
+const isProbability = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
 
 function domainKey(domain: unknown): string {
   if (domain === undefined) return NO_DOMAIN;
@@ -457,7 +412,8 @@ const plain = (counts: Counts) => ({ successes: [...counts.successes], failures:
 
 function countsFrom(saved: { successes: number[]; failures: number[] }, models: number, field: string): Counts {
   const column = (values: number[], name: string) => {
-    if (values.length !== models) refuse(`${field}.${name}`, `${field}.${name} has ${values.length} entries for ${models} models.`);
+    if (values.length !== models)
+      refuse(`${field}.${name}`, `${field}.${name} has ${values.length} entries for ${models} models.`);
     return Float64Array.from(values, (v, i) => numberIn(v, `${field}.${name}[${i}]`, { min: 0, max: 9e8 }));
   };
   return { successes: column(saved.successes, 'successes'), failures: column(saved.failures, 'failures') };

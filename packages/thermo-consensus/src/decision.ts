@@ -71,7 +71,7 @@ export class Decision implements DecisionReadings {
   readonly entropy: number;
   readonly logPartition: number;
   readonly #names: readonly string[];
-  readonly #block: Float64Array;
+  readonly #block: readonly number[];
 
   /** Made by `Consensus.choose`. */
   constructor(
@@ -82,7 +82,7 @@ export class Decision implements DecisionReadings {
     temperature: number,
     readings: Float64Array,
     names: readonly string[],
-    block: Float64Array,
+    block: readonly number[],
   ) {
     this.id = id;
     this.model = names[chosen]!;
@@ -172,7 +172,12 @@ export function describeDecision(decision: Decision): string {
   });
   const table = [['model', 'energy', 'cost', 'quality', 'uncertainty', 'latency', 'posterior', 'probability'], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+  const lines = table.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
   const where = decision.domain === undefined ? '' : ` for domain ${JSON.stringify(decision.domain)}`;
   const how = {
     boltzmann: 'drawn from the Boltzmann distribution',

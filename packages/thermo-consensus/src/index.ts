@@ -1,16 +1,25 @@
-export { type BatchOptions, type BetaPairs, type BoltzmannBatch, boltzmann, type RandomOptions, sampleBeta, summarizeBeta, updateBeta } from './batch';
-export type { LearningOptions } from './beliefs';
 export {
-  type ChooseContext,
-  Consensus,
-  type ConsensusOptions,
-  type EnergyOptions,
-  type ModelOptions,
-  type Outcome,
-  type Posterior,
-  type QualityEstimate,
-} from './consensus';
+  type BatchOptions,
+  type BetaPairs,
+  type BoltzmannBatch,
+  boltzmann,
+  type RandomOptions,
+  sampleBeta,
+  summarizeBeta,
+  updateBeta,
+} from './batch';
+export type { LearningOptions } from './beliefs';
+export { Consensus } from './consensus';
 export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
+export type {
+  ChooseContext,
+  ConsensusOptions,
+  EnergyOptions,
+  ModelOptions,
+  Outcome,
+  Posterior,
+  QualityEstimate,
+} from './options';
 export {
   type AdaptiveOptions,
   type RampOptions,

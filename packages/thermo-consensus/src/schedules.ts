@@ -105,7 +105,10 @@ function adaptive(options: AdaptiveOptions = {}): Schedule {
   const target = options.target ?? 'acceptance';
   if (target !== 'acceptance' && target !== 'entropy')
     refuse('schedule.target', `schedule.target is ${shown(target)}; it must be 'acceptance' or 'entropy'.`);
-  const value = numberIn(options.value ?? (target === 'acceptance' ? 0.234 : 0.3), 'schedule.value', { min: 0, max: 1 });
+  const value = numberIn(options.value ?? (target === 'acceptance' ? 0.234 : 0.3), 'schedule.value', {
+    min: 0,
+    max: 1,
+  });
   const min = numberIn(options.min ?? 1e-4, 'schedule.min', { min: 0, above: true });
   const max = numberIn(options.max ?? 1e4, 'schedule.max', { min });
   const start = numberIn(options.start ?? Math.min(max, Math.max(min, 0.1)), 'schedule.start', { min, max });

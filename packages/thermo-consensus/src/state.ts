@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { InvalidArgumentError, InvalidFormatError, IoError, NotFoundError, UnsupportedError } from '@x/cuda-core';
 import type { ResolvedLearning } from './beliefs';
 import { shown } from './check';
-import type { EnergyOptions, ModelOptions } from './consensus';
 import type { Selection } from './decision';
+import type { EnergyOptions, ModelOptions } from './options';
 
 const FORMAT = '@x/thermo-consensus';
 const VERSION = 1;
@@ -84,7 +84,8 @@ export async function readState(path: string): Promise<SavedState> {
   } catch {
     throw corrupt('its first line is not JSON', 0);
   }
-  if (typeof head !== 'object' || head === null || head.format !== FORMAT) throw corrupt('its first line does not say so', 0);
+  if (typeof head !== 'object' || head === null || head.format !== FORMAT)
+    throw corrupt('its first line does not say so', 0);
   if (head.version !== VERSION)
     throw new UnsupportedError(
       `${path} has version ${shown(head.version)} of the format; this package reads version ${VERSION}. Update it.`,

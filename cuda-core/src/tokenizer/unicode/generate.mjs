@@ -1,6 +1,6 @@
 // Writes tables.inc beside this file from the Unicode data inside Node:  node generate.mjs
 // Character classes come from \p{...}; canonical decompositions, compositions and the order of combining marks are
-// read off String.prototype.normalize, so the tables follow one version of Unicode (process.versions.unicode).
+// read off String.prototype.normalize, so no other source is needed. Classes follow process.versions.unicode.
 import { writeFileSync } from 'node:fs';
 
 const LAST = 0x10ffff;
@@ -14,6 +14,23 @@ const CLASSES = [
   [16, /[\p{Lu}\p{Lt}]/u],
   [32, /\p{Ll}/u],
 ];
+
+// Hugging Face's NFC has the tables of Unicode 9.0 (crate unicode-normalization-alignments 0.1.12), and a token id more
+// or less would be a wrong answer. These marks and compositions are newer (DerivedAge.txt), so they are left out;
+// existing characters never change their decomposition or combining class.
+const NEWER = new Set(
+  `7fd 897-89f 8ca-8d3 9fe c3c d3b-d3c eba 1715 1abf-1add 1ae0-1aeb 1df6-1dfa a82c 105c9 105e4 10d24-10d27
+   10d69-10d6d 10eab-10eac 10efa-10efb 10efd-10eff 10f46-10f50 10f82-10f85 11070 1133b 11383 11385 1138e 11391
+   113c5 113c7-113c8 113ce-113d0 1145e 11839-1183a 11938 1193d-1193e 11943 119e0 11a34 11a47 11a99 11d42
+   11d44-11d45 11d97 11f41-11f42 16121-16128 1612f 16d68-16d6a 16ff0-16ff1 1e08f 1e130-1e136 1e2ae 1e2ec-1e2ef
+   1e4ec-1e4ef 1e5ee-1e5ef 1e6e3 1e6e6 1e6ee-1e6ef 1e6f5`
+    .trim()
+    .split(/\s+/)
+    .flatMap((range) => {
+      const [first, last = first] = range.split('-').map((x) => Number.parseInt(x, 16));
+      return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    }),
+);
 
 const runs = [];
 let previous = -1;
@@ -31,7 +48,7 @@ const swaps = (a, b) => {
 };
 const marks = [];
 for (let c = 0; c <= LAST; c++) {
-  if (!isSurrogate(c) && /\p{M}/u.test(text(c)) && text(c).normalize('NFD') === text(c)) {
+  if (!isSurrogate(c) && !NEWER.has(c) && /\p{M}/u.test(text(c)) && text(c).normalize('NFD') === text(c)) {
     if (swaps(c, 0x0334) || swaps(0x0345, c)) marks.push(c); // U+0334 has the lowest class, U+0345 the highest
   }
 }
@@ -60,7 +77,7 @@ for (let c = 0; c <= LAST + 1; c++) {
 const decompositions = [];
 const isHangul = (c) => c >= 0xac00 && c <= 0xd7a3;
 for (let c = 0; c <= LAST; c++) {
-  if (isSurrogate(c) || isHangul(c)) continue;
+  if (isSurrogate(c) || isHangul(c) || NEWER.has(c)) continue;
   const full = [...text(c).normalize('NFD')].map((x) => x.codePointAt(0));
   if (full.length === 1 && full[0] === c) continue;
   const composes = text(c).normalize('NFC') === text(c) ? 1 : 0;
@@ -104,7 +121,10 @@ const uint32_t kDecomposed[] = {
 ${lines(pool.map(hex), 32)}
 };
 const Composition kCompositions[] = {  // first, second, composed
-${lines(compositions.map((x) => `{${x.map(hex).join(', ')}}`), 12)}
+${lines(
+  compositions.map((x) => `{${x.map(hex).join(', ')}}`),
+  12,
+)}
 };
 `,
 );

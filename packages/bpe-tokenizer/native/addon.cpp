@@ -1,0 +1,246 @@
+// A thin passage from JavaScript to xc_tokenizer_table.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "xcore/addon.hpp"
+#include "xcore/tokenizer.h"
+
+namespace {
+
+XADDON_DOMAIN(xc_tokenizer_table, "tokenizer", XC_TOKENIZER_ABI)
+
+using xaddon::check;
+using Tokenizer = xaddon::Handle<xc_tokenizer>;
+constexpr const char* kType = "Tokenizer";
+
+const xc_tokenizer_table& table(const Napi::CallbackInfo& info) { return xaddon::core<xc_tokenizer_table>(info.Env()); }
+
+Napi::Value wrap(Napi::Env env, const xc_tokenizer_table& core, xc_tokenizer* object) {
+  return Tokenizer::wrap(env, object, [&core](xc_tokenizer* t) { core.release(t); }, kType);
+}
+
+uint32_t flags_arg(const Napi::CallbackInfo& info, size_t i) { return static_cast<uint32_t>(xaddon::number_arg(info, i, "flags")); }
+
+// openBytes(bytes)
+Napi::Value OpenBytes(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto bytes = xaddon::array_arg<uint8_t>(info[0], "bytes");
+  xc_tokenizer* object = nullptr;
+  check([&](xc_error* e) { return core.open_bytes(bytes.data, bytes.size, &object, e); });
+  return wrap(info.Env(), core, object);
+}
+
+// openFileSync(path)
+Napi::Value OpenFileSync(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const std::string path = xaddon::string_arg(info, 0, "path");
+  xc_tokenizer* object = nullptr;
+  check([&](xc_error* e) { return core.open_file(path.data(), path.size(), &object, e); });
+  return wrap(info.Env(), core, object);
+}
+
+// openFile(path, control): a promise of the same
+Napi::Value OpenFile(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const std::string path = xaddon::string_arg(info, 0, "path");
+  auto object = std::make_shared<xc_tokenizer*>(nullptr);
+  return xaddon::Job::start(
+      info, 1, {}, [&core, path, object](const xc_control*, xc_error* e) { return core.open_file(path.data(), path.size(), object.get(), e); },
+      [&core, object](Napi::Env env) { return wrap(env, core, *object); });
+}
+
+Napi::Value Dispose(const Napi::CallbackInfo& info) {
+  Tokenizer::dispose(info[0], kType);
+  return info.Env().Undefined();
+}
+
+// info(tokenizer): { size, bos, eos, dropsFirstSpace, added: Uint32Array, endOfGeneration: Uint32Array }
+Napi::Value Info(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  xc_tokenizer_info i;
+  core.info(t.get(), &i);
+  auto out = Napi::Object::New(info.Env());
+  out.Set("size", Napi::Number::New(info.Env(), i.size));
+  out.Set("bos", Napi::Number::New(info.Env(), i.bos));
+  out.Set("eos", Napi::Number::New(info.Env(), i.eos));
+  out.Set("dropsFirstSpace", Napi::Boolean::New(info.Env(), i.drops_first_space != 0));
+  out.Set("added", xaddon::copy_to_js(info.Env(), core.added_tokens(t.get()), i.added_count));
+  out.Set("endOfGeneration", xaddon::copy_to_js(info.Env(), core.end_of_generation(t.get()), i.end_count));
+  return out;
+}
+
+uint32_t id_arg(const Napi::CallbackInfo& info, size_t i) {
+  const double id = xaddon::number_arg(info, i, "id");
+  if (!(id >= 0 && id < 4294967295.0) || id != static_cast<double>(static_cast<uint32_t>(id)))
+    xaddon::fail(XC_INVALID_ARGUMENT, "id", "id must be an integer of 0 to 2^32 - 2");
+  return static_cast<uint32_t>(id);
+}
+
+// token(tokenizer, id): { content, bytes, flags }
+Napi::Value Token(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const uint32_t id = id_arg(info, 1);
+  xc_token token;
+  check([&](xc_error* e) { return core.token(t.get(), id, &token, e); });
+  auto out = Napi::Object::New(info.Env());
+  out.Set("content", Napi::String::New(info.Env(), token.content, token.content_size));
+  out.Set("bytes", xaddon::copy_to_js(info.Env(), reinterpret_cast<const uint8_t*>(token.bytes), token.bytes_size));
+  out.Set("flags", Napi::Number::New(info.Env(), token.flags));
+  return out;
+}
+
+// idOf(tokenizer, content): number, 2^32 - 1 for none
+Napi::Value IdOf(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const std::string content = xaddon::string_arg(info, 1, "token");
+  return Napi::Number::New(info.Env(), core.id_of(t.get(), content.data(), content.size()));
+}
+
+// UTF-8 of the argument in a buffer that lives as long as the thread; V8 writes U+FFFD for lone surrogates.
+struct Text {
+  const char* data;
+  size_t size;
+};
+Text text_arg(const Napi::CallbackInfo& info, size_t i) {
+  static thread_local std::vector<char> buffer(1 << 12);
+  constexpr size_t kKeep = 1 << 20;
+  if (i >= info.Length() || !info[i].IsString()) xaddon::fail(XC_INVALID_ARGUMENT, "text", "text must be a string");
+  size_t size = 0;
+  if (napi_get_value_string_utf8(info.Env(), info[i], buffer.data(), buffer.size(), &size) != napi_ok)
+    xaddon::fail(XC_INVALID_ARGUMENT, "text", "text could not be read");
+  if (size + 4 < buffer.size()) {  // it fitted: the next character would have had room as well
+    if (buffer.size() > kKeep && size < kKeep / 4) {
+      buffer.resize(kKeep);
+      buffer.shrink_to_fit();
+    }
+    return {buffer.data(), size};
+  }
+  napi_get_value_string_utf8(info.Env(), info[i], nullptr, 0, &size);
+  buffer.resize(size + 8);
+  napi_get_value_string_utf8(info.Env(), info[i], buffer.data(), buffer.size(), &size);
+  return {buffer.data(), size};
+}
+
+// encode(tokenizer, text, flags): Uint32Array
+Napi::Value Encode(const Napi::CallbackInfo& info) {
+  static thread_local std::vector<uint32_t> ids(1 << 10);
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const Text text = text_arg(info, 1);
+  const uint32_t flags = flags_arg(info, 2);
+  size_t count = 0;
+  const auto run = [&] {
+    check([&](xc_error* e) { return core.encode(t.get(), text.data, text.size, flags, ids.data(), ids.size(), &count, e); });
+  };
+  if (ids.size() < text.size / 2) ids.resize(text.size / 2);
+  run();
+  if (count > ids.size()) {
+    ids.resize(count);
+    run();
+  }
+  const auto out = xaddon::copy_to_js(info.Env(), ids.data(), count);
+  if (ids.size() > (1 << 20)) {
+    ids.resize(1 << 10);
+    ids.shrink_to_fit();
+  }
+  return out;
+}
+
+// count(tokenizer, text, flags): number
+Napi::Value Count(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const Text text = text_arg(info, 1);
+  const uint32_t flags = flags_arg(info, 2);
+  size_t count = 0;
+  check([&](xc_error* e) { return core.encode(t.get(), text.data, text.size, flags, nullptr, 0, &count, e); });
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
+struct Batch {
+  const xc_tokenizer_table* core = nullptr;
+  std::vector<std::string> texts;
+  std::vector<xc_text> views;
+  std::vector<size_t> offsets;
+  uint32_t* ids = nullptr;
+  ~Batch() {
+    if (ids) core->release_ids(ids);
+  }
+};
+
+// encodeBatch(tokenizer, texts, flags, control): a promise of { ids: Uint32Array, offsets: Float64Array }
+Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  if (!info[1].IsArray()) xaddon::fail(XC_INVALID_ARGUMENT, "texts", "texts must be an array of strings");
+  const auto list = info[1].As<Napi::Array>();
+  auto batch = std::make_shared<Batch>();
+  batch->core = &core;
+  batch->texts.reserve(list.Length());
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::HandleScope scope(info.Env());
+    const Napi::Value text = list.Get(i);
+    if (!text.IsString()) xaddon::fail(XC_INVALID_ARGUMENT, "texts[" + std::to_string(i) + "]", "every text must be a string");
+    batch->texts.push_back(text.As<Napi::String>().Utf8Value());
+  }
+  for (const auto& s : batch->texts) batch->views.push_back({s.data(), s.size()});
+  batch->offsets.resize(batch->views.size() + 1);
+  const uint32_t flags = flags_arg(info, 2);
+  return xaddon::Job::start(
+      info, 3, {info[0]},
+      [&core, t, batch, flags](const xc_control* control, xc_error* e) {
+        return core.encode_batch(t.get(), batch->views.data(), batch->views.size(), flags, control, &batch->ids,
+                                 batch->offsets.data(), e);
+      },
+      [batch](Napi::Env env) -> Napi::Value {
+        auto out = Napi::Object::New(env);
+        auto offsets = Napi::Float64Array::New(env, batch->offsets.size());
+        for (size_t i = 0; i < batch->offsets.size(); ++i) offsets[i] = static_cast<double>(batch->offsets[i]);
+        out.Set("ids", xaddon::copy_to_js(env, batch->ids, batch->offsets.back()));
+        out.Set("offsets", offsets);
+        return out;
+      });
+}
+
+// decode(tokenizer, ids, flags): Uint8Array of UTF-8, whole characters or not
+Napi::Value Decode(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const auto ids = xaddon::array_arg<uint32_t>(info[1], "ids");
+  const uint32_t flags = flags_arg(info, 2);
+  std::vector<char> bytes(ids.size * 6 + 64);
+  size_t size = 0;
+  const auto run = [&] {
+    check([&](xc_error* e) { return core.decode(t.get(), ids.data, ids.size, flags, bytes.data(), bytes.size(), &size, e); });
+  };
+  run();
+  if (size > bytes.size()) {
+    bytes.resize(size);
+    run();
+  }
+  return xaddon::copy_to_js(info.Env(), reinterpret_cast<const uint8_t*>(bytes.data()), size);
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  XADDON_METHOD(exports, "bind", xaddon_bind);
+  XADDON_METHOD(exports, "openBytes", OpenBytes);
+  XADDON_METHOD(exports, "openFileSync", OpenFileSync);
+  XADDON_METHOD(exports, "openFile", OpenFile);
+  XADDON_METHOD(exports, "dispose", Dispose);
+  XADDON_METHOD(exports, "info", Info);
+  XADDON_METHOD(exports, "token", Token);
+  XADDON_METHOD(exports, "idOf", IdOf);
+  XADDON_METHOD(exports, "encode", Encode);
+  XADDON_METHOD(exports, "count", Count);
+  XADDON_METHOD(exports, "encodeBatch", EncodeBatch);
+  XADDON_METHOD(exports, "decode", Decode);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)

@@ -1,0 +1,40 @@
+import { type AddonLocation, loadAddon, type NativeControl } from '@x/cuda-core/addon';
+
+/** A native tokenizer; opaque. */
+export type NativeTokenizer = object;
+
+export const NO_TOKEN = 0xffffffff;
+export const ADD_SPECIAL = 1;
+export const PARSE_SPECIAL = 2;
+export const SKIP_SPECIAL = 1;
+export const TOKEN_SPECIAL = 2;
+
+interface Addon {
+  openBytes(bytes: Uint8Array): NativeTokenizer;
+  openFileSync(path: string): NativeTokenizer;
+  openFile(path: string, control: NativeControl): Promise<NativeTokenizer>;
+  dispose(tokenizer: NativeTokenizer): void;
+  info(tokenizer: NativeTokenizer): {
+    size: number;
+    bos: number;
+    eos: number;
+    dropsFirstSpace: boolean;
+    added: Uint32Array;
+    endOfGeneration: Uint32Array;
+  };
+  token(tokenizer: NativeTokenizer, id: number): { content: string; bytes: Uint8Array; flags: number };
+  idOf(tokenizer: NativeTokenizer, token: string): number;
+  encode(tokenizer: NativeTokenizer, text: string, flags: number): Uint32Array;
+  count(tokenizer: NativeTokenizer, text: string, flags: number): number;
+  encodeBatch(
+    tokenizer: NativeTokenizer,
+    texts: readonly string[],
+    flags: number,
+    control: NativeControl,
+  ): Promise<{ ids: Uint32Array; offsets: Float64Array }>;
+  decode(tokenizer: NativeTokenizer, ids: Uint32Array, flags: number): Uint8Array;
+}
+
+const location: AddonLocation = { package: '@x/bpe-tokenizer', from: import.meta.url, domain: 'tokenizer', abi: 1 };
+
+export const addon = loadAddon<Addon>(location);

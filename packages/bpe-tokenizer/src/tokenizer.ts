@@ -1,0 +1,214 @@
+import { InvalidArgumentError } from '@x/cuda-core';
+import { type JobOptions, runJob } from '@x/cuda-core/addon';
+import { DecodeStream } from './decode-stream';
+import {
+  ADD_SPECIAL,
+  addon,
+  type NativeTokenizer,
+  NO_TOKEN,
+  PARSE_SPECIAL,
+  SKIP_SPECIAL,
+  TOKEN_SPECIAL,
+} from './native';
+
+export interface EncodeOptions {
+  /** Put BOS, EOS and the like around the text where the file's post-processor or `add_bos_token` says so. Default true. */
+  addSpecialTokens?: boolean;
+  /**
+   * Special tokens written in the text (`<|im_start|>`) become their ids. Default true. With false they are ordinary
+   * text, as text from strangers should be; added tokens that are not special are found either way.
+   */
+  parseSpecial?: boolean;
+}
+
+export interface EncodeBatchOptions extends EncodeOptions, JobOptions {}
+
+export interface DecodeOptions {
+  /** Leave special tokens out of the text. Default false. */
+  skipSpecialTokens?: boolean;
+}
+
+export interface SpecialToken {
+  content: string;
+  id: number;
+}
+
+const HANDLE = Symbol('handle');
+
+/**
+ * A byte-pair encoding tokenizer. Loads Hugging Face `tokenizer.json` files (byte-level BPE) and the vocabularies inside
+ * GGUF files (byte-level and SentencePiece BPE), and gives the same ids as Hugging Face's tokenizers and llama.cpp.
+ *
+ * Byte-pair merging: Sennrich, Haddow, Birch, "Neural machine translation of rare words with subword units", ACL 2016;
+ * on bytes: Radford et al., "Language models are unsupervised multitask learners", 2019.
+ *
+ * Memory is native: `dispose()` (or `using`) frees it at once, otherwise the garbage collector does.
+ */
+export class Tokenizer {
+  readonly #native: NativeTokenizer;
+  readonly #info: ReturnType<typeof addon.info>;
+  readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+  #special: readonly SpecialToken[] | undefined;
+  #end: ReadonlySet<number> | undefined;
+
+  private constructor(native: NativeTokenizer, key: typeof HANDLE) {
+    if (key !== HANDLE) throw new InvalidArgumentError('use Tokenizer.fromFile or Tokenizer.fromBytes');
+    this.#native = native;
+    this.#info = addon.info(native);
+  }
+
+  /**
+   * Loads a `tokenizer.json` or GGUF file, told apart by content, off the event loop.
+   *
+   * @throws NotFoundError, IoError; InvalidFormatError (with `offset` and the JSON path or metadata key as `field`) for
+   * a damaged file; UnsupportedError for a component that this version cannot reproduce exactly.
+   */
+  static async fromFile(path: string): Promise<Tokenizer> {
+    const name = text(path, 'path');
+    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE);
+  }
+
+  /** {@link Tokenizer.fromFile}, at once. */
+  static fromFileSync(path: string): Tokenizer {
+    return new Tokenizer(addon.openFileSync(text(path, 'path')), HANDLE);
+  }
+
+  /** Loads the bytes of a `tokenizer.json` or GGUF file. The bytes are not kept. Throws as `fromFile` does. */
+  static fromBytes(bytes: Uint8Array): Tokenizer {
+    if (!(bytes instanceof Uint8Array)) throw new InvalidArgumentError('bytes must be a Uint8Array', { field: 'bytes' });
+    return new Tokenizer(addon.openBytes(bytes), HANDLE);
+  }
+
+  /**
+   * The ids of a text. Lone surrogates count as U+FFFD. Linear time in practice, O(n log n) at worst.
+   *
+   * @throws LimitExceededError for 2 GiB of UTF-8 or more.
+   */
+  encode(input: string, options?: EncodeOptions): Uint32Array {
+    return addon.encode(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  /**
+   * Encodes many texts on all threads, off the event loop; the ids are those of `encode`. Aborting `signal` rejects
+   * with its reason.
+   */
+  async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
+    if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
+    const flags = encodeFlags(options);
+    const { ids, offsets } = await runJob(options, (control) => addon.encodeBatch(this.#native, inputs, flags, control));
+    return inputs.map((_, i) => ids.subarray(offsets[i], offsets[i + 1]));
+  }
+
+  /** How many ids `encode` would give, without making them. */
+  count(input: string, options?: EncodeOptions): number {
+    return addon.count(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  /**
+   * The text of the ids. Bytes that are not UTF-8 (half a character at an end) become U+FFFD.
+   *
+   * @throws InvalidArgumentError (with `field` `ids[i]`) for an id that is no token.
+   */
+  decode(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): string {
+    const skip = flag(options.skipSpecialTokens, false, 'skipSpecialTokens');
+    return this.#utf8.decode(addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0));
+  }
+
+  /** A decoder for ids that arrive one by one; it never emits half a character. */
+  decodeStream(options: DecodeOptions = {}): DecodeStream {
+    const skip = flag(options.skipSpecialTokens, false, 'skipSpecialTokens');
+    const nothing = new Uint8Array(0);
+    return new DecodeStream((id) => {
+      const token = addon.token(this.#native, id);
+      return skip && token.flags & TOKEN_SPECIAL ? nothing : token.bytes;
+    }, this.#info.dropsFirstSpace);
+  }
+
+  /** One more than the largest id: the length of a model's logits. */
+  get vocabularySize(): number {
+    return this.#info.size;
+  }
+
+  /** The special (control) tokens, by ascending id. */
+  get specialTokens(): readonly SpecialToken[] {
+    this.#special ??= Array.from(this.#info.added, (id) => ({ id, ...addon.token(this.#native, id) }))
+      .filter((token) => token.flags & TOKEN_SPECIAL)
+      .map(({ content, id }) => ({ content, id }));
+    return this.#special;
+  }
+
+  /** Begin-of-sequence, when the file names one. */
+  get bosId(): number | undefined {
+    return optional(this.#info.bos);
+  }
+
+  /** End-of-sequence, when the file names one. */
+  get eosId(): number | undefined {
+    return optional(this.#info.eos);
+  }
+
+  /** The ids after which a reply is over: EOS, EOT, and the usual names (`<|im_end|>`, `<|eot_id|>`, `</s>`, ...). */
+  get endOfGeneration(): ReadonlySet<number> {
+    this.#end ??= new Set(this.#info.endOfGeneration);
+    return this.#end;
+  }
+
+  /** The id of a token as the file writes it (`'Ġthe'`, `'<|im_end|>'`), or `undefined`. */
+  idOf(token: string): number | undefined {
+    return optional(addon.idOf(this.#native, text(token, 'token')));
+  }
+
+  /** The token of an id as the file writes it, or `undefined` when the id has none. */
+  tokenOf(id: number): string | undefined {
+    if (!Number.isInteger(id) || id < 0 || id >= this.#info.size) return undefined;
+    try {
+      return addon.token(this.#native, id).content;
+    } catch (error) {
+      if (error instanceof InvalidArgumentError && error.field === 'id') return undefined; // a gap in the ids
+      throw error;
+    }
+  }
+
+  /** Frees the native memory. Calls that run finish first; later ones throw InvalidArgumentError. */
+  dispose(): void {
+    addon.dispose(this.#native);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function text(value: unknown, field: string): string {
+  if (typeof value !== 'string') throw new InvalidArgumentError(`${field} must be a string`, { field });
+  return value;
+}
+
+function flag(value: unknown, fallback: boolean, field: string): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw new InvalidArgumentError(`${field} must be a boolean`, { field });
+  return value;
+}
+
+function encodeFlags(options: EncodeOptions | undefined): number {
+  if (options === undefined) return ADD_SPECIAL | PARSE_SPECIAL;
+  return (
+    (flag(options.addSpecialTokens, true, 'addSpecialTokens') ? ADD_SPECIAL : 0) |
+    (flag(options.parseSpecial, true, 'parseSpecial') ? PARSE_SPECIAL : 0)
+  );
+}
+
+function asIds(ids: Uint32Array | readonly number[]): Uint32Array {
+  if (ids instanceof Uint32Array) return ids;
+  if (!Array.isArray(ids)) throw new InvalidArgumentError('ids must be a Uint32Array or an array', { field: 'ids' });
+  return Uint32Array.from(ids, (id, i) => {
+    if (!Number.isInteger(id) || id < 0 || id > NO_TOKEN) {
+      throw new InvalidArgumentError(`ids[${i}] is ${String(id)}, not a token id`, { field: `ids[${i}]` });
+    }
+    return id;
+  });
+}
+
+function optional(id: number): number | undefined {
+  return id === NO_TOKEN ? undefined : id;
+}
