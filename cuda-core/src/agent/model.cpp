@@ -277,6 +277,16 @@ void joint_belief(const Model& model, const std::vector<int32_t>& dependencies, 
   }
 }
 
+void weigh_columns(const double* columns, const double* weights, int64_t count, int32_t rows, double* out) {
+  double* __restrict sums = out;  // never one of the inputs; without the promise the loop is not vectorised
+  std::fill_n(sums, rows, 0.0);
+  for (int64_t j = 0; j < count; ++j, columns += rows) {
+    const double w = weights[j];
+    if (w == 0.0) continue;
+    for (int32_t i = 0; i < rows; ++i) sums[i] += w * columns[i];
+  }
+}
+
 void predict(const Model& model, const double* beliefs, const int32_t* action, double* next, double* joint) {
   for (int f = 0; f < model.factors(); ++f) {
     const Transition& b = model.transitions[f];
@@ -286,13 +296,7 @@ void predict(const Model& model, const double* beliefs, const int32_t* action, d
       weights = joint;
     }
     double* out = next + model.state_offset[f];
-    std::fill_n(out, b.states, 0.0);
-    const double* column = b.by_column.data() + int64_t{action[f]} * b.columns * b.states;
-    for (int64_t j = 0; j < b.columns; ++j, column += b.states) {
-      const double w = weights[j];
-      if (w == 0.0) continue;
-      for (int32_t s = 0; s < b.states; ++s) out[s] += w * column[s];
-    }
+    weigh_columns(b.by_column.data() + int64_t{action[f]} * b.columns * b.states, weights, b.columns, b.states, out);
   }
 }
 

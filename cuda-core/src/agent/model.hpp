@@ -72,6 +72,8 @@ void check_action(const Model& model, const int32_t* action);
 
 // The product of the beliefs of `dependencies`, last one fastest: [columns].
 void joint_belief(const Model& model, const std::vector<int32_t>& dependencies, const double* beliefs, double* joint);
+// out[rows] = sum over columns of weight times column; columns: [count][rows].
+void weigh_columns(const double* columns, const double* weights, int64_t count, int32_t rows, double* out);
 // next = B(action) beliefs. `joint` has room for model.widest values.
 void predict(const Model& model, const double* beliefs, const int32_t* action, double* next, double* joint);
 

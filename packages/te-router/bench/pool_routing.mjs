@@ -1,7 +1,7 @@
 // Routes a stream of recorded questions, learning from the chosen model's outcome alone, beside fixed choices:
-//   node bench/pool_routing.mjs [questions.jsonl] [--n 1000] [--lambda 0.15] [--seeds 5]
+//   node bench/pool_routing.mjs [questions.jsonl] [--n=1000] [--lambda=0.15] [--seeds=5] [--width=0.15]
 // Costs are parameters (millions) times tokens; tokens are estimated as 12 + a third of the characters. The choice is
-// Thompson sampling: quality + uncertainty * normal - lambda * cost / dearest cost.
+// Thompson sampling: quality + width * uncertainty * normal - lambda * cost / dearest cost.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,16 +9,19 @@ import { QueryRouter } from '../dist/index.js';
 
 const args = process.argv.slice(2);
 const flag = (name, fallback) => {
-  const at = args.indexOf(`--${name}`);
-  return at < 0 ? fallback : Number(args[at + 1]);
+  const given = args.find((a) => a.startsWith(`--${name}=`));
+  return given ? Number(given.slice(name.length + 3)) : fallback;
 };
 const shared = process.env.X_REFERENCE_DIR ?? join(dirname(fileURLToPath(import.meta.url)), '../../../../shared');
 const path = args[0] && !args[0].startsWith('--') ? args[0] : join(shared, 'pool', 'questions.jsonl');
-const rows = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+const rows = readFileSync(path, 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 const N = flag('n', 1000);
 const LAMBDA = flag('lambda', 0.15);
 const SEEDS = flag('seeds', 5);
-const WIDTH = flag('width', 1); // how much of the uncertainty is explored
+const WIDTH = flag('width', 0.15); // how much of the uncertainty is explored
 const params = { nano: 0.92, small: 3.41, numbers: 4.2, letters: 4.2, large: 20.98 };
 const names = Object.keys(params);
 const right = (row, model) => (row.replies[model] === row.answer ? 1 : 0);
@@ -60,10 +63,14 @@ const add = (name, accuracy, total) => {
   table[name].accuracy.push(accuracy);
   table[name].cost.push(total);
 };
-const notes = { domains: [], purity: [], difficulty: [], first100: [], reliability: [], routesPerSecond: [] };
+const notes = { domains: [], purity: [], difficulty: [], first100: [], half: [], reliability: [], routesPerSecond: [] };
 for (let seed = 1; seed <= SEEDS; seed++) {
   const { uniform, normal } = generator(seed);
-  const stream = rows.map((r) => [uniform(), r]).sort((a, b) => a[0] - b[0]).slice(0, N).map(([, r]) => r);
+  const stream = rows
+    .map((r) => [uniform(), r])
+    .sort((a, b) => a[0] - b[0])
+    .slice(0, N)
+    .map(([, r]) => r);
   const large = stream.reduce((s, r) => s + cost(r, 'large'), 0);
   const score = (name, pick) => {
     let correct = 0;
@@ -84,6 +91,7 @@ for (let seed = 1; seed <= SEEDS; seed++) {
   const difficulty = [];
   const bins = Array.from({ length: 5 }, () => [0, 0, 0]);
   let early = 0;
+  let late = 0;
   let spentRouting = 0;
   let at = 0;
   score('QueryRouter', (row) => {
@@ -103,6 +111,7 @@ for (let seed = 1; seed <= SEEDS; seed++) {
     bin[2] += outcome;
     router.observe({ decision, model: best.model, quality: outcome });
     if (at < 100) early += outcome;
+    if (at >= N / 2) late += outcome;
     if (at >= N / 2) {
       difficulty.push([decision.difficulty, row.difficulty]);
       const counts = members.get(decision.domain) ?? {};
@@ -113,10 +122,16 @@ for (let seed = 1; seed <= SEEDS; seed++) {
     return best.model;
   });
   notes.first100.push(early / 100);
+  notes.half.push(late / (N / 2));
   notes.domains.push(members.size);
   notes.purity.push([...members.values()].reduce((s, c) => s + Math.max(...Object.values(c)), 0) / difficulty.length);
-  notes.difficulty.push(spearman(difficulty.map((d) => d[0]), difficulty.map((d) => d[1])));
-  notes.reliability.push(bins.reduce((s, [n, p, o]) => s + Math.abs(p - o), 0) / N);
+  notes.difficulty.push(
+    spearman(
+      difficulty.map((d) => d[0]),
+      difficulty.map((d) => d[1]),
+    ),
+  );
+  notes.reliability.push(bins.reduce((s, [, p, o]) => s + Math.abs(p - o), 0) / N);
   notes.routesPerSecond.push((1000 * N) / spentRouting);
 }
 const mean = (v) => v.reduce((s, e) => s + e, 0) / v.length;
@@ -127,8 +142,12 @@ for (const [name, r] of Object.entries(table)) {
   const cell = (v) => `${(100 * mean(v)).toFixed(1)} +- ${(100 * spread(v)).toFixed(1)}`;
   console.log(`| ${name} | ${cell(r.accuracy)} | ${cell(r.cost)} |`);
 }
-console.log(`first 100 questions right: ${(100 * mean(notes.first100)).toFixed(1)} %`);
-console.log(`domains found ${mean(notes.domains).toFixed(1)}, purity ${mean(notes.purity).toFixed(3)} (second half; labels were not given)`);
+console.log(
+  `first 100 questions right: ${(100 * mean(notes.first100)).toFixed(1)} %, second half ${(100 * mean(notes.half)).toFixed(1)} %`,
+);
+console.log(
+  `domains found ${mean(notes.domains).toFixed(1)}, purity ${mean(notes.purity).toFixed(3)} (second half; labels were not given)`,
+);
 console.log(`difficulty: rank correlation with the label ${mean(notes.difficulty).toFixed(2)}`);
 console.log(`expected calibration error of the chosen model's quality ${mean(notes.reliability).toFixed(3)}`);
 console.log(`route(): ${Math.round(mean(notes.routesPerSecond))} a second`);

@@ -50,9 +50,12 @@ export class Domains {
   /** Finds the nearest domain; changes nothing. */
   find(text: TextFeatures): Assignment {
     const slots = slotsOf(text);
-    const weights = slots.map((s) => this.weight(s));
+    const weights = new Float64Array(slots.length);
     let total = 0;
-    for (const w of weights) total += w;
+    for (let i = 0; i < slots.length; i++) {
+      weights[i] = this.weight(slots[i]!);
+      total += weights[i]!;
+    }
     let best = -1;
     let similarity = 0;
     for (let d = 0; d < this.list.length; d++) {
@@ -126,8 +129,17 @@ export class Domains {
   }
 }
 
+const known = new WeakMap<TextFeatures, Uint16Array>();
+
 /** Distinct slots of a question's tokens; the empty question has one of its own. */
-function slotsOf(text: TextFeatures): number[] {
-  if (text.tokens.length === 0) return [mix(0, 0) % SLOTS];
-  return [...new Set(Array.from(text.tokens, (t) => (t ^ (t >>> 15)) & (SLOTS - 1)))];
+function slotsOf(text: TextFeatures): Uint16Array {
+  let slots = known.get(text);
+  if (!slots) {
+    const distinct = new Set<number>();
+    for (const t of text.tokens) distinct.add((t ^ (t >>> 15)) & (SLOTS - 1));
+    if (distinct.size === 0) distinct.add(mix(0, 0) & (SLOTS - 1));
+    slots = Uint16Array.from(distinct);
+    known.set(text, slots);
+  }
+  return slots;
 }

@@ -40,9 +40,13 @@ export async function featureInfluence(
 ): Promise<FeatureInfluence[]> {
   const { k = 4, surrogates = 100, noise = 0.01, seed = 0, device, signal, onProgress } = options;
   if (!Number.isInteger(surrogates) || surrogates < 1)
-    throw new InvalidArgumentError(`surrogates is ${surrogates}; the control needs at least 1`, { field: 'surrogates' });
+    throw new InvalidArgumentError(`surrogates is ${surrogates}; the control needs at least 1`, {
+      field: 'surrogates',
+    });
   if (quality.length < 16)
-    throw new InvalidArgumentError(`the model has ${quality.length} outcomes; at least 16 are needed`, { field: 'model' });
+    throw new InvalidArgumentError(`the model has ${quality.length} outcomes; at least 16 are needed`, {
+      field: 'model',
+    });
   const out: FeatureInfluence[] = [];
   for (const [f, feature] of names.entries()) {
     const source = Float64Array.from(features, (row) => row[f]!);

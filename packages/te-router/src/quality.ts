@@ -17,9 +17,7 @@ export function normalCdf(z: number): number {
   if (z > 37) return 1;
   const t = 1 / (1 + 0.2316419 * Math.abs(z));
   const tail =
-    normalDensity(z) *
-    t *
-    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+    normalDensity(z) * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
   return z > 0 ? 1 - tail : tail;
 }
 
@@ -31,7 +29,9 @@ function hazard(z: number): number {
 
 // Gauss-Hermite, five points, for a standard normal.
 const NODES = [0, 1.355626179974266, -1.355626179974266, 2.856970013872806, -2.856970013872806];
-const WEIGHTS = [0.5333333333333333, 0.2220759220056126, 0.2220759220056126, 0.011257411327720691, 0.011257411327720691];
+const WEIGHTS = [
+  0.5333333333333333, 0.2220759220056126, 0.2220759220056126, 0.011257411327720691, 0.011257411327720691,
+];
 
 export interface Prediction {
   /** Expected success. */

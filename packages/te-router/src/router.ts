@@ -113,8 +113,15 @@ export class QueryRouter {
   private observations = 0;
 
   constructor(options: QueryRouterOptions) {
-    const { models, priorStrength = 1, seed = 0, forgetting = 1, maxDomains = 64, domainThreshold = 0.5, window = 2000 } =
-      options;
+    const {
+      models,
+      priorStrength = 1,
+      seed = 0,
+      forgetting = 1,
+      maxDomains = 64,
+      domainThreshold = 0.5,
+      window = 2000,
+    } = options;
     if (!Array.isArray(models) || models.length === 0)
       throw new InvalidArgumentError('models must hold at least one model', { field: 'models' });
     inRange('priorStrength', priorStrength, priorStrength > 0 && Number.isFinite(priorStrength), 'finite and above 0');
@@ -137,10 +144,11 @@ export class QueryRouter {
     this.options = { priorStrength, seed, forgetting, maxDomains, domainThreshold, window };
     this.domains = new Domains(maxDomains, domainThreshold);
     const prior = new Float64Array(DENSE + EMBEDDING_SLOTS + 2 * maxDomains);
+    // Features carry most: what they teach holds for domains not seen yet. Domains correct them.
     prior[0] = 0.4;
-    prior.fill(1, 1, DENSE + EMBEDDING_SLOTS);
-    prior.fill(1, DENSE + EMBEDDING_SLOTS, DENSE + EMBEDDING_SLOTS + maxDomains);
-    prior.fill(0.1, DENSE + EMBEDDING_SLOTS + maxDomains);
+    prior.fill(3, 1, DENSE + EMBEDDING_SLOTS);
+    prior.fill(0.3, DENSE + EMBEDDING_SLOTS, DENSE + EMBEDDING_SLOTS + maxDomains);
+    prior.fill(0.03, DENSE + EMBEDDING_SLOTS + maxDomains);
     for (let i = 0; i < prior.length; i++) prior[i]! /= priorStrength;
     this.quality = this.models.map((m) => new Probit(prior, forgetting, probitOf(m.priorQuality)));
   }
@@ -195,7 +203,9 @@ export class QueryRouter {
     } else {
       throw new InvalidArgumentError('observe needs the decision or the query', { field: 'decision' });
     }
-    const { domain, relativeSize } = reading.learnt ? this.domains.find(reading.text) : this.domains.learn(reading.text);
+    const { domain, relativeSize } = reading.learnt
+      ? this.domains.find(reading.text)
+      : this.domains.learn(reading.text);
     reading.learnt = true;
     this.quality[model]!.update(this.regressors(reading, domain, relativeSize), quality);
     const key = domain * this.models.length + model;
@@ -296,40 +306,39 @@ export class QueryRouter {
     return out;
   }
 
+  /** Bias, features, embedding, the domain's effect and slope; what is 0 is left out. */
   private regressors(reading: Reading, domain: number, relativeSize: number): Sparse {
+    const indices = new Int32Array(DENSE + EMBEDDING_SLOTS + 2);
+    const values = new Float64Array(indices.length);
+    let count = 0;
+    const add = (index: number, value: number) => {
+      if (value === 0) return;
+      indices[count] = index;
+      values[count++] = value;
+    };
+    add(0, 1);
     const features = reading.text.values;
-    const count = DENSE + (reading.embedding ? EMBEDDING_SLOTS : 0) + (domain >= 0 ? 2 : 0);
-    const indices = new Int32Array(count);
-    const values = new Float64Array(count);
-    values[0] = 1;
-    let at = 1;
-    for (let f = 0; f < features.length; f++, at++) {
-      indices[at] = at;
-      values[at] = features[f]!;
-    }
-    if (reading.embedding) {
-      for (let s = 0; s < EMBEDDING_SLOTS; s++, at++) {
-        indices[at] = at;
-        values[at] = reading.embedding[s]!;
-      }
-    }
+    for (let f = 0; f < features.length; f++) add(1 + f, features[f]!);
+    if (reading.embedding) for (let s = 0; s < EMBEDDING_SLOTS; s++) add(DENSE + s, reading.embedding[s]!);
     if (domain >= 0) {
-      indices[at] = DENSE + EMBEDDING_SLOTS + domain;
-      values[at++] = 1;
-      indices[at] = DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain;
-      values[at] = relativeSize;
+      add(DENSE + EMBEDDING_SLOTS + domain, 1);
+      add(DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain, relativeSize);
     }
-    return { indices, values };
+    return { indices: indices.subarray(0, count), values: values.subarray(0, count) };
   }
 
   private explain(best: number, estimate: ModelEstimate, x: Sparse, domain: number, similarity: number): string {
     const weights = this.quality[best]!.mean;
-    let forIt = 1;
-    let against = 1;
-    for (let f = 1; f < DENSE; f++) {
-      const c = weights[f]! * x.values[f]!;
-      if (c > weights[forIt]! * x.values[forIt]!) forIt = f;
-      if (c < weights[against]! * x.values[against]!) against = f;
+    let most = 0;
+    let least = 0;
+    let forIt = 'nothing yet';
+    let against = 'nothing yet';
+    for (let a = 0; a < x.indices.length; a++) {
+      const name = FEATURE_NAMES[x.indices[a]! - 1];
+      if (name === undefined) continue;
+      const c = weights[x.indices[a]!]! * x.values[a]!;
+      if (c > most) [most, forIt] = [c, name];
+      if (c < least) [least, against] = [c, name];
     }
     const tally = this.tallies.get(domain * this.models.length + best);
     const where =
@@ -340,21 +349,13 @@ export class QueryRouter {
           })`;
     return (
       `${where}; best expected: ${estimate.model} ${estimate.quality.toFixed(2)} +- ${estimate.uncertainty.toFixed(2)}; ` +
-      `most for it: ${FEATURE_NAMES[forIt - 1]}, most against: ${FEATURE_NAMES[against - 1]}`
+      `most for it: ${forIt}, most against: ${against}`
     );
   }
 }
 
-/** Inverse of the normal distribution function by bisection; only for priors. */
+/** The latent mean of a prior quality: an inverse normal distribution function in its logistic approximation. */
 function probitOf(p: number): number {
-  // The prior's variance flattens the expectation; sqrt(1 + v) with v near 4 undoes most of it.
-  let low = -8;
-  let high = 8;
-  for (let i = 0; i < 60; i++) {
-    const z = (low + high) / 2;
-    const t = 1 / (1 + Math.exp(-1.702 * z));
-    if (t < p) low = z;
-    else high = z;
-  }
-  return low * 2;
+  // The prior's variance v flattens the expectation by sqrt(1 + v); 3 stands for a typical question's.
+  return (3 * Math.log(p / (1 - p))) / 1.702;
 }

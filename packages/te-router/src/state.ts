@@ -87,7 +87,12 @@ export async function loadState<T>(path: string, build: (state: RouterState) => 
     return build(JSON.parse(file.payload, decode) as RouterState);
   } catch (cause) {
     // A right checksum over a wrong content: written by something else.
-    if (cause instanceof XError || cause instanceof TypeError || cause instanceof RangeError || cause instanceof SyntaxError)
+    if (
+      cause instanceof XError ||
+      cause instanceof TypeError ||
+      cause instanceof RangeError ||
+      cause instanceof SyntaxError
+    )
       throw damaged(cause.message, cause);
     throw cause;
   }

@@ -44,7 +44,12 @@ interface Reference {
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
-const file = join(process.env.X_REFERENCE_DIR ?? join(root, '..', 'shared'), 'reference', 'te', 'reference_public.json');
+const file = join(
+  process.env.X_REFERENCE_DIR ?? join(root, '..', 'shared'),
+  'reference',
+  'te',
+  'reference_public.json',
+);
 const reference: Reference | undefined = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 if (!reference) console.warn(`SKIPPED reference data absent: ${file}`);
 
@@ -88,67 +93,80 @@ describe('published values', () => {
     if (process.env.X_REQUIRE_REFERENCE === '1') expect(reference, file).toBeDefined();
   });
 
-  const known = { ksg1: 'ksg1', condksg1: 'ksg1', mvksg1: 'ksg1', gaussian: 'gaussian', condgaussian: 'gaussian' } as const;
+  const known = {
+    ksg1: 'ksg1',
+    condksg1: 'ksg1',
+    mvksg1: 'ksg1',
+    gaussian: 'gaussian',
+    condgaussian: 'gaussian',
+  } as const;
   const cases = (reference?.cases ?? []).filter((c) => c.auto_embed_method === 'NONE' && c.estimator in known);
   it.skipIf(!reference)('cover every case of the implemented estimators', () => {
     expect(cases.filter((c) => known[c.estimator as keyof typeof known] === 'ksg1')).toHaveLength(53);
     expect(cases).toHaveLength(64);
   });
-  it.each(cases.map((c) => [c.id, c.estimator, c.dataset, c] as const))('%s %s on %s', async (_id, name, dataset, c) => {
-    const rows = reference!.datasets[dataset]!.rows.slice(c.start, c.start + c.length);
-    const estimator = known[name as keyof typeof known];
-    const result = await transferEntropy(
-      c.source_columns.map((i) => column(rows, i)),
-      column(rows, c.target_column),
-      {
-        ...embeddingOf(c),
-        estimator,
-        device: 'cpu',
-        locals: c.jidt.local_first50 !== undefined,
-        ...(c.condition_columns.length > 0 && { conditions: c.condition_columns.map((i) => column(rows, i)) }),
-      },
-    );
-    expect(result.samples).toBe(c.jidt.n_obs);
-    expect(Math.abs(result.te - c.jidt.te_nats)).toBeLessThanOrEqual(1e-9);
-    // For a constant source the table holds 0, a chi-squared without degrees of freedom; ours is 1: no evidence at all.
-    if (c.dataset === 'constant_source') expect(result.analyticPValue ?? 1).toBe(1);
-    else if (c.jidt.analytic_p_chi2 !== undefined) expect(result.analyticPValue).toBeCloseTo(c.jidt.analytic_p_chi2, 9);
-    if (result.locals) {
-      // Published with a zero for each sample before the first predicted one.
-      const padded = [...new Array(result.embedding.first).fill(0), ...result.locals].slice(0, 50);
-      padded.forEach((v, i) => {
-        expect(v).toBeCloseTo(c.jidt.local_first50![i]!, 9);
-      });
-    }
-  });
+  it.each(cases.map((c) => [c.id, c.estimator, c.dataset, c] as const))(
+    '%s %s on %s',
+    async (_id, name, dataset, c) => {
+      const rows = reference!.datasets[dataset]!.rows.slice(c.start, c.start + c.length);
+      const estimator = known[name as keyof typeof known];
+      const result = await transferEntropy(
+        c.source_columns.map((i) => column(rows, i)),
+        column(rows, c.target_column),
+        {
+          ...embeddingOf(c),
+          estimator,
+          device: 'cpu',
+          locals: c.jidt.local_first50 !== undefined,
+          ...(c.condition_columns.length > 0 && { conditions: c.condition_columns.map((i) => column(rows, i)) }),
+        },
+      );
+      expect(result.samples).toBe(c.jidt.n_obs);
+      expect(Math.abs(result.te - c.jidt.te_nats)).toBeLessThanOrEqual(1e-9);
+      // For a constant source the table holds 0, a chi-squared without degrees of freedom; ours is 1: no evidence at all.
+      if (c.dataset === 'constant_source') expect(result.analyticPValue ?? 1).toBe(1);
+      else if (c.jidt.analytic_p_chi2 !== undefined)
+        expect(result.analyticPValue).toBeCloseTo(c.jidt.analytic_p_chi2, 9);
+      if (result.locals) {
+        // Published with a zero for each sample before the first predicted one.
+        const padded = [...new Array(result.embedding.first).fill(0), ...result.locals].slice(0, 50);
+        padded.forEach((v, i) => {
+          expect(v).toBeCloseTo(c.jidt.local_first50![i]!, 9);
+        });
+      }
+    },
+  );
 
   const permuted = cases.filter((c) => c.jidt.surrogate_first10 && c.estimator in { ksg1: 1, gaussian: 1 });
-  it.each(permuted.map((c) => [c.id, c.estimator, c] as const))('%s %s: the same permutations give the same surrogates', async (_id, name, c) => {
-    const rows = reference!.datasets[c.dataset]!.rows.slice(c.start, c.start + c.length);
-    const n = c.jidt.n_obs;
-    const result = await addon().estimate(
-      column(rows, c.source_columns[0]!),
-      column(rows, c.target_column),
-      new Float64Array(0),
-      c.length,
-      {
-        ...embeddingOf(c),
-        estimator: name === 'ksg1' ? 1 : 2,
-        noise: 0,
-        surrogates: c.n_surrogates,
-        seed: 0,
-        device: { kind: 1, index: 0 },
-        permutations: permutations(c.surrogate_seed, c.n_surrogates, n),
-      },
-      false,
-      { cancel: new Int32Array(1) },
-    );
-    c.jidt.surrogate_first10!.forEach((expected, s) => {
-      expect(result.surrogates[s]).toBeCloseTo(expected, 9);
-    });
-    expect(result.surrogateMean).toBeCloseTo(c.jidt.surrogate_mean!, 9);
-    expect(result.surrogateStd).toBeCloseTo(c.jidt.surrogate_std!, 9);
-  });
+  it.each(permuted.map((c) => [c.id, c.estimator, c] as const))(
+    '%s %s: the same permutations give the same surrogates',
+    async (_id, name, c) => {
+      const rows = reference!.datasets[c.dataset]!.rows.slice(c.start, c.start + c.length);
+      const n = c.jidt.n_obs;
+      const result = await addon().estimate(
+        column(rows, c.source_columns[0]!),
+        column(rows, c.target_column),
+        new Float64Array(0),
+        c.length,
+        {
+          ...embeddingOf(c),
+          estimator: name === 'ksg1' ? 1 : 2,
+          noise: 0,
+          surrogates: c.n_surrogates,
+          seed: 0,
+          device: { kind: 1, index: 0 },
+          permutations: permutations(c.surrogate_seed, c.n_surrogates, n),
+        },
+        false,
+        { cancel: new Int32Array(1) },
+      );
+      c.jidt.surrogate_first10!.forEach((expected, s) => {
+        expect(result.surrogates[s]).toBeCloseTo(expected, 9);
+      });
+      expect(result.surrogateMean).toBeCloseTo(c.jidt.surrogate_mean!, 9);
+      expect(result.surrogateStd).toBeCloseTo(c.jidt.surrogate_std!, 9);
+    },
+  );
 
   it.skipIf(!reference)('of the whole 20 x 20 network', async () => {
     const { dataset, te_nats } = reference!.network;
@@ -225,7 +243,11 @@ describe('transferEntropy', () => {
 
   it.each([
     ['source', () => [Float64Array.from(x, (v, i) => (i === 17 ? Number.NaN : v)), y, {}], /NaN at index 17/],
-    ['target', () => [x, Float64Array.from(y, (v, i) => (i === 3 ? Number.POSITIVE_INFINITY : v)), {}], /Infinity at index 3/],
+    [
+      'target',
+      () => [x, Float64Array.from(y, (v, i) => (i === 3 ? Number.POSITIVE_INFINITY : v)), {}],
+      /Infinity at index 3/,
+    ],
     ['source', () => [x.subarray(1), y, {}], /599 samples where 600/],
     ['source', () => [[], y, {}], /non-empty/],
     ['samples', () => [x.subarray(0, 5), y.subarray(0, 5), {}], /at least 6 samples/],
@@ -239,7 +261,7 @@ describe('transferEntropy', () => {
     ['target', () => [new Float64Array(0), new Float64Array(0), {}], /no samples/],
   ] as const)('refuses a wrong %s', async (field, make, message) => {
     const [source, target, options] = make();
-    const failure = await transferEntropy(source as never, target, options).catch((e) => e);
+    const failure = await transferEntropy(source as never, target as never, options).catch((e) => e);
     expect(failure).toBeInstanceOf(InvalidArgumentError);
     expect(failure.field).toBe(field);
     expect(failure.message).toMatch(message);

@@ -83,7 +83,9 @@ const ESTIMATORS = { ksg1: 1, gaussian: 2 } as const;
 function integer(name: string, value: number | undefined, fallback: number, least: number, most = 2 ** 31 - 1): number {
   if (value === undefined) return fallback;
   if (!Number.isInteger(value) || value < least || value > most)
-    throw new InvalidArgumentError(`${name} is ${value}; it must be an integer from ${least} to ${most}`, { field: name });
+    throw new InvalidArgumentError(`${name} is ${value}; it must be an integer from ${least} to ${most}`, {
+      field: name,
+    });
   return value;
 }
 

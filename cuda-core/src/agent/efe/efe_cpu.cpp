@@ -37,15 +37,9 @@ class Evaluator {
         joint_belief(model_, a.dependencies, q, joint_.data());
         weights = joint_.data();
       }
-      std::fill_n(predicted_.begin(), a.outcomes, 0.0);
+      weigh_columns(a.by_column.data(), weights, a.columns, a.outcomes, predicted_.data());
       double ambiguity = 0.0;
-      for (int64_t j = 0; j < a.columns; ++j) {
-        const double w = weights[j];
-        if (w == 0.0) continue;
-        ambiguity += w * a.column_entropy[j];
-        const double* column = a.by_column.data() + j * a.outcomes;
-        for (int32_t o = 0; o < a.outcomes; ++o) predicted_[o] += w * column[o];
-      }
+      for (int64_t j = 0; j < a.columns; ++j) ambiguity += weights[j] * a.column_entropy[j];
       const double* log_preference = a.log_preference.data() + preference_step * a.outcomes;
       double entropy = 0.0;
       for (int32_t o = 0; o < a.outcomes; ++o) {
