@@ -55,6 +55,6 @@ export function rulePool(questions: readonly Question[]): Pool & { asked: { mode
         seconds: 0.001,
       };
     },
-    dispose() {},
+    async dispose() {},
   };
 }

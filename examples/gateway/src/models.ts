@@ -11,7 +11,7 @@ export interface ModelCard {
 export interface Reply {
   model: string;
   text: string;
-  /** Natural-log probability of each generated token, the end token included. */
+  /** Natural-log probability of each generated token. */
   logprobs: number[];
   promptTokens: number;
   generatedTokens: number;
@@ -24,7 +24,7 @@ export interface Reply {
 export interface Pool {
   readonly models: readonly ModelCard[];
   ask(model: string, question: string): Promise<Reply>;
-  dispose(): void | Promise<void>;
+  dispose(): Promise<void>;
 }
 
 /** The strongest model: the reference that accuracy and cost are compared with. */

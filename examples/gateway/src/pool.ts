@@ -37,7 +37,7 @@ export async function openPool(folder: string, device: Device): Promise<Pool> {
       loaded.push({ card: { name, parameters: model.info.parameters }, model, session: model.createSession() });
     }
   } catch (error) {
-    for (const { model } of loaded) model.dispose();
+    await Promise.all(loaded.map(({ model }) => model.dispose()));
     throw error;
   }
   const byName = new Map(loaded.map((entry) => [entry.card.name, entry]));
@@ -54,7 +54,7 @@ export async function openPool(folder: string, device: Device): Promise<Pool> {
         text += token.text;
         logprobs.push(token.logprob);
       }
-      const { promptTokens, generatedTokens } = generation.stats;
+      const { promptTokens, generatedTokens } = generation.stats!;
       return {
         model: name,
         text: text.trim(),
@@ -65,8 +65,8 @@ export async function openPool(folder: string, device: Device): Promise<Pool> {
         seconds: (performance.now() - started) / 1000,
       };
     },
-    dispose() {
-      for (const { model } of loaded) model.dispose();
+    async dispose() {
+      await Promise.all(loaded.map(({ model }) => model.dispose()));
     },
   };
 }
