@@ -26,7 +26,11 @@ export type AllReplies = ReadonlyMap<string, readonly Reply[]>;
 export async function askEveryModel(
   pool: Pool,
   questions: readonly Question[],
-  options: { cache?: Map<string, Reply>; onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
+  options: {
+    cache?: Map<string, Reply>;
+    onProgress?: (done: number, total: number) => void;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<AllReplies> {
   const { cache = new Map<string, Reply>(), onProgress, signal } = options;
   const total = pool.models.length * questions.length;

@@ -139,12 +139,13 @@ function pointsOf(answered: readonly Answered[], replies: AllReplies): Point[] {
   });
 }
 
-/** The largest groups that the router found, with what was learned about every model there. */
-function groupsOf({ consensus, router }: Gateway, answered: readonly Answered[]): Group[] {
-  const counts = new Map<number, { label: string; questions: number }>();
-  for (const { question } of answered) {
-    const { domain, domainLabel } = router.route(question.question);
-    const known = counts.get(domain) ?? { label: domainLabel ?? 'unlike any other', questions: 0 };
+/** The groups of most questions, as the router told them apart, with what was learned about every model there. */
+function groupsOf({ consensus }: Gateway, answered: readonly Answered[]): Group[] {
+  const counts = new Map<string, { label: string; questions: number }>();
+  for (const { decision } of answered) {
+    const { domain } = decision.choice;
+    if (domain === undefined) continue; // the first of a kind founds a group, it does not belong to one
+    const known = counts.get(domain) ?? { label: decision.route.domainLabel ?? domain, questions: 0 };
     known.questions++;
     counts.set(domain, known);
   }

@@ -44,10 +44,25 @@ async function demo(flags: Flags): Promise<void> {
 const program = new Command('demo')
   .description('Answers a stream of real questions with five small models and learns which one to ask.')
   .option('--questions <n>', 'questions in the stream', numberOption('questions', { integer: true, min: 1 }), 600)
-  .option('--seed <s>', 'decides the order of questions and every draw', numberOption('seed', { integer: true, min: 0 }), 1)
-  .option('--seeds <n>', 'runs this many seeds and prints mean ± deviation', numberOption('seeds', { integer: true, min: 1 }), 1)
+  .option(
+    '--seed <s>',
+    'decides the order of questions and every draw',
+    numberOption('seed', { integer: true, min: 0 }),
+    1,
+  )
+  .option(
+    '--seeds <n>',
+    'runs this many seeds and prints mean ± deviation',
+    numberOption('seeds', { integer: true, min: 1 }),
+    1,
+  )
   .option('--device <name>', 'auto, cpu, cuda or cuda:N', 'auto')
-  .option('--lambda <x>', "the strongest model's cost in right answers: higher saves more", numberOption('lambda', { min: 0, max: 1 }), 0.15)
+  .option(
+    '--lambda <x>',
+    "the strongest model's cost in right answers: higher saves more",
+    numberOption('lambda', { min: 0, max: 1 }),
+    0.15,
+  )
   .option('--pool <folder>', 'where the models and questions are', join(example, 'pool'))
   .option('--report <path>', 'where the HTML report goes', join(example, 'report', 'report.html'))
   .option('--json', 'prints JSON in place of the table')

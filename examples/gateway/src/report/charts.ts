@@ -8,6 +8,7 @@ export const WINDOW = 50;
 
 // Mid-tones that hold their contrast on white and on near-black.
 const COLOUR = { routed: '#2f7ed8', rolling: '#8ab4e8', reference: '#d9822b', other: '#8a8f98', good: '#3a9d5d' };
+const MODELS = ['#b07aa1', '#76b7b2', '#c9a227', '#e15759', '#9c755f'];
 
 export interface Chart {
   id: string;
@@ -109,14 +110,14 @@ function costCurve(points: readonly Point[]): Chart {
 }
 
 function costQuality(rows: readonly Row[]): Chart {
-  const colour = ({ name }: Row) =>
-    name === 'routed'
-      ? COLOUR.routed
-      : name === `always-${STRONGEST}`
-        ? COLOUR.reference
-        : name === 'oracle'
-          ? COLOUR.good
-          : COLOUR.other;
+  const fixed: Record<string, string> = {
+    routed: COLOUR.routed,
+    [`always-${STRONGEST}`]: COLOUR.reference,
+    random: COLOUR.other,
+    oracle: COLOUR.good,
+  };
+  const others = rows.filter(({ name }) => !(name in fixed));
+  const colour = (row: Row) => fixed[row.name] ?? MODELS[others.indexOf(row) % MODELS.length]!;
   return {
     id: 'cost-quality',
     label: 'Cost and accuracy of the routed answers and of every baseline',

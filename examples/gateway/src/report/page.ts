@@ -9,17 +9,20 @@ export function escapeHtml(text: string): string {
 
 /** JSON that cannot end the script element it stands in. */
 export function scriptJson(value: unknown): string {
-  return JSON.stringify(value).replace(/</g, '\\u003c').replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
+  return JSON.stringify(value)
+    .replace(/</g, '\\u003c')
+    .replace(/\u2028/g, '\\u2028')
+    .replace(/\u2029/g, '\\u2029');
 }
 
-/** A table; cells are HTML already. The first column is a header of its row. */
-export function htmlTable(head: readonly string[], body: readonly (readonly string[])[]): string {
+/** A table; cells are HTML already. The first column is a header of its row; `kind` is a class of the style below. */
+export function htmlTable(head: readonly string[], body: readonly (readonly string[])[], kind = 'figures'): string {
   const row = (cells: readonly string[]) =>
     `<tr><th scope="row">${cells[0]}</th>${cells
       .slice(1)
       .map((cell) => `<td>${cell}</td>`)
       .join('')}</tr>`;
-  return `<div class="scroll"><table><thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join('')}</tr></thead>
+  return `<div class="scroll"><table class="${kind}"><thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join('')}</tr></thead>
 <tbody>${body.map(row).join('\n')}</tbody></table></div>`;
 }
 
@@ -38,7 +41,8 @@ p { max-width: 46rem; } .soft { color: var(--soft); font-size: .9rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th[scope=row], thead th:first-child { text-align: left; } tbody th { font-weight: 600; }
-td.text { text-align: left; white-space: normal; min-width: 14rem; } .wrong { color: #d1495b; } .right { color: #3a9d5d; }
+.prose th, .prose td { text-align: left; vertical-align: top; white-space: normal; }
+.prose td:nth-child(2) { min-width: 14rem; } .prose td:last-child { min-width: 30rem; } .wrong { color: #d1495b; } .right { color: #3a9d5d; }
 .bar { display: inline-block; height: .6rem; border-radius: .2rem; background: var(--mark); vertical-align: baseline; }
 `;
 

@@ -9,6 +9,11 @@ import { charts, WINDOW } from './charts';
 import type { Group, Influence, Point, ReportData } from './data';
 import { DRAW, escapeHtml, htmlTable, STYLE, scriptJson } from './page';
 
+// Shown of each model: most features say the same as one of these.
+const INFLUENCES = 4;
+// Characters of a group's name.
+const LABEL = 44;
+
 const percent = (value: number, digits = 1) => (Number.isFinite(value) ? `${(100 * value).toFixed(digits)} %` : '–');
 
 /** Chart.js as one script. The package exports its modules only, so the bundle is taken from beside them. */
@@ -20,10 +25,10 @@ function chartLibrary(): string {
 
 function headline({ rows }: ReportData): string {
   const routed = shares(rows[0]!, rows);
-  const strongest = rows.find(({ name }) => name === `always-${STRONGEST}`)!;
+  const strongest = shares(rows.find(({ name }) => name === `always-${STRONGEST}`)!, rows);
   return `<p class="headline"><b>${percent(routed.accuracy)}</b> of the routed answers were right, at
 <b>${percent(routed.costShare)}</b> of the cost of always asking <code>${STRONGEST}</code>, which had
-${percent(strongest.right / strongest.questions)} right.</p>`;
+${percent(strongest.accuracy)} right.</p>`;
 }
 
 function rowsTable({ rows }: ReportData): string {
@@ -45,13 +50,7 @@ function rowsTable({ rows }: ReportData): string {
 
 function seedsTable({ runs }: ReportData): string {
   if (runs.length < 2) return '';
-  const of = (name: string) =>
-    runs.map((rows) =>
-      shares(
-        rows.find((row) => row.name === name)!,
-        rows,
-      ),
-    );
+  const of = (name: string) => runs.map((rows) => shares(rows.find((row) => row.name === name)!, rows));
   const show = (values: number[]) => {
     const { mean, deviation } = spread(values);
     return `${percent(mean)} ± ${percent(deviation)}`;
@@ -101,7 +100,7 @@ function groupsTable(groups: readonly Group[]): string {
   return htmlTable(
     ['group', 'questions', ...names.map(escapeHtml)],
     groups.map(({ label, questions, models }) => [
-      escapeHtml(label),
+      escapeHtml(label.length > LABEL ? `${label.slice(0, LABEL - 1)}…` : label),
       String(questions),
       ...models.map(
         ({ mean, low, high }) =>
@@ -113,7 +112,9 @@ function groupsTable(groups: readonly Group[]): string {
 
 function influencesTable(influences: readonly Influence[]): string {
   if (influences.length === 0) return '<p>Too few outcomes of any model for an estimate.</p>';
-  const strongest = [...influences].sort((a, b) => a.qValue - b.qValue || b.effective - a.effective).slice(0, 12);
+  const ranked = [...influences].sort((a, b) => a.qValue - b.qValue || b.effective - a.effective);
+  const models = [...new Set(ranked.map(({ model }) => model))];
+  const strongest = models.flatMap((model) => ranked.filter((one) => one.model === model).slice(0, INFLUENCES));
   const largest = Math.max(...strongest.map(({ effective }) => effective), Number.MIN_VALUE);
   return htmlTable(
     ['feature', 'model', 'transfer entropy (nats)', '', 'p', 'false discovery rate', 'outcomes'],
@@ -137,12 +138,13 @@ function examplesTable(points: readonly Point[]): string {
     ['no.', 'question', 'asked', 'answer', 'why'],
     chosen.map((point) => [
       String(points.indexOf(point) + 1),
-      `<span class="q">${escapeHtml(point.question)}</span>`,
+      escapeHtml(point.question),
       escapeHtml(point.asked.join(' → ')),
       `<span class="${point.right ? 'right' : 'wrong'}">${escapeHtml(point.answer)} ${point.right ? '✓' : `✗ (${escapeHtml(point.expected)})`}</span>`,
       escapeHtml(point.explanation),
     ]),
-  ).replaceAll('<td>', '<td class="text">');
+    'prose',
+  );
 }
 
 /** The report as HTML. */
@@ -185,7 +187,7 @@ right answer with its 90 % interval: wide where a model was hardly ever asked, b
 ${groupsTable(data.groups)}
 <h2>Which features carry information about quality</h2>
 <p class="soft">Transfer entropy (Kraskov, algorithm 1) from a feature of the question to whether a model's answer is right, given its answer
-before, less the mean of time-shuffled surrogates. The strongest are shown, whether significant or not.</p>
+before, less the mean of time-shuffled surrogates. The strongest of each model are shown, whether significant or not.</p>
 ${influencesTable(data.influences)}
 <h2>The machine</h2>
 ${data.gpuAbsent === undefined ? '' : `<p class="soft">No GPU: ${escapeHtml(data.gpuAbsent)}</p>`}
