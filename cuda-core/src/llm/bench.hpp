@@ -9,5 +9,7 @@ namespace xcore::llm {
 void bench_matmul(double seconds);
 // Load time, prefill of 128 tokens, decode behind them.
 void bench_model(const std::string& path);
+// Microseconds a draw of the sampler.
+void bench_sampler();
 
 }  // namespace xcore::llm

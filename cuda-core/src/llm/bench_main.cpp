@@ -19,7 +19,10 @@ int main(int argc, char** argv) {
         seconds = std::atof(argv[i]);
       }
     }
-    if (!models) xcore::llm::bench_matmul(seconds);
+    if (!models) {
+      xcore::llm::bench_matmul(seconds);
+      xcore::llm::bench_sampler();
+    }
     return 0;
   } catch (const xcore::Error& e) {
     std::fprintf(stderr, "%s\n", e.what());

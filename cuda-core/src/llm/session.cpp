@@ -92,7 +92,9 @@ auto Session::advance(const int32_t* ids, int32_t count, const Control& control,
 // Appends `ids` and chooses token `index` of the reply.
 Sampled Session::choose(const int32_t* ids, int32_t count, const GenerateOptions& options, int32_t index,
                         const Control& control) {
-  if (options.sampling.temperature == 0) {
+  // The first logits of a reply always come here, where damaged weights show: a greedy step on the device sees only the
+  // largest one.
+  if (options.sampling.temperature == 0 && index > 0) {
     const auto choice = advance(ids, count, control, [&](Executor& executor, Sequence& sequence) {
       return executor.forward_greedy(sequence, ids, count, control);
     });

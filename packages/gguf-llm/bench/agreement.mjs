@@ -57,7 +57,8 @@ for (const { name, file, reply, required } of models) {
     right += text.trim() === answer;
     recordedRight += replies[reply].trim() === answer;
     if (text.trim() === replies[reply].trim()) equal++;
-    else if (shown++ < Number(values.show)) console.error(`${name}: ${question}\n  ${JSON.stringify(text)} recorded ${JSON.stringify(replies[reply])}`);
+    else if (shown++ < Number(values.show))
+      console.error(`${name}: ${question}\n  ${JSON.stringify(text)} recorded ${JSON.stringify(replies[reply])}`);
   }
   const seconds = (performance.now() - start) / 1000;
   const percent = (n) => `${((100 * n) / asked.length).toFixed(1)} %`;

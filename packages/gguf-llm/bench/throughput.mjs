@@ -105,7 +105,10 @@ async function peerOf(folder) {
         const start = performance.now();
         let first = 0;
         let count = 0;
-        for await (const _ of sequence.evaluate(promptOf(repeat, vocabulary), { temperature: 0, yieldEogToken: true })) {
+        for await (const _ of sequence.evaluate(promptOf(repeat, vocabulary), {
+          temperature: 0,
+          yieldEogToken: true,
+        })) {
           if (count++ === 0) first = performance.now();
           if (count === decode) break;
         }
@@ -125,7 +128,9 @@ console.log(
   `${machine.name}, ${values.threads} threads, Node ${process.versions.node}, load ${os.loadavg()[0].toFixed(1)}; ` +
     `prefill ${prefill}, decode ${decode}, ${repeats} repeats; peer: ${peer ? `node-llama-cpp ${peer.version}` : 'none'}\n`,
 );
-console.log('| model | MB | load ms | prefill tok/s | decode tok/s | peer load ms | peer prefill | peer decode | prefill × | decode × |');
+console.log(
+  '| model | MB | load ms | prefill tok/s | decode tok/s | peer load ms | peer prefill | peer decode | prefill × | decode × |',
+);
 console.log('|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|');
 const rows = [];
 for (const file of files) {

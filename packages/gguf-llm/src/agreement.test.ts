@@ -35,7 +35,9 @@ describeWithReference('the pool of models', ['pool/questions.jsonl', ...models.m
       await using model = await loadModel(reference(file), { device: 'cpu' });
       await using session = model.createSession();
       const own = questions
-        .filter(({ domain }) => reply === 'numbers' || reply === 'letters' ? NUMERIC.includes(domain) === (reply === 'numbers') : true)
+        .filter(({ domain }) =>
+          reply === 'numbers' || reply === 'letters' ? NUMERIC.includes(domain) === (reply === 'numbers') : true,
+        )
         .slice(0, QUESTIONS);
       let equal = 0;
       for (const { question, replies } of own) {

@@ -32,8 +32,7 @@ export function tokenIds(value: unknown, field: string, vocabulary: number): Int
   const isArray = Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
   if (!isArray || source === null)
     throw new InvalidArgumentError(`${field} is ${describe(value)}; it must be an array of token ids`, { field });
-  if (source.length === 0)
-    throw new InvalidArgumentError(`${field} is empty; at least one token is needed`, { field });
+  if (source.length === 0) throw new InvalidArgumentError(`${field} is empty; at least one token is needed`, { field });
   const ids = new Int32Array(source.length);
   for (let i = 0; i < ids.length; i++) ids[i] = integer(source[i], `${field}[${i}]`, 0, vocabulary - 1);
   return ids;

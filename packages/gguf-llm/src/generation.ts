@@ -101,25 +101,31 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       return addon.generate(session, prompt, options.native, onTokens, control);
     });
     if (result.rest) onTokens(result.rest);
+    if (this.#failure) throw this.#failure.reason;
     const { finish, rest: _, ...stats } = result;
     const cut = text.stopped || this.#left;
     if (finish === FINISH.cancelled && !cut) throw signal?.reason;
     if (!this.#left) this.#items.push(...text.end());
-    if (text.stopped || this.#left) {
+    if (cut) {
       // The native side may have run ahead: the session holds what it would hold had it stopped in time.
       stats.generatedTokens = this.#left ? this.#taken : this.#seen;
       addon.truncate(session, stats.promptTokens + Math.max(0, stats.generatedTokens - 1));
     }
-    this.#finishReason = text.stopped || this.#left ? 'stop' : finish === FINISH.end ? 'end' : 'length';
+    this.#finishReason = cut ? 'stop' : finish === FINISH.end ? 'end' : 'length';
     this.#stats = stats;
   }
 
+  // Called from native code, where nobody could catch: a token that the tokenizer cannot decode ends the reply.
   #receive(batch: TokenBatch, text: ReplyText): void {
-    for (let i = 0; i < batch.ids.length && !text.stopped && !this.#left; i++) {
-      this.#seen++;
-      this.#items.push(...text.push(batch.ids[i] as number, batch.logprobs[i] as number));
+    try {
+      for (let i = 0; i < batch.ids.length && !text.stopped && !this.#left && !this.#failure; i++) {
+        this.#seen++;
+        this.#items.push(...text.push(batch.ids[i] as number, batch.logprobs[i] as number));
+      }
+    } catch (reason) {
+      this.#failure = { reason };
     }
-    if (text.stopped) this.#stopNative();
+    if (text.stopped || this.#failure) this.#stopNative();
     this.#notify();
   }
 
@@ -145,10 +151,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       while (this.#taken < this.#items.length && !this.#left) yield this.#items[this.#taken++] as GeneratedToken;
       if (this.#left) return;
       if (ended) break;
-      if (!this.#ended && this.#taken === this.#items.length)
+      if (!this.#ended && this.#taken === this.#items.length) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
+      }
     }
     if (this.#failure) throw this.#failure.reason;
   }

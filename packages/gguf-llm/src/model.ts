@@ -109,9 +109,12 @@ export class Model implements AsyncDisposable {
     const rows = tokens.length;
     const columns = this.info.vocabulary;
     if (rows > this.info.contextLength)
-      throw new LimitExceededError(`${rows} tokens were passed; this model's context holds ${this.info.contextLength}`, {
-        field: 'ids',
-      });
+      throw new LimitExceededError(
+        `${rows} tokens were passed; this model's context holds ${this.info.contextLength}`,
+        {
+          field: 'ids',
+        },
+      );
     const data = new Float32Array(rows * columns);
     const call = runJob({ signal: options.signal }, (control) => addon.logits(native, tokens, data, control));
     this.#calls.add(call);

@@ -1,6 +1,5 @@
-import { setThreads, threads } from '@x/cuda-core';
-import { InvalidArgumentError, LimitExceededError } from '@x/cuda-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { InvalidArgumentError, LimitExceededError, setThreads, threads } from '@x/cuda-core';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type GeneratedToken, type GenerateOptions, loadModel, type Model, type Session } from './index';
 import { describeWithReference, reference } from './testing/reference';
 
@@ -116,6 +115,35 @@ describeWithReference('a session', [path], () => {
     expect(generation.stats?.generatedTokens).toBe(1);
     expect(session.length).toBe(4);
     expect(await session.generate(prompt, { maxTokens: 1 }).text()).not.toBe('');
+  });
+
+  it('passes on the error of a token that cannot be decoded', async () => {
+    await using session = model.createSession();
+    const reason = new Error('no such token');
+    const push = vi.fn(() => {
+      if (push.mock.calls.length > 3) throw reason;
+      return 'x';
+    });
+    const spy = vi.spyOn(model.tokenizer, 'decodeStream').mockReturnValue({ push, end: () => '' } as never);
+    try {
+      const seen: string[] = [];
+      const run = (async () => {
+        for await (const token of session.generate(prompt, { maxTokens: 200 })) seen.push(token.text);
+      })();
+      await expect(run).rejects.toBe(reason);
+      expect(seen).toEqual(['x', 'x', 'x']);
+    } finally {
+      spy.mockRestore();
+    }
+    expect(await session.generate(prompt, { maxTokens: 1 }).text()).not.toBe('');
+  });
+
+  it('takes a prompt as text, with special tokens added, or as ids', async () => {
+    await using session = model.createSession();
+    expect(await idsOf(session, 'Zoo', { maxTokens: 16 })).toEqual(await idsOf(session, prompt, { maxTokens: 16 }));
+    expect(await idsOf(session, new Uint32Array(prompt) as never, { maxTokens: 4 })).toEqual(
+      await idsOf(session, prompt, { maxTokens: 4 }),
+    );
   });
 
   it('runs sessions of one model side by side with the same results', async () => {

@@ -273,7 +273,10 @@ export class QueryRouter {
 
   private restore(state: RouterState): void {
     this.domains.restore(state.domains);
+    if (state.quality.length !== this.quality.length) throw new TypeError('there is not one regression a model');
     state.quality.forEach((q, i) => {
+      if (q.mean.length !== this.quality[i]!.size || q.covariance.length !== this.quality[i]!.size ** 2)
+        throw new TypeError(`the regression of ${this.models[i]!.name} has another size than these options give`);
       this.quality[i]!.mean.set(q.mean);
       this.quality[i]!.covariance.set(q.covariance);
     });

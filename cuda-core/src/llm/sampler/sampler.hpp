@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/cpu_features.hpp"
 #include "runtime/error.hpp"
 
 namespace xcore::llm {
@@ -38,14 +39,18 @@ void check_sampling(const Sampling& sampling);
 // The definition: sorts everything.
 Sampled sample_ref(const float* logits, int32_t count, const Sampling& sampling, double u);
 
-// The same choice bit for bit, without a sort of the whole vocabulary. One object per thread: it keeps its memory.
+// The same without a sort of the whole vocabulary, with weights in float: another choice only where u or top_p falls
+// within rounding of a boundary. One object per thread: it keeps its memory.
 class Sampler {
  public:
-  Sampled sample(const float* logits, int32_t count, const Sampling& sampling, double u);
+  Sampled sample(const float* logits, int32_t count, const Sampling& sampling, double u,
+                 CpuLevel level = cpu_features().level);
 
  private:
-  std::vector<double> weights_;  // exp((logit - max) / T), by id
-  std::vector<int32_t> heap_;
+  void keep_nucleus(const float* logits, double wanted);
+
+  std::vector<float> weights_;  // exp((logit - max) / T), by id
+  std::vector<int32_t> kept_;
 };
 
 }  // namespace xcore::llm
