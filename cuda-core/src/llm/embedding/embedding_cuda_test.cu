@@ -34,7 +34,7 @@ TEST_F(EmbeddingCuda, finds_every_row_of_a_table_larger_than_the_upload_buffers)
     const uint64_t row_bytes = static_cast<uint64_t>(columns) / traits.block_size * traits.block_bytes;
     std::vector<uint8_t> bytes(static_cast<size_t>(rows) * row_bytes);
     uint32_t state = 1;
-    for (uint8_t& b : bytes) b = static_cast<uint8_t>((state = state * 1664525u + 1013904223u) >> 25);  // < 128: finite halves
+    for (uint8_t& b : bytes) b = static_cast<uint8_t>((state = state * 1664525u + 1013904223u) >> 26);  // < 64: finite halves
     const Matrix table{bytes.data(), type, rows, columns, row_bytes};
     std::vector<int32_t> ids;
     for (int32_t i = 0; i < 500; ++i) ids.push_back(static_cast<int32_t>(static_cast<int64_t>(i) * (rows - 1) / 499));
