@@ -75,7 +75,8 @@ export class Tokenizer {
 
   /** Loads the bytes of a `tokenizer.json` or GGUF file. The bytes are not kept. Throws as `fromFile` does. */
   static fromBytes(bytes: Uint8Array): Tokenizer {
-    if (!(bytes instanceof Uint8Array)) throw new InvalidArgumentError('bytes must be a Uint8Array', { field: 'bytes' });
+    if (!(bytes instanceof Uint8Array))
+      throw new InvalidArgumentError('bytes must be a Uint8Array', { field: 'bytes' });
     return new Tokenizer(addon.openBytes(bytes), HANDLE);
   }
 
@@ -95,7 +96,9 @@ export class Tokenizer {
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
     const flags = encodeFlags(options);
-    const { ids, offsets } = await runJob(options, (control) => addon.encodeBatch(this.#native, inputs, flags, control));
+    const { ids, offsets } = await runJob(options, (control) =>
+      addon.encodeBatch(this.#native, inputs, flags, control),
+    );
     return inputs.map((_, i) => ids.subarray(offsets[i], offsets[i + 1]));
   }
 

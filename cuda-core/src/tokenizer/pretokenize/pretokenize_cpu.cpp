@@ -12,19 +12,21 @@ struct Char {
 
 class Scanner {
  public:
-  explicit Scanner(const uint8_t* end) : end_(end), table_(ClassTable::get()) {}
+  explicit Scanner(const uint8_t* end) : end_(end), table_(ClassTable::get()), ascii_(table_.ascii()) {}
 
   Char peek(const uint8_t* p) const {
     if (p >= end_) return {0, 0};
-    if (*p < 0x80) return {table_[*p], 1};
+    if (*p < 0x80) return {ascii_[*p], 1};
     const CodePoint c = decode_utf8(p, end_);
     return {table_[c.value], static_cast<uint8_t>(c.length)};
   }
   // Past all characters that have one of the bits of `any`.
   const uint8_t* run(const uint8_t* p, uint8_t any) const {
     for (;;) {
+      while (p < end_ && *p < 0x80 && (ascii_[*p] & any)) ++p;
+      if (p >= end_ || *p < 0x80) return p;
       const Char c = peek(p);
-      if (!c.length || !(c.kind & any)) return p;
+      if (!(c.kind & any)) return p;
       p += c.length;
     }
   }
@@ -179,6 +181,7 @@ class Scanner {
  private:
   const uint8_t* end_;
   const ClassTable& table_;
+  const uint8_t* ascii_;
 };
 
 struct Known {

@@ -24,6 +24,8 @@ class ClassTable {
   uint8_t operator[](uint32_t code_point) const {
     return code_point <= 0x10ffff ? blocks_[index_[code_point >> 8]][code_point & 255] : 0;
   }
+  // The first 256 code points.
+  const uint8_t* ascii() const { return blocks_[index_[0]]; }
 
  private:
   ClassTable();
@@ -31,8 +33,7 @@ class ClassTable {
   uint8_t blocks_[512][256];
 };
 
-// The NFC of `text`, or nullopt-like: returns false and leaves `out` alone when the text is NFC already. Stray bytes
-// are kept where they are.
+// The NFC of `text`. Returns false and leaves `out` alone when the text is NFC already. Stray bytes stay where they are.
 bool normalize_nfc(std::string_view text, std::string& out);
 
 }  // namespace xcore::tokenizer

@@ -1,0 +1,218 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  InvalidArgumentError,
+  InvalidFormatError,
+  IoError,
+  NotFoundError,
+  UnsupportedError,
+  type XError,
+} from '@x/cuda-core';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Tokenizer } from './index';
+
+const folder = mkdtempSync(join(tmpdir(), 'bpe-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const utf8 = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
+
+// Through UTF-8 and back: lone surrogates become U+FFFD.
+const wellFormed = (text: string) => Buffer.from(text).toString();
+
+// GPT-2's characters for bytes, so that any text can be written with 256 tokens.
+const byteCharacters = (() => {
+  const printable = (b: number) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+  let next = 256;
+  return Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : next++));
+})();
+
+function byteFile(extra: Record<string, unknown> = {}) {
+  const vocab = Object.fromEntries(byteCharacters.map((c, i) => [c, i]));
+  return {
+    added_tokens: [
+      { id: 258, content: '<s>', special: true, normalized: false },
+      { id: 259, content: '<|im_end|>', special: true, normalized: false },
+      { id: 260, content: '<tool>', special: false, normalized: false },
+    ],
+    normalizer: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      special_tokens: { '<s>': { id: '<s>', ids: [258], tokens: ['<s>'] } },
+    },
+    decoder: { type: 'ByteLevel' },
+    model: { type: 'BPE', vocab: { ...vocab, ab: 256, abc: 257 }, merges: ['a b', ['ab', 'c']] },
+    ...extra,
+  };
+}
+
+function errorOf(action: () => unknown): XError {
+  try {
+    action();
+  } catch (error) {
+    return error as XError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('Tokenizer', () => {
+  const tokenizer = Tokenizer.fromBytes(utf8(byteFile()));
+
+  it('encodes by merge rank and decodes back', () => {
+    expect([...tokenizer.encode('abcab!', { addSpecialTokens: false })]).toEqual([257, 256, 33]);
+    for (const text of ['', 'abc', ' ünï\u0000code 😀\n\n', '\ufeffbom', 'x'.repeat(100_000)]) {
+      expect(tokenizer.decode(tokenizer.encode(text, { addSpecialTokens: false }))).toBe(text);
+    }
+  });
+
+  it('puts template tokens around the text by default and parses special tokens unless told not to', () => {
+    expect([...tokenizer.encode('a<|im_end|>')]).toEqual([258, 97, 259]);
+    expect(tokenizer.encode('a<|im_end|>', { parseSpecial: false, addSpecialTokens: false })).toHaveLength(11);
+    expect([...tokenizer.encode('<tool>', { parseSpecial: false, addSpecialTokens: false })]).toEqual([260]);
+  });
+
+  it('counts what encode would give', () => {
+    for (const text of ['', 'abcab', 'ü😀', 'ab '.repeat(5000)]) {
+      expect(tokenizer.count(text)).toBe(tokenizer.encode(text).length);
+    }
+  });
+
+  it('skips special tokens on request', () => {
+    expect(tokenizer.decode([258, 97, 260, 259])).toBe('<s>a<tool><|im_end|>');
+    expect(tokenizer.decode([258, 97, 260, 259], { skipSpecialTokens: true })).toBe('a<tool>');
+  });
+
+  it('knows its vocabulary', () => {
+    expect(tokenizer.vocabularySize).toBe(261);
+    expect(tokenizer.specialTokens).toEqual([
+      { content: '<s>', id: 258 },
+      { content: '<|im_end|>', id: 259 },
+    ]);
+    expect(tokenizer.bosId).toBe(258);
+    expect(tokenizer.eosId).toBe(259);
+    expect([...tokenizer.endOfGeneration]).toEqual([259]);
+    expect(tokenizer.idOf('abc')).toBe(257);
+    expect(tokenizer.idOf('abcd')).toBeUndefined();
+    expect(tokenizer.tokenOf(257)).toBe('abc');
+    for (const id of [-1, 0.5, 261, Number.NaN, 2 ** 40]) expect(tokenizer.tokenOf(id)).toBeUndefined();
+  });
+
+  it('makes U+FFFD of lone surrogates', () => {
+    for (const text of ['\ud800', 'a\udc00b', '\ud83d😀']) {
+      const ids = tokenizer.encode(text, { addSpecialTokens: false });
+      expect(tokenizer.decode(ids)).toBe(wellFormed(text));
+    }
+  });
+
+  it('gives the same ids in batches, in order, whatever the lengths', async () => {
+    const texts = Array.from({ length: 500 }, (_, i) => 'abc ünï 😀 <|im_end|> '.repeat(i % 37).slice(0, i * 3));
+    const batch = await tokenizer.encodeBatch(texts);
+    expect(batch.map((ids) => [...ids])).toEqual(texts.map((text) => [...tokenizer.encode(text)]));
+    expect(await tokenizer.encodeBatch([])).toEqual([]);
+  });
+
+  it('rejects an aborted batch with the reason of its signal', async () => {
+    const reason = new Error('enough');
+    await expect(tokenizer.encodeBatch(['a'], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it('streams text without ever emitting half a character', () => {
+    const text = 'é€😀, abc 中文';
+    const stream = tokenizer.decodeStream();
+    let out = '';
+    for (const id of tokenizer.encode(text, { addSpecialTokens: false })) {
+      const part = stream.push(id);
+      expect(part).not.toContain('\ufffd');
+      expect(part).toBe(wellFormed(part));
+      out += part;
+    }
+    expect(out + stream.end()).toBe(text);
+    stream.push(tokenizer.encode('é', { addSpecialTokens: false })[0]!);
+    expect(stream.end()).toBe('\ufffd');
+  });
+
+  it('normalises to NFC where the file asks for it', () => {
+    const nfc = Tokenizer.fromBytes(utf8(byteFile({ normalizer: { type: 'NFC' } })));
+    for (const text of [
+      'e\u0301',
+      'q\u0307\u0323',
+      '\u1112\u1161\u11ab',
+      '\u2126',
+      'plain',
+      '\u0958',
+      'a\u0300<s>\u0301',
+    ]) {
+      expect(nfc.decode(nfc.encode(text, { addSpecialTokens: false }))).toBe(text.normalize('NFC'));
+    }
+    // Composition does not reach across an added token.
+    expect(nfc.decode(nfc.encode('<s>\u0338', { addSpecialTokens: false }))).toBe('<s>\u0338');
+  });
+
+  it('encodes a megabyte of one letter, and of one emoji, in far less than quadratic time', () => {
+    const start = performance.now();
+    expect(tokenizer.count('a'.repeat(1_000_000), { addSpecialTokens: false })).toBe(1_000_000);
+    expect(tokenizer.count('ab'.repeat(500_000), { addSpecialTokens: false })).toBe(500_000);
+    expect(tokenizer.count('😀'.repeat(250_000), { addSpecialTokens: false })).toBe(1_000_000);
+    expect(performance.now() - start).toBeLessThan(15_000);
+  });
+
+  it('survives disposal: later calls are typed errors', () => {
+    const gone = Tokenizer.fromBytes(utf8(byteFile()));
+    gone.dispose();
+    gone.dispose();
+    expect(errorOf(() => gone.encode('a'))).toBeInstanceOf(InvalidArgumentError);
+    expect(errorOf(() => gone.tokenOf(1))).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  it('checks its arguments', () => {
+    const wrong = (f: (t: Record<string, (...a: unknown[]) => unknown>) => unknown) =>
+      errorOf(() => f(tokenizer as unknown as Record<string, (...a: unknown[]) => unknown>));
+    expect(wrong((t) => t.encode!(7)).field).toBe('text');
+    expect(wrong((t) => t.encode!('a', { addSpecialTokens: 'yes' })).field).toBe('addSpecialTokens');
+    expect(wrong((t) => t.decode!('a')).field).toBe('ids');
+    expect(wrong((t) => t.decode!([1.5])).field).toBe('ids[0]');
+    expect(wrong((t) => t.decode!([97, -1])).field).toBe('ids[1]');
+    expect(wrong((t) => t.decode!(Uint32Array.of(97, 261))).field).toBe('ids[1]');
+    expect(errorOf(() => tokenizer.decodeStream().push(2 ** 33))).toBeInstanceOf(InvalidArgumentError);
+    expect(errorOf(() => Tokenizer.fromBytes('x' as unknown as Uint8Array)).field).toBe('bytes');
+  });
+});
+
+describe('loading', () => {
+  it('reads files, sync and async, by content and not by name', async () => {
+    const path = join(folder, 'vocabulary.bin');
+    writeFileSync(path, JSON.stringify(byteFile()));
+    using a = await Tokenizer.fromFile(path);
+    using b = Tokenizer.fromFileSync(path);
+    expect([...a.encode('abc')]).toEqual([...b.encode('abc')]);
+  });
+
+  it('says that a file does not exist, or is no file', async () => {
+    await expect(Tokenizer.fromFile(join(folder, 'absent.json'))).rejects.toBeInstanceOf(NotFoundError);
+    expect(errorOf(() => Tokenizer.fromFileSync(folder))).toBeInstanceOf(IoError);
+  });
+
+  it('names offset and path of what is wrong in a damaged file', () => {
+    const text = JSON.stringify(byteFile());
+    const cut = errorOf(() => Tokenizer.fromBytes(utf8(text.slice(0, 1000))));
+    expect(cut).toBeInstanceOf(InvalidFormatError);
+    expect(cut.offset).toBeGreaterThan(900);
+    const unknown = JSON.stringify(byteFile({ model: { vocab: { a: 0 }, merges: ['a q'] } }));
+    const merges = errorOf(() => Tokenizer.fromBytes(utf8(unknown)));
+    expect(merges).toBeInstanceOf(InvalidFormatError);
+    expect(merges.field).toBe('model.merges[0]');
+    expect(merges.offset).toBe(unknown.indexOf('"a q"'));
+    expect(errorOf(() => Tokenizer.fromBytes(utf8('['.repeat(1_000_000)))).message).toContain('64 levels');
+    expect(errorOf(() => Tokenizer.fromBytes(utf8('GGUF\u0003')))).toBeInstanceOf(InvalidFormatError);
+  });
+
+  it('refuses what it could only do approximately, by name', () => {
+    const split = { type: 'Split', pattern: { Regex: '[a-z]+' }, behavior: 'Isolated', invert: false };
+    const error = errorOf(() => Tokenizer.fromBytes(utf8(byteFile({ pre_tokenizer: split }))));
+    expect(error).toBeInstanceOf(UnsupportedError);
+    expect(error.message).toContain('[a-z]+');
+    expect(error.field).toBe('pre_tokenizer.pattern.Regex');
+  });
+});
