@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <limits>
 
@@ -46,7 +48,7 @@ class LlmTable : public ::testing::Test {
     return ids;
   }
 
-  std::string path_ = "/tmp/xcore_llm_abi_test_" + std::to_string(getpid()) + ".gguf";
+  std::string path_ = ::testing::TempDir() + "xcore_llm_abi_test_" + std::to_string(getpid()) + ".gguf";
   xc_llm_model* model = nullptr;
   xc_error error{};
   xc_status status = XC_OK;
