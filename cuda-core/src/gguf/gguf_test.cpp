@@ -252,7 +252,7 @@ class GgufOnDisk : public ::testing::Test {
   std::string write(const std::string& name, const Bytes& bytes) {
     const std::string path = folder_ + "/" + name;
     std::FILE* f = std::fopen(path.c_str(), "wb");
-    std::fwrite(bytes.data(), 1, bytes.size(), f);
+    if (!bytes.empty()) std::fwrite(bytes.data(), 1, bytes.size(), f);
     std::fclose(f);
     files_.push_back(path);
     return path;

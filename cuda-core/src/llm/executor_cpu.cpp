@@ -94,10 +94,10 @@ class CpuExecutor final : public Executor {
   void reserve(Workspace& w, int32_t tokens) const;
   void run(CpuSequence& sequence, const int32_t* ids, int32_t count, Logits which, float* logits, const Control& control);
   void block(CpuSequence& sequence, const int32_t* ids, int32_t tokens, int32_t position, const Control& control);
-  void attend(CpuSequence& sequence, int32_t layer, int32_t tokens, int32_t position);
-  void feed_forward(Workspace& w, const Layer& layer, int32_t tokens);
-  void multiply(Workspace& w, std::initializer_list<Product> products, const float* x, int32_t tokens);
-  void head(Workspace& w, const float* x, int32_t tokens, float* logits);
+  void attend(CpuSequence& sequence, int32_t layer, int32_t tokens, int32_t position, const Control& control);
+  void feed_forward(Workspace& w, const Layer& layer, int32_t tokens, const Control& control);
+  void multiply(Workspace& w, std::initializer_list<Product> products, const float* x, int32_t tokens, const Control& control);
+  void head(Workspace& w, const float* x, int32_t tokens, float* logits, const Control& control);
 
   std::shared_ptr<const Model> model_;
   std::vector<double> frequencies_;
@@ -125,8 +125,10 @@ void CpuExecutor::reserve(Workspace& w, int32_t tokens) const {
   w.tokens = tokens;
 }
 
-// The products of one input, quantised once when any of them wants it.
-void CpuExecutor::multiply(Workspace& w, std::initializer_list<Product> products, const float* x, int32_t tokens) {
+// The products of one input, quantised once when any of them wants it. Every step of a layer that takes long is here,
+// so here is where cancellation is looked at.
+void CpuExecutor::multiply(Workspace& w, std::initializer_list<Product> products, const float* x, int32_t tokens, const Control& control) {
+  control.throw_if_cancelled();
   Activations activations{x, {w.quants.data(), w.scales.data()}};
   const bool quantize = std::any_of(products.begin(), products.end(), [](const Product& p) { return takes_quantized(p.w->type); });
   if (quantize) quantize_rows_cpu(x, tokens, products.begin()->w->columns, activations.quantized);
@@ -137,12 +139,12 @@ void add(float* x, const float* y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) x[i] += y[i];
 }
 
-void CpuExecutor::attend(CpuSequence& sequence, int32_t i, int32_t tokens, int32_t position) {
+void CpuExecutor::attend(CpuSequence& sequence, int32_t i, int32_t tokens, int32_t position, const Control& control) {
   const Model& m = *model_;
   const Layer& layer = m.layers[static_cast<size_t>(i)];
   Workspace& w = sequence.workspace;
   rms_norm_cpu(w.x.data(), layer.attention_norm, tokens, m.width, m.norm_eps, w.normed.data());
-  multiply(w, {{&layer.q, w.q.data()}, {&layer.k, w.k.data()}, {&layer.v, w.v.data()}}, w.normed.data(), tokens);
+  multiply(w, {{&layer.q, w.q.data()}, {&layer.k, w.k.data()}, {&layer.v, w.v.data()}}, w.normed.data(), tokens, control);
   const int32_t pairs = m.rope_dims / 2;
   rope_cpu(w.q.data(), tokens, m.heads, m.head_dim, pairs, w.cos_sin.data());
   rope_cpu(w.k.data(), tokens, m.kv_heads, m.head_dim, pairs, w.cos_sin.data());
@@ -150,16 +152,16 @@ void CpuExecutor::attend(CpuSequence& sequence, int32_t i, int32_t tokens, int32
   to_half_cpu(w.k.data(), tokens * kv_width, sequence.k(i) + position * kv_width);
   to_half_cpu(w.v.data(), tokens * kv_width, sequence.v(i) + position * kv_width);
   attention_cpu({m.heads, m.kv_heads, m.head_dim, tokens, position}, w.q.data(), sequence.k(i), sequence.v(i), w.attended.data());
-  multiply(w, {{&layer.output, w.projected.data()}}, w.attended.data(), tokens);
+  multiply(w, {{&layer.output, w.projected.data()}}, w.attended.data(), tokens, control);
   add(w.x.data(), w.projected.data(), static_cast<int64_t>(tokens) * m.width);
 }
 
-void CpuExecutor::feed_forward(Workspace& w, const Layer& layer, int32_t tokens) {
+void CpuExecutor::feed_forward(Workspace& w, const Layer& layer, int32_t tokens, const Control& control) {
   const Model& m = *model_;
   rms_norm_cpu(w.x.data(), layer.ffn_norm, tokens, m.width, m.norm_eps, w.normed.data());
-  multiply(w, {{&layer.gate, w.gate.data()}, {&layer.up, w.up.data()}}, w.normed.data(), tokens);
+  multiply(w, {{&layer.gate, w.gate.data()}, {&layer.up, w.up.data()}}, w.normed.data(), tokens, control);
   swiglu_cpu(w.gate.data(), w.up.data(), static_cast<int64_t>(tokens) * m.ffn_width, w.gate.data());
-  multiply(w, {{&layer.down, w.projected.data()}}, w.gate.data(), tokens);
+  multiply(w, {{&layer.down, w.projected.data()}}, w.gate.data(), tokens, control);
   add(w.x.data(), w.projected.data(), static_cast<int64_t>(tokens) * m.width);
 }
 
@@ -170,15 +172,14 @@ void CpuExecutor::block(CpuSequence& sequence, const int32_t* ids, int32_t token
   embedding_cpu(model_->embedding, ids, tokens, w.x.data());
   rope_table(frequencies_, position, tokens, w.cos_sin.data());
   for (int32_t i = 0; i < model_->layers_count; ++i) {
-    control.throw_if_cancelled();
-    attend(sequence, i, tokens, position);
-    feed_forward(w, model_->layers[static_cast<size_t>(i)], tokens);
+    attend(sequence, i, tokens, position, control);
+    feed_forward(w, model_->layers[static_cast<size_t>(i)], tokens, control);
   }
 }
 
-void CpuExecutor::head(Workspace& w, const float* x, int32_t tokens, float* logits) {
+void CpuExecutor::head(Workspace& w, const float* x, int32_t tokens, float* logits, const Control& control) {
   rms_norm_cpu(x, model_->output_norm, tokens, model_->width, model_->norm_eps, w.normed.data());
-  multiply(w, {{&model_->output, logits}}, w.normed.data(), tokens);
+  multiply(w, {{&model_->output, logits}}, w.normed.data(), tokens, control);
 }
 
 void CpuExecutor::run(CpuSequence& sequence, const int32_t* ids, int32_t count, Logits which, float* logits, const Control& control) {
@@ -193,9 +194,9 @@ void CpuExecutor::run(CpuSequence& sequence, const int32_t* ids, int32_t count, 
     done += tokens;
     Workspace& w = sequence.workspace;
     if (which == Logits::all)
-      head(w, w.x.data(), tokens, logits + static_cast<int64_t>(done - tokens) * model_->vocabulary);
+      head(w, w.x.data(), tokens, logits + static_cast<int64_t>(done - tokens) * model_->vocabulary, control);
     else if (which == Logits::last && done == count)
-      head(w, w.x.data() + static_cast<int64_t>(tokens - 1) * model_->width, 1, logits);
+      head(w, w.x.data() + static_cast<int64_t>(tokens - 1) * model_->width, 1, logits, control);
   }
   // Only now: after an exception above the sequence is as it was, and what was written behind its end does not count.
   sequence.advance(start + count);

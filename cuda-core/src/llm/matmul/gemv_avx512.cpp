@@ -86,16 +86,19 @@ void blocks(const uint8_t* const* rows, const int8_t* q, const float* scale, int
     const size_t at = static_cast<size_t>(b) * Blocks::kBytes;
     const __m512i x = _mm512_loadu_si512(q + static_cast<size_t>(b) * 32);
     const __m512i start = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_dpbusd_epi32(_mm512_setzero_si512(), excess, x));
-    alignas(16) uint16_t halves[8] = {};
-    for (int r = 0; r < R; ++r) {
-      halves[r * 2] = half_at(rows[r] + at);
-      halves[r * 2 + 1] = half_at(rows[r] + at + Blocks::kBytes);
+    __m128i packed = _mm_cvtsi32_si128(half_at(rows[0] + at));
+    packed = _mm_insert_epi16(packed, half_at(rows[0] + at + Blocks::kBytes), 1);
+    if (R == 4) {
+      packed = _mm_insert_epi16(packed, half_at(rows[1 % R] + at), 2);
+      packed = _mm_insert_epi16(packed, half_at(rows[1 % R] + at + Blocks::kBytes), 3);
+      __m128i upper = _mm_cvtsi32_si128(half_at(rows[2 % R] + at));
+      upper = _mm_insert_epi16(upper, half_at(rows[2 % R] + at + Blocks::kBytes), 1);
+      upper = _mm_insert_epi16(upper, half_at(rows[3 % R] + at), 2);
+      upper = _mm_insert_epi16(upper, half_at(rows[3 % R] + at + Blocks::kBytes), 3);
+      packed = _mm_unpacklo_epi64(packed, upper);
     }
     double pair;  // both activation scales as one 64-bit lane
     __builtin_memcpy(&pair, scale + b, 8);
-    const __m128i packed = _mm_setr_epi16(
-        static_cast<short>(halves[0]), static_cast<short>(halves[1]), static_cast<short>(halves[2]), static_cast<short>(halves[3]),
-        static_cast<short>(halves[4]), static_cast<short>(halves[5]), static_cast<short>(halves[6]), static_cast<short>(halves[7]));
     const __m256 scales = _mm256_mul_ps(_mm256_cvtph_ps(packed), _mm256_castpd_ps(_mm256_set1_pd(pair)));
     for (int r = 0; r < R; ++r) {
       const __m512i lanes = _mm512_setr_epi32(2 * r, 2 * r, 2 * r, 2 * r, 2 * r, 2 * r, 2 * r, 2 * r, 2 * r + 1, 2 * r + 1, 2 * r + 1,
