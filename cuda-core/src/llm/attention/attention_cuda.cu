@@ -35,7 +35,7 @@ __device__ __forceinline__ void unpack(const uint4& bits, float (&values)[kDims]
   const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    const float2 pair = __half22float2(*reinterpret_cast<const __half2*>(&words[i]));
+    const float2 pair = floats_of(words[i]);
     values[2 * i] = pair.x;
     values[2 * i + 1] = pair.y;
   }

@@ -1,9 +1,11 @@
 // Reductions within a warp and a block, and loads of weights. Only *_cuda.cu files include this.
 #pragma once
 
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace xcore::llm {
 
@@ -39,6 +41,13 @@ __device__ __forceinline__ uint4 load_weights(const uint4* address) {
       : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
       : "l"(address));
   return v;
+}
+
+// The two binary16 values of a word, the lower one first.
+__device__ __forceinline__ float2 floats_of(uint32_t word) {
+  __half2 pair;
+  memcpy(&pair, &word, sizeof pair);
+  return __half22float2(pair);
 }
 
 inline int ceil_div(int64_t a, int64_t b) { return static_cast<int>((a + b - 1) / b); }

@@ -111,10 +111,10 @@ __device__ __forceinline__ void dot_floats(const RowPointers (&w)[Rows], const A
     for (int r = 0; r < Rows; ++r) {
       const uint4 bits = load_weights(reinterpret_cast<const uint4*>(w[r].data) + c);
       if (Half) {
-        const float2 a = __half22float2(*reinterpret_cast<const __half2*>(&bits.x));
-        const float2 b = __half22float2(*reinterpret_cast<const __half2*>(&bits.y));
-        const float2 e = __half22float2(*reinterpret_cast<const __half2*>(&bits.z));
-        const float2 f = __half22float2(*reinterpret_cast<const __half2*>(&bits.w));
+        const float2 a = floats_of(bits.x);
+        const float2 b = floats_of(bits.y);
+        const float2 e = floats_of(bits.z);
+        const float2 f = floats_of(bits.w);
         first[r] = make_float4(a.x, a.y, b.x, b.y);
         second[r] = make_float4(e.x, e.y, f.x, f.y);
       } else {
