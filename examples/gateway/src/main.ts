@@ -1,5 +1,5 @@
 // The command line of the demo: options in, table and report out.
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Device, XError } from '@x/cuda-core';
 import { Command } from 'commander';
@@ -38,7 +38,7 @@ async function demo(flags: Flags): Promise<void> {
     const seeds = runs.map((rows, i) => ({ seed: flags.seed + i, rows }));
     process.stdout.write(`${JSON.stringify({ lambda: flags.lambda, seeds, report: flags.report }, null, 2)}\n`);
   }
-  say(`\n${table(runs)}\n\n${verdict(runs)}\nReport: ${relative(process.cwd(), flags.report) || flags.report}\n`);
+  say(`\n${table(runs)}\n\n${verdict(runs)}\nReport: ${resolve(flags.report)}\n`);
 }
 
 const program = new Command('demo')
