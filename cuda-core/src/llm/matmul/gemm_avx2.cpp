@@ -119,10 +119,7 @@ void tile_of_blocks(const MatmulRows& job, const BlockPanel& panel, const Place&
 void gemm_rows_avx2(const MatmulRows& job) {
   const Matrix& w = *job.w;
   const bool blocks = takes_quantized(w.type);
-  union Panel {
-    FloatPanel floats;
-    BlockPanel blocks;
-  } panel;
+  static thread_local Panel panel;  // not on the stack: some systems give threads 128 KB
   for (int32_t row = job.begin; row < job.end; row += kPanelRows)
     for (int32_t column = 0; column < w.columns; column += kPanelColumns) {
       const int32_t columns = w.columns - column < kPanelColumns ? w.columns - column : kPanelColumns;

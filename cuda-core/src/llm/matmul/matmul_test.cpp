@@ -25,9 +25,9 @@ TEST_P(Matmul, matches_the_reference_for_every_type_and_shape) {
   }
 }
 
-TEST_P(Matmul, handles_more_columns_than_a_panel_holds) {
+TEST_P(Matmul, handles_more_columns_and_tokens_than_fit_a_panel) {
   for (const TensorType type : {TensorType::f32, TensorType::f16, TensorType::q8_0, TensorType::q4_0})
-    for (const int32_t tokens : {1, 11}) {
+    for (const int32_t tokens : {1, 11, 150}) {
       const OwnedMatrix w = random_matrix(type, 20, 2144, 3);
       const std::vector<float> x = random_floats(static_cast<size_t>(tokens) * 2144, 4);
       std::vector<float> expected(static_cast<size_t>(tokens) * 20), actual(expected.size(), NAN);

@@ -23,6 +23,11 @@ struct alignas(64) BlockPanel {
   int32_t bias[kPanelBlocks][kPanelRows];  // -128 * sum of the block's weights: undoes adding 128 to the activations
 };
 
+union Panel {
+  FloatPanel floats;
+  BlockPanel blocks;
+};
+
 // Transposes 8 x 8 dwords.
 static inline void transpose8(__m256i v[8]) {
   __m256i a[8], b[8];
