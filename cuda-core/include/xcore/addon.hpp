@@ -17,6 +17,9 @@
 // through the same error class, so a wrong call can never read out of bounds.
 #pragma once
 
+// A worker thread may be terminated while a job runs: its promise can then neither be kept nor broken, and the default
+// answer of node-addon-api to that is to abort the process.
+#define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #include <napi.h>
 
 #include <atomic>

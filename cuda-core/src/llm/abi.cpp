@@ -102,10 +102,15 @@ void append(std::string& out, double value) {
     out += "null";
     return;
   }
-  // Most numbers of a GGUF file were floats: 9 digits say those exactly, 17 what is left.
+  // Most numbers were floats in the file and were widened when read: 1e-5 should not become 9.99999974737875e-06. The
+  // fewest digits that give back the float, or the double where it never was a float.
+  const auto narrow = static_cast<float>(value);
+  const bool was_float = static_cast<double>(narrow) == value;
   char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  if (std::strtod(text, nullptr) != value) std::snprintf(text, sizeof text, "%.17g", value);
+  for (int digits = 1; digits <= 17; ++digits) {
+    std::snprintf(text, sizeof text, "%.*g", digits, value);
+    if (was_float ? std::strtof(text, nullptr) == narrow : std::strtod(text, nullptr) == value) break;
+  }
   out += text;
 }
 template <class T>

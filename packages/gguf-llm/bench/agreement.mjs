@@ -16,7 +16,8 @@ const { values, positionals } = parseArgs({
     show: { type: 'string', default: '0' },
   },
 });
-const pool = positionals[0] ?? join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'pool');
+const pool =
+  positionals[0] ?? join(process.env.X_REFERENCE_DIR ?? join(import.meta.dirname, '../../../../shared'), 'pool');
 const NUMERIC = ['sum', 'difference', 'product', 'remainder', 'extreme', 'sort-numbers', 'roman', 'binary', 'weekday'];
 const own = {
   numbers: (domain) => NUMERIC.includes(domain),

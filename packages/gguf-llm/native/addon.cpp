@@ -152,6 +152,7 @@ class TokenQueue {
 
   // False once JavaScript is gone (its environment is being torn down): there is nobody to generate for.
   bool push(const xc_llm_token* tokens, int32_t count) {
+    if (gone_.load(std::memory_order_relaxed)) return false;
     bool was_empty;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -171,9 +172,15 @@ class TokenQueue {
   void close() {
     if (open_) wake_.Release();
   }
+  // The callback of TypeScript never throws; a call fails only when its worker thread is being terminated, which waits
+  // for the generation to end: so it must end.
   void deliver(Napi::Env env, const Napi::Function& on_tokens) {
-    const Napi::Value batch = take(env);
-    if (!batch.IsUndefined()) on_tokens.Call({batch});
+    try {
+      const Napi::Value batch = take(env);
+      if (!batch.IsUndefined()) on_tokens.Call({batch});
+    } catch (const Napi::Error&) {
+      gone_.store(true, std::memory_order_relaxed);
+    }
   }
   // { ids, logprobs } or undefined.
   Napi::Value take(Napi::Env env) {
@@ -200,6 +207,7 @@ class TokenQueue {
   std::vector<xc_llm_token> tokens_;
   Napi::ThreadSafeFunction wake_;
   std::weak_ptr<TokenQueue> self_;
+  std::atomic<bool> gone_{false};
   bool open_ = true;
 };
 

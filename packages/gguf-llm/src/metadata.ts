@@ -1,4 +1,7 @@
-/** A value of a GGUF header. Integers beyond 2^53 are strings, numbers that are not finite are null. */
+/**
+ * A value of a GGUF header. Integers beyond 2^53 are strings, numbers that are not finite are null, and a 32-bit float is
+ * the shortest number that rounds to it.
+ */
 export type MetadataValue = string | number | boolean | null | (string | number | boolean | null)[];
 
 /** The key-value pairs of a GGUF file, read when asked for: vocabularies make some of them large. */

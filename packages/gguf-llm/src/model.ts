@@ -1,5 +1,5 @@
 import { Tokenizer } from '@x/bpe-tokenizer';
-import { type Device, InvalidArgumentError, LimitExceededError } from '@x/cuda-core';
+import { type Device, InvalidArgumentError, LimitExceededError, OutOfMemoryError } from '@x/cuda-core';
 import { deviceName, parseDevice, runJob } from '@x/cuda-core/addon';
 import { integer, text, tokenIds } from './arguments';
 import { Metadata } from './metadata';
@@ -55,6 +55,14 @@ export interface Logits {
   row(index: number): Float32Array;
 }
 
+function allocate(count: number): Float32Array {
+  try {
+    return new Float32Array(count);
+  } catch (cause) {
+    throw new OutOfMemoryError(`there is no memory for ${count} logits; pass fewer tokens at a time`, { cause });
+  }
+}
+
 /** A loaded model. It may be used by any number of sessions at once. */
 export class Model implements AsyncDisposable {
   /** The tokenizer of the same file. */
@@ -102,6 +110,7 @@ export class Model implements AsyncDisposable {
    * The raw logits after each of `ids`, from an empty context.
    * @param ids 1 to `info.contextLength` token ids.
    * @throws LimitExceededError when there are more tokens than the context holds.
+   * @throws OutOfMemoryError when the logits, 4 bytes * tokens * vocabulary, do not fit.
    */
   async logits(ids: ArrayLike<number>, options: { signal?: AbortSignal } = {}): Promise<Logits> {
     const native = this.#alive();
@@ -115,7 +124,7 @@ export class Model implements AsyncDisposable {
           field: 'ids',
         },
       );
-    const data = new Float32Array(rows * columns);
+    const data = allocate(rows * columns);
     const call = runJob({ signal: options.signal }, (control) => addon.logits(native, tokens, data, control));
     this.#calls.add(call);
     try {
