@@ -1,10 +1,11 @@
 // The whole demo on the real models, short.
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InvalidArgumentError, IoError, NotFoundError } from '@x/cuda-core';
+import { InvalidArgumentError, InvalidFormatError, IoError, LimitExceededError, NotFoundError } from '@x/cuda-core';
 import { beforeAll, expect, test } from 'vitest';
 import { type DemoOptions, type DemoResult, runDemo } from './demo';
+import { openPool } from './pool';
 import { writeReport } from './report/report';
 import { table } from './table';
 
@@ -90,6 +91,20 @@ test('a missing model, too many questions and a stop by the user end the demo wi
   await expect(runDemo({ ...options, questions: 5000 })).rejects.toThrow(InvalidArgumentError);
   const signal = AbortSignal.abort(new Error('enough'));
   await expect(runDemo({ ...options, signal })).rejects.toThrow('enough');
-  const { openPool } = await import('./pool');
   await expect(openPool(empty, 'cpu')).rejects.toThrow(NotFoundError);
+});
+
+test('a truncated model is an error that names its file, and the process lives on', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-'));
+  const file = 'pool-nano-q8_0.gguf';
+  const whole = readFileSync(join(options.pool, file));
+  writeFileSync(join(folder, file), whole.subarray(0, whole.length / 2));
+  await expect(openPool(folder, 'cpu')).rejects.toThrow(InvalidFormatError);
+  await expect(openPool(folder, 'cpu')).rejects.toThrow(join(folder, file));
+  const pool = await openPool(options.pool, 'cpu');
+  expect(pool.models.map(({ name }) => name)).toEqual(['nano', 'small', 'numbers', 'letters', 'large']);
+  await expect(pool.ask('huge', 'Who?')).rejects.toThrow(NotFoundError);
+  await expect(pool.ask('nano', 'why '.repeat(600))).rejects.toThrow(LimitExceededError);
+  expect((await pool.ask('large', 'What is 2 + 3?')).text).toBe('5');
+  await pool.dispose();
 });

@@ -168,7 +168,7 @@ function explain(route: RouteDecision, choice: Choice, steps: readonly Step[]): 
     const { action, pRight, expectedFreeEnergy: g } = doubt.decision;
     const verb = action === 'accept' ? 'accepted' : `passed on to ${doubt.target}`;
     parts.push(
-      `${reply.model}'s answer right with ${share(pRight)}: ${verb} (expected free energy ${g.accept.toFixed(2)} to accept, ${g.escalate.toFixed(2)} to ask)`,
+      `the answer of ${reply.model} right with ${share(pRight)}: ${verb} (expected free energy ${g.accept.toFixed(2)} to accept, ${g.escalate.toFixed(2)} to ask)`,
     );
   }
   return `${parts.join('; ')}.`;

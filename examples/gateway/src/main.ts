@@ -1,5 +1,5 @@
 // The command line of the demo: options in, table and report out.
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Device, XError } from '@x/cuda-core';
 import { Command } from 'commander';
@@ -24,9 +24,21 @@ interface Flags {
   verbose?: true;
 }
 
+const INTERRUPTED = new Error('interrupted');
+
+/** One line, with the code and the place where there are any. */
+function describe(error: Error): string {
+  if (program.opts<Flags>().verbose) return error.stack ?? error.message;
+  if (!(error instanceof XError)) return error.message;
+  const { code, message, field, offset } = error;
+  const known = [field, offset === undefined ? undefined : `byte ${offset}`].filter((place) => place !== undefined);
+  const where = known.filter((place) => !message.includes(place));
+  return `${code}: ${message}${where.length > 0 ? ` (${where.join(', ')})` : ''}`;
+}
+
 async function demo(flags: Flags): Promise<void> {
   const interrupted = new AbortController();
-  process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
+  process.once('SIGINT', () => interrupted.abort(INTERRUPTED));
   const say = (text: string) => flags.json || process.stdout.write(text);
   const { runs, report } = await runDemo({
     ...flags,
@@ -38,7 +50,7 @@ async function demo(flags: Flags): Promise<void> {
     const seeds = runs.map((rows, i) => ({ seed: flags.seed + i, rows }));
     process.stdout.write(`${JSON.stringify({ lambda: flags.lambda, seeds, report: flags.report }, null, 2)}\n`);
   }
-  say(`\n${table(runs)}\n\n${verdict(runs)}\nReport: ${relative(process.cwd(), flags.report) || flags.report}\n`);
+  say(`\n${table(runs)}\n\n${verdict(runs)}\nReport: ${resolve(flags.report)}\n`);
 }
 
 const program = new Command('demo')
@@ -72,8 +84,6 @@ const program = new Command('demo')
 try {
   await program.parseAsync();
 } catch (error) {
-  const { message, stack } = error as Error;
-  const verbose = program.opts<Flags>().verbose;
-  process.stderr.write(`${verbose ? stack : error instanceof XError ? `${error.code}: ${message}` : message}\n`);
-  process.exitCode = 1;
+  process.stderr.write(`${describe(error as Error)}\n`);
+  process.exitCode = error === INTERRUPTED ? 130 : 1;
 }

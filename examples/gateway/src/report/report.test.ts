@@ -60,7 +60,7 @@ test('the report shows the figures of every row', () => {
   expect(own).toContain('<b>25.0 %</b> of the cost');
   for (const { name } of data.rows) expect(own).toContain(`<th scope="row">${name}</th>`);
   expect(own).toContain('0.0123');
-  expect(own).toContain('40 % to 95 %');
+  expect(own).toContain('40–95 %');
   expect(own).toContain('No GPU: no driver');
 });
 

@@ -104,7 +104,7 @@ function groupsTable(groups: readonly Group[]): string {
       String(questions),
       ...models.map(
         ({ mean, low, high }) =>
-          `${percent(mean, 0)} <span class="soft">${percent(low, 0)} to ${percent(high, 0)}</span>`,
+          `${percent(mean, 0)} <span class="soft">${(100 * low).toFixed(0)}–${percent(high, 0)}</span>`,
       ),
     ]),
   );
