@@ -225,12 +225,12 @@ TEST_F(CudaExecutorTest, a_cancelled_or_refused_call_leaves_the_sequence_as_it_w
 
 TEST_F(CudaExecutorTest, a_cache_that_does_not_fit_is_a_typed_error_and_the_executor_goes_on) {
   TinyModel wide = kTiny[1];
-  wide.heads = wide.kv_heads = 256;
+  wide.heads = wide.kv_heads = 16;
   wide.head_dim = 256;
   const auto cuda = make_cuda_executor(random_model(wide, 1 << 30), 0);
   try {
-    cuda->create_sequence(1 << 30);  // 3 layers x 2^30 positions x 256 kB
-    FAIL() << "hundreds of terabytes were given";
+    cuda->create_sequence(1 << 30);  // 3 layers x 2^30 positions x 16 kB
+    FAIL() << "fifty terabytes were given";
   } catch (const Error& e) {
     EXPECT_EQ(e.status, XC_OUT_OF_MEMORY);
   }
