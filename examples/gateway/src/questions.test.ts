@@ -7,7 +7,7 @@ import { isRight, questionStream, readQuestions } from './questions';
 
 const path = join(import.meta.dirname, '..', 'pool', 'questions.jsonl');
 
-test('the question file holds 2,000 different questions', () => {
+test('the question file holds 2,000 questions of eighteen domains', () => {
   const all = readQuestions(path);
   expect(all.length).toBe(2000);
   expect(new Set(all.map(({ domain }) => domain)).size).toBe(18);
