@@ -5,8 +5,8 @@
 // loader error names when no prebuilt binary fits; cmake-js and the Node-API headers are then fetched from npm into a
 // temporary folder. Needs a C++17 compiler and CMake; takes CUDA along when nvcc is found.
 //
-// Environment: XCORE_CUDA=AUTO|ON|OFF, XCORE_CUDA_ARCHS ('' for this machine, 'all' for a release), XCORE_MODULES,
-// XCORE_SANITIZE: passed to CMake.
+// Environment, passed to CMake: XCORE_CUDA=AUTO|ON|OFF, XCORE_CUDA_ARCHS=auto|all|<list>, XCORE_MODULES=all|<list>,
+// XCORE_SANITIZE=none|<list>.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -94,13 +94,23 @@ function build(packageDir) {
     XCORE_CMAKE_DIR: join(coreDir, 'cmake'),
     XCORE_VERSION: manifest.version,
   };
-  for (const name of isCore ? ['XCORE_CUDA', 'XCORE_CUDA_ARCHS', 'XCORE_MODULES', 'XCORE_SANITIZE'] : []) {
-    if (process.env[name] !== undefined) defines[name] = process.env[name];
+  // Each is passed even when it is not set, so that a setting of an earlier build does not live on in CMake's cache.
+  if (isCore) {
+    const settings = { XCORE_CUDA: 'AUTO', XCORE_CUDA_ARCHS: 'auto', XCORE_MODULES: 'all', XCORE_SANITIZE: 'none' };
+    for (const [name, standard] of Object.entries(settings)) defines[name] = process.env[name] || standard;
   }
-  const args = [tools.cmakeJs, 'build', '-d', packageDir, '-O', out, '--target', isCore ? 'xcore_node' : 'addon'];
+  const args = ['-d', packageDir, '-O', out, '--target', isCore ? 'xcore_node' : 'addon'];
   args.push('-p', String(Math.max(1, availableParallelism())));
   for (const [key, value] of Object.entries(defines)) args.push(`--CD${key}=${value}`);
-  const run = spawnSync(process.execPath, args, { stdio: 'inherit', env: { ...process.env, CMAKE_NO_VERBOSE: '1' } });
+  // `build` alone configures only the first time.
+  let run;
+  for (const command of ['configure', 'build']) {
+    run = spawnSync(process.execPath, [tools.cmakeJs, command, ...args], {
+      stdio: 'inherit',
+      env: { ...process.env, CMAKE_NO_VERBOSE: '1' },
+    });
+    if (run.status !== 0) break;
+  }
   tools.release();
   if (run.status !== 0) fail(`building ${manifest.name} failed (see above).`);
   const built = [join(out, 'Release', file), join(out, file)].find(existsSync);
