@@ -97,7 +97,7 @@ describe('two versions of the core in one tree', () => {
        console.log(${ENCODE});
        const monitor = new Monitor({ intervalMs: 50 });
        console.log((await monitor.sample()) !== undefined);
-       monitor.close();
+       monitor.stop();
        const maps = readFileSync('/proc/self/maps', 'utf8');
        console.log(new Set(maps.match(/\\S*xcore\\.node/g)).size);`,
     );

@@ -22,8 +22,10 @@ const platform = `${process.platform}-${process.arch}`;
 
 export function run(command: string, args: string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
   const clean: NodeJS.ProcessEnv = { ...process.env, ...env };
-  // A test started by pnpm must not hand its own settings to the npm under test.
-  for (const key of Object.keys(clean)) if (/^(npm|pnpm)_/i.test(key) || key === 'NODE_OPTIONS') delete clean[key];
+  // A test started by pnpm must not hand its own settings to the npm under test, nor the workspace's modules (NODE_PATH).
+  for (const key of Object.keys(clean)) {
+    if (/^(npm|pnpm)_/i.test(key) || key === 'NODE_OPTIONS' || key === 'NODE_PATH') delete clean[key];
+  }
   const result = spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...clean, ...env } });
   return { status: result.status, stdout: result.stdout ?? '', stderr: `${result.stderr ?? ''}${result.error ?? ''}` };
 }
