@@ -8,7 +8,16 @@
 // Environment, passed to CMake: XCORE_CUDA=AUTO|ON|OFF, XCORE_CUDA_ARCHS=auto|all|<list>, XCORE_MODULES=all|<list>,
 // XCORE_SANITIZE=none|<list>.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -56,13 +65,12 @@ function buildTools(packageDir) {
   const dir = mkdtempSync(join(tmpdir(), 'x-build-'));
   const packages = ['cmake-js@8.0.0', 'node-addon-api@8.9.2', 'node-api-headers@1.9.0'];
   process.stdout.write(`x-build: fetching ${packages.join(', ')}\n`);
-  const npm = spawnSync(
-    'npm',
-    ['install', '--prefix', dir, '--no-audit', '--no-fund', '--loglevel=error', ...packages],
-    {
-      stdio: 'inherit',
-    },
-  );
+  // In its folder rather than with --prefix, which would also move npm's global settings (proxies, certificates) away.
+  writeFileSync(join(dir, 'package.json'), '{ "private": true }');
+  const npm = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...packages], {
+    cwd: dir,
+    stdio: 'inherit',
+  });
   if (npm.status !== 0) fail('npm could not fetch the build tools (see above).');
   return {
     cmakeJs: join(dir, 'node_modules', 'cmake-js', 'bin', 'cmake-js'),
