@@ -85,7 +85,9 @@ void matmul_cpu(std::initializer_list<Product> products, const Activations& x, i
   auto kernel = matmul_rows_portable;
 #if defined(__x86_64__)
   const bool many = tokens >= kManyTokens;
-  if (level >= CpuLevel::avx512)
+  if (level >= CpuLevel::amx && many)
+    kernel = gemm_rows_amx;
+  else if (level >= CpuLevel::avx512)
     kernel = many ? gemm_rows_avx512 : gemv_rows_avx512;
   else if (level >= CpuLevel::avx2)
     kernel = many ? gemm_rows_avx2 : gemv_rows_avx2;

@@ -17,5 +17,7 @@ void gemv_rows_avx2(const MatmulRows& job);
 void gemm_rows_avx2(const MatmulRows& job);
 void gemv_rows_avx512(const MatmulRows& job);
 void gemm_rows_avx512(const MatmulRows& job);
+// Q8_0 and Q4_0 with at least 16 tokens; hands anything else to gemm_rows_avx512. The bits are the same.
+void gemm_rows_amx(const MatmulRows& job);
 
 }  // namespace xcore::llm

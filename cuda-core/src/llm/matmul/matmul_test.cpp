@@ -27,7 +27,7 @@ TEST_P(Matmul, matches_the_reference_for_every_type_and_shape) {
 
 TEST_P(Matmul, handles_more_columns_and_tokens_than_fit_a_panel) {
   for (const TensorType type : {TensorType::f32, TensorType::f16, TensorType::q8_0, TensorType::q4_0})
-    for (const int32_t tokens : {1, 11, 150}) {
+    for (const int32_t tokens : {1, 11, 150, 523}) {
       const OwnedMatrix w = random_matrix(type, 20, 2144, 3);
       const std::vector<float> x = random_floats(static_cast<size_t>(tokens) * 2144, 4);
       std::vector<float> expected(static_cast<size_t>(tokens) * 20), actual(expected.size(), NAN);
@@ -42,7 +42,7 @@ TEST_P(Matmul, does_not_saturate_at_the_extremes_of_the_formats) {
   for (const TensorType type : {TensorType::q8_0, TensorType::q4_0})
     for (const uint8_t byte : {0x00, 0x7F, 0x80, 0xFF})
       for (const float sign : {1.0f, -1.0f})
-        for (const int32_t tokens : {1, 9}) {
+        for (const int32_t tokens : {1, 9, 19}) {
           OwnedMatrix w = random_matrix(type, 17, 128, 5);
           const size_t block = type == TensorType::q8_0 ? 34 : 18;
           for (size_t i = 0; i < w.bytes.size(); ++i)
@@ -58,7 +58,7 @@ TEST_P(Matmul, does_not_saturate_at_the_extremes_of_the_formats) {
 TEST_P(Matmul, several_products_share_one_input_and_one_dispatch) {
   const OwnedMatrix a = random_matrix(TensorType::q8_0, 70, 96, 1), b = random_matrix(TensorType::f16, 5, 96, 2),
                     c = random_matrix(TensorType::q4_0, 33, 96, 3);
-  for (const int32_t tokens : {1, 6}) {
+  for (const int32_t tokens : {1, 6, 21}) {
     const std::vector<float> x = random_floats(static_cast<size_t>(tokens) * 96, 9);
     std::vector<int8_t> q(x.size());
     std::vector<float> scale(x.size() / 32);
@@ -78,7 +78,7 @@ TEST_P(Matmul, several_products_share_one_input_and_one_dispatch) {
 TEST_P(Matmul, gives_the_same_bits_on_any_number_of_threads) {
   const int before = thread_pool().threads();
   for (const TensorType type : {TensorType::f32, TensorType::q4_0})
-    for (const int32_t tokens : {1, 13}) {
+    for (const int32_t tokens : {1, 13, 27}) {
       const OwnedMatrix w = random_matrix(type, 1000, 512, 7);
       const std::vector<float> x = random_floats(static_cast<size_t>(tokens) * 512, 8);
       std::vector<float> one(static_cast<size_t>(tokens) * 1000), many(one.size());
