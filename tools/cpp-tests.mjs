@@ -2,10 +2,11 @@
 //   node tools/cpp-tests.mjs [module ...]
 // Counts go to cuda-core/.test/, one GoogleTest JSON file a module. Without GoogleTest it says how to get it and ends well, unless
 // X_REQUIRE_GTEST=1.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const core = join(dirname(dirname(fileURLToPath(import.meta.url))), 'cuda-core');
@@ -31,7 +32,7 @@ if (!gtestFound) {
 if (!existsSync(join(build, 'CMakeCache.txt')) && run(process.execPath, [join(core, 'bin', 'x-build.mjs'), core]) !== 0)
   process.exit(1);
 mkdirSync(results, { recursive: true });
-for (const file of readdirSync(results)) if (file.startsWith('gtest-')) rmSync(join(results, file));
+for (const file of readdirSync(results)) if (/^(gtest|skipped)-/.test(file)) rmSync(join(results, file));
 
 if (run('cmake', ['-S', core, '-B', build, '-DXCORE_TESTS=ON'], { stdio: ['ignore', 'ignore', 'inherit'] }) !== 0)
   process.exit(1);
@@ -45,12 +46,28 @@ const programs = folders.flatMap((f) =>
     .filter((n) => /^xcore_\w+_test$/.test(n))
     .map((n) => join(f, n)),
 );
+// Runs one program, shows what it says, and keeps the reasons of skipped tests: GoogleTest's JSON leaves them out.
+async function test(program, module) {
+  const child = spawn(program, ['--gtest_brief=1', `--gtest_output=json:${join(results, `gtest-${module}.json`)}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const reasons = {};
+  for await (const line of createInterface({ input: child.stdout })) {
+    const reason = /^SKIPPED (.*)/.exec(line)?.[1];
+    if (reason) reasons[reason] = (reasons[reason] ?? 0) + 1;
+    else if (!/: Skipped$/.test(line)) process.stdout.write(`${line}\n`);
+  }
+  for (const [reason, count] of Object.entries(reasons)) process.stdout.write(`SKIPPED ${count} test(s): ${reason}\n`);
+  writeFileSync(join(results, `skipped-${module}.json`), JSON.stringify(reasons));
+  return child.exitCode ?? (await new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1))));
+}
+
 let failed = 0;
 for (const program of programs) {
   const module = /xcore_(\w+)_test$/.exec(program)[1];
   if (modules.length && !modules.includes(module)) continue;
   process.stdout.write(`\n--- C++ tests: ${module}\n`);
-  const status = run(program, ['--gtest_brief=1', `--gtest_output=json:${join(results, `gtest-${module}.json`)}`]);
+  const status = await test(program, module);
   if (status !== 0) failed++;
 }
 process.exit(failed === 0 ? 0 : 1);

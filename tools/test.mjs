@@ -44,14 +44,14 @@ for (const folder of folders) {
         failed: report.numFailedTests + broken,
         skipped: report.numPendingTests + report.numTodoTests,
       });
+    } else if (file.startsWith('skipped-')) {
+      for (const [reason, count] of Object.entries(report)) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
     } else if (file.startsWith('gtest-')) {
       const counts = { passed: 0, failed: 0, skipped: 0 };
       for (const suite of report.testsuites) {
         for (const test of suite.testsuite) {
           if (test.result === 'SKIPPED') {
             counts.skipped++;
-            const reason = test.skipped?.[0]?.message?.replace(/^.*\n/, '').trim() || 'skipped';
-            reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
           } else if (test.failures?.length) counts.failed++;
           else counts.passed++;
         }

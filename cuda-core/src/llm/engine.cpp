@@ -29,10 +29,13 @@ std::shared_ptr<Engine> Engine::open(const std::string& path, xc_device requeste
   // An impossible device is told before a large file is read.
   if (requested.kind != XC_DEVICE_AUTO) resolve_device(requested, true, "llm.load");
   control.throw_if_cancelled();
-  auto file = gguf::File::open(path);
-  const double bytes = static_cast<double>(file->size_bytes());
-  control.progress(0, bytes);
-  auto model = load_model(std::move(file));
+  double bytes = 0;
+  auto model = naming_file(path, [&] {
+    auto file = gguf::File::open(path);
+    bytes = static_cast<double>(file->size_bytes());
+    control.progress(0, bytes);
+    return load_model(std::move(file));
+  });
   control.throw_if_cancelled();
   std::shared_ptr<Executor> executor = run_on(
       requested, model->weight_bytes() >= kGpuPaysBytes, "llm.load",

@@ -92,8 +92,8 @@ auto Session::advance(const int32_t* ids, int32_t count, const Control& control,
 // Appends `ids` and chooses token `index` of the reply.
 Sampled Session::choose(const int32_t* ids, int32_t count, const GenerateOptions& options, int32_t index,
                         const Control& control) {
-  // The first logits of a reply always come here, where damaged weights show: a greedy step on the device sees only the
-  // largest one.
+  // The first logits of a reply are always looked at one by one, so that damaged weights get the sampler's exact message;
+  // later a greedy step sees only the largest one and whether all are numbers.
   if (options.sampling.temperature == 0 && index > 0) {
     const auto choice = advance(ids, count, control, [&](Executor& executor, Sequence& sequence) {
       return executor.forward_greedy(sequence, ids, count, control);

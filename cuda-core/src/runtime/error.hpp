@@ -37,4 +37,16 @@ xc_status guard(xc_error* out, F&& body) noexcept {
   }
 }
 
+// Runs body(); what it finds wrong inside a file gets the file's name in front.
+template <class F>
+auto naming_file(const std::string& path, F&& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const Error& e) {
+    const bool inside = e.status == XC_INVALID_FORMAT || e.status == XC_UNSUPPORTED;
+    if (!inside || std::string(e.what()).find(path) != std::string::npos) throw;
+    throw Error(e.status, path + ": " + e.what(), e.field, e.offset);
+  }
+}
+
 }  // namespace xcore

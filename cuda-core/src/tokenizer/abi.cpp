@@ -40,7 +40,7 @@ xc_status open_file(const char* path, size_t path_size, xc_tokenizer** out, xc_e
   return guard(error, [&] {
     const std::string name(path, path_size);
     if (name.find('\0') != std::string::npos) throw xcore::invalid_argument("path", "the path contains a zero byte");
-    *out = make(xcore::tokenizer::load_file(name));
+    *out = xcore::naming_file(name, [&] { return make(xcore::tokenizer::load_file(name)); });
   });
 }
 

@@ -1,7 +1,7 @@
 // The five models of the pool, loaded from their files.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Device, InvalidFormatError, NotFoundError } from '@x/cuda-core';
+import { type Device, NotFoundError } from '@x/cuda-core';
 import { loadModel, type Model, type Session } from '@x/gguf-llm';
 import { costOf, type ModelCard, type Pool } from './models';
 
@@ -33,11 +33,7 @@ export async function openPool(folder: string, device: Device): Promise<Pool> {
           { field: 'pool' },
         );
       }
-      const model = await loadModel(path, { device }).catch((error: unknown) => {
-        // The error says where in the file; with five files, which one matters too.
-        if (error instanceof InvalidFormatError) error.message = `${path}: ${error.message}`;
-        throw error;
-      });
+      const model = await loadModel(path, { device });
       loaded.push({ card: { name, parameters: model.info.parameters }, model, session: model.createSession() });
     }
   } catch (error) {

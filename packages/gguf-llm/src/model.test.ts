@@ -35,9 +35,11 @@ describe('loading what is not a model', () => {
     await expect(loadModel(file('empty.gguf', new Uint8Array()))).rejects.toBeInstanceOf(InvalidFormatError);
   });
 
-  it('refuses bytes that are not GGUF', async () => {
-    await expect(loadModel(file('text.gguf', Buffer.from('not a model at all, just text')))).rejects.toMatchObject({
+  it('refuses bytes that are not GGUF, and names the file', async () => {
+    const path = file('text.gguf', Buffer.from('not a model at all, just text'));
+    await expect(loadModel(path)).rejects.toMatchObject({
       code: 'X_INVALID_FORMAT',
+      message: expect.stringContaining(path),
     });
   });
 

@@ -1,5 +1,6 @@
 // The largest logit and log-softmax: log p[i] = logit[i] - max - log(sum over j of exp(logit[j] - max)).
-// A NaN logit counts as -infinity. count >= 1.
+// A NaN among the logits makes every log-probability NaN, so that damaged weights show; the id is then the largest of
+// the others, and 0 when there is none. count >= 1.
 #pragma once
 
 #include <cstdint>

@@ -38,12 +38,11 @@ double sum_exp_avx2(const float* logits, int32_t count, float largest) {
     for (int step = 0; step < 64 && i + 8 <= count; ++step, i += 8) {
       const __m256 x = _mm256_loadu_ps(logits + i);
       const __m256 e = exp_avx2(_mm256_sub_ps(x, shift));
-      run = _mm256_add_ps(run, _mm256_and_ps(e, _mm256_cmp_ps(x, x, _CMP_ORD_Q)));
+      run = _mm256_add_ps(run, e);
     }
     sum += sum_avx2(run);
   }
-  for (; i < count; ++i)
-    if (logits[i] == logits[i]) sum += expf(logits[i] - largest);
+  for (; i < count; ++i) sum += expf(logits[i] - largest);
   return sum;
 }
 

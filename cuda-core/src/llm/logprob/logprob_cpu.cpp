@@ -22,7 +22,7 @@ static int32_t argmax_portable(const float* logits, int32_t count) {
 static double sum_exp_portable(const float* logits, int32_t count, float largest) {
   double sum = 0;
   for (int32_t i = 0; i < count; ++i)
-    if (!std::isnan(logits[i])) sum += std::exp(logits[i] - largest);
+    sum += std::exp(logits[i] - largest);
   return sum;
 }
 
@@ -39,7 +39,7 @@ static int32_t normaliser(const float* logits, int32_t count, CpuLevel level, fl
   largest = std::isnan(logits[best]) ? -kInfinity : logits[best];
   if (std::isinf(largest)) {  // the infinite ones share the probability
     double ties = 0;
-    for (int32_t i = 0; i < count; ++i) ties += logits[i] == largest || (std::isnan(logits[i]) && largest < 0);
+    for (int32_t i = 0; i < count; ++i) ties += std::isnan(logits[i]) ? logits[i] : logits[i] == largest;
     log_sum = std::log(ties);
   } else {
     log_sum = std::log(sum_exp(logits, count, largest));

@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kThreads)
   Best own = empty();
   for (int i = blockIdx.x * kThreads + threadIdx.x; i < count; i += gridDim.x * kThreads) {
     const float logit = logits[i];
-    own = merged(own, {isnan(logit) ? -INFINITY : logit, i, 1.0f});
+    own = merged(own, {isnan(logit) ? -INFINITY : logit, i, isnan(logit) ? logit : 1.0f});  // NaN * 0 stays NaN
   }
   own = reduced(own);
   if (threadIdx.x == 0) {

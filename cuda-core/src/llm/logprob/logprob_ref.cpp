@@ -15,7 +15,8 @@ static int32_t normaliser(const float* logits, int32_t count, double& largest, d
   largest = value(logits[best]);
   double sum = 0;
   // Equal values count as exp(0) even when they are infinite.
-  for (int32_t i = 0; i < count; ++i) sum += value(logits[i]) == largest ? 1.0 : std::exp(value(logits[i]) - largest);
+  for (int32_t i = 0; i < count; ++i)
+    sum += std::isnan(logits[i]) ? logits[i] : value(logits[i]) == largest ? 1.0 : std::exp(value(logits[i]) - largest);
   log_sum = std::log(sum);
   return best;
 }

@@ -99,7 +99,7 @@ XC_INSTANTIATE_BACKENDS(Ksg);
 
 #if XCORE_CUDA
 TEST_P(Ksg, a_batch_of_permutations_equals_them_one_by_one) {
-  if (!on_cuda()) GTEST_SKIP() << "batches exist on CUDA only";
+  if (!on_cuda()) GTEST_SKIP() << "SKIPPED BACKEND cpu: batches exist on CUDA only";
   const Data d = make({500, 1, 1, 1, 4, 0, 0}, 2);
   std::vector<int32_t> rows(3 * 500);
   for (int s = 0; s < 3; ++s) permutation(9, s, 500, rows.data() + s * 500);
