@@ -286,6 +286,17 @@ TEST_F(SessionTest, damaged_weights_are_a_typed_error) {
   expect_error(XC_INVALID_FORMAT, "logits", [&] { ask(session, {1}, tokens(3, {1, 0, 1})); });
 }
 
+TEST_F(SessionTest, damage_that_shows_after_the_first_token_of_a_greedy_reply_is_a_typed_error) {
+  Session session(engine(), 0);
+  xc_llm_generate_result result;
+  const int32_t prompt = 1;
+  int emitted = 0;
+  expect_error(XC_INVALID_FORMAT, "logits", [&] {
+    session.generate(&prompt, 1, tokens(3), [&](const xc_llm_token&) { ++emitted; switches.nan = true; return false; }, Control(), &result);
+  });
+  EXPECT_EQ(emitted, 1);
+}
+
 TEST_F(SessionTest, an_auto_device_that_fails_mid_reply_is_finished_on_the_cpu) {
   Session reference(engine(), 0);
   const Sampling hot{0.9, 20, 1};

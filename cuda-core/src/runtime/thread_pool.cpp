@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -132,7 +134,11 @@ struct ThreadPool::Impl {
     std::lock_guard<std::mutex> lock(mutex);
     while (static_cast<int>(workers.size()) < count) {
       const int index = static_cast<int>(workers.size()) + 1;
-      workers.emplace_back([this, index] { worker(index); });
+      try {
+        workers.emplace_back([this, index] { worker(index); });
+      } catch (const std::system_error&) {
+        return;  // the system gives no more threads: the work is done by those there are
+      }
       workers.back().detach();
     }
   }

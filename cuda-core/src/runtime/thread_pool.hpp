@@ -10,7 +10,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <memory>
+#include <type_traits>
 
 namespace xcore {
 
@@ -22,9 +23,9 @@ class ThreadPool {
   // running bodies have ended; chunks not yet started are then skipped.
   template <class F>
   void parallel_for(int64_t n, int64_t grain, F&& f) {
-    using Callable = std::remove_reference_t<F>;
-    void* context = const_cast<void*>(static_cast<const void*>(&f));
-    run(n, grain, [](void* c, int64_t b, int64_t e) { (*static_cast<Callable*>(c))(b, e); }, context);
+    // The context is untyped: a const body loses its const on the way in and gets it back in the call.
+    run(n, grain, [](void* c, int64_t b, int64_t e) { (*static_cast<std::remove_reference_t<F>*>(c))(b, e); },
+        const_cast<void*>(static_cast<const void*>(std::addressof(f))));
   }
   void run(int64_t n, int64_t grain, Body body, void* context);
 

@@ -96,4 +96,11 @@ TEST_F(ThreadPoolTest, refuses_a_number_of_threads_out_of_range) {
   EXPECT_THROW(thread_pool().set_threads(257), Error);
 }
 
+TEST_F(ThreadPoolTest, takes_a_const_body) {
+  std::atomic<int64_t> sum{0};
+  const auto body = [&](int64_t begin, int64_t end) { sum += end - begin; };
+  thread_pool().parallel_for(1000, 1, body);
+  EXPECT_EQ(sum, 1000);
+}
+
 }  // namespace

@@ -29,10 +29,14 @@ void set_listener(int32_t kind, Listener listener, void* user) {
 }
 
 void emit_timing(const char* op, xc_device device, double duration_ms, uint64_t bytes) noexcept {
-  std::lock_guard<std::mutex> lock(mutex);
-  if (!timing_slot.listener) return;
-  const xc_event event{XC_EVENT_TIMING, device, op, "", duration_ms, bytes};
-  timing_slot.listener(timing_slot.user, &event);
+  try {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (!timing_slot.listener) return;
+    const xc_event event{XC_EVENT_TIMING, device, op, "", duration_ms, bytes};
+    timing_slot.listener(timing_slot.user, &event);
+  } catch (...) {
+    // A listener without memory loses this timing; the work itself goes on.
+  }
 }
 
 void emit_fallback(const char* op, xc_device from, const std::string& reason) noexcept {
