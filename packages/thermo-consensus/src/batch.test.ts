@@ -17,6 +17,16 @@ describe('batches', () => {
     expect(out.choices[1]).toBeLessThan(2);
   });
 
+  it('reads its own copy of the input, which may be transferred away meanwhile', async () => {
+    const energies = Float64Array.from({ length: 300_000 }, (_, i) => i % 3);
+    const options = { models: 3, temperature: 1, seed: 1 };
+    const expected = await boltzmann(energies, options);
+    const running = boltzmann(energies, options);
+    structuredClone(energies, { transfer: [energies.buffer] });
+    expect(energies.length).toBe(0);
+    expect((await running).probabilities).toEqual(expected.probabilities);
+  });
+
   it('Beta functions agree with their closed forms', async () => {
     const next = await updateBeta(
       { alpha: Float64Array.of(3), beta: Float64Array.of(5) },

@@ -3,6 +3,9 @@ import { type JobOptions, parseDevice, runJob } from '@x/cuda-core/addon';
 import { numberIn, refuse, SEED_MAX, shown } from './check';
 import { addon, READING } from './native';
 
+// The caller may change an array, or transfer its memory to a worker, while a job reads it: jobs get their own.
+const own = (values: Float64Array): Float64Array => values.slice();
+
 export interface BatchOptions {
   /** `'auto'` (default) takes a GPU for batches that are large enough to pay. */
   device?: Device;
@@ -62,7 +65,17 @@ export async function boltzmann(
   const { seed, stream } = randomness(options);
   const device = parseDevice(options.device);
   await runJob(jobOptions(options), (control) =>
-    addon.boltzmannJob(energies, temperatures, seed, stream, device, probabilities, readings, choices, control),
+    addon.boltzmannJob(
+      own(energies),
+      own(temperatures),
+      seed,
+      stream,
+      device,
+      probabilities,
+      readings,
+      choices,
+      control,
+    ),
   );
   const column = (c: number) => Float64Array.from({ length: rows }, (_, row) => readings[row * READING.count + c]!);
   return {
@@ -104,10 +117,10 @@ export async function updateBeta(
   const device = parseDevice(options.device);
   await runJob(jobOptions(options), (control) =>
     addon.betaUpdateJob(
-      alpha,
-      beta,
-      successes,
-      failures,
+      own(alpha),
+      own(beta),
+      own(successes),
+      own(failures),
       priorAlpha,
       priorBeta,
       forgetting,
@@ -134,7 +147,7 @@ export async function summarizeBeta(
   const out = { mean: make(), variance: make(), lower: make(), upper: make() };
   const device = parseDevice(options.device);
   await runJob(jobOptions(options), (control) =>
-    addon.betaSummaryJob(alpha, beta, level, device, out.mean, out.variance, out.lower, out.upper, control),
+    addon.betaSummaryJob(own(alpha), own(beta), level, device, out.mean, out.variance, out.lower, out.upper, control),
   );
   return out;
 }
@@ -146,7 +159,7 @@ export async function sampleBeta(pairs: BetaPairs, options: RandomOptions & Batc
   const { seed, stream } = randomness(options);
   const device = parseDevice(options.device);
   await runJob(jobOptions(options), (control) =>
-    addon.betaSampleJob(alpha, beta, seed, stream, device, draws, control),
+    addon.betaSampleJob(own(alpha), own(beta), seed, stream, device, draws, control),
   );
   return draws;
 }
