@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from '@x/cuda-core';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Monitor, type Sample } from './index';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -111,14 +113,16 @@ describe('calls', () => {
   });
 });
 
-// Built with the C++ tests of the core (`node tools/cpp-tests.mjs monitor`).
-const build = join(dirname(fileURLToPath(import.meta.url)), '../../../cuda-core/build/native');
-const fake = [join(build, 'Release/fake_nvml.so'), join(build, 'fake_nvml.so')].find(existsSync);
-if (!fake) console.warn('SKIPPED fake NVML: not built; run node tools/cpp-tests.mjs monitor');
+// The scripted NVML of the core's own tests, compiled here: the compiler that built the addon is there.
+const scratch = mkdtempSync(join(tmpdir(), 'x-fake-nvml-'));
+const fake = join(scratch, 'fake_nvml.so');
+const source = join(dirname(fileURLToPath(import.meta.url)), '../../../cuda-core/src/monitor/fake_nvml/fake_nvml.cpp');
+execFileSync(process.env.CXX ?? 'c++', ['-std=c++17', '-shared', '-fPIC', '-o', fake, source]);
+afterAll(() => rmSync(scratch, { recursive: true }));
 
-describe.skipIf(!fake)('GPUs of a scripted NVML', () => {
+describe('GPUs of a scripted NVML', () => {
   it('arrive with names, units and a summary', async () => {
-    using monitor = withNvml(fake!, 'gpus=2');
+    using monitor = withNvml(fake, 'gpus=2');
     expect(monitor.gpuUnavailableReason).toBeUndefined();
     expect(monitor.driverVersion).toBe('999.01');
     expect(monitor.devices).toEqual([
@@ -153,14 +157,14 @@ describe.skipIf(!fake)('GPUs of a scripted NVML', () => {
   });
 
   it('give null, not 0, for what they do not have', async () => {
-    using monitor = withNvml(fake!, 'bare');
+    using monitor = withNvml(fake, 'bare');
     const { gpus } = await monitor.sample();
     expect(gpus[0]).toMatchObject({ status: 'ok', utilisation: null, powerWatts: null, temperatureCelsius: 51 });
     expect(monitor.summary().gpus[0]!.powerWatts).toBeNull();
   });
 
   it('that are lost say so, and the others go on', async () => {
-    using monitor = withNvml(fake!, 'gpus=2');
+    using monitor = withNvml(fake, 'gpus=2');
     await monitor.sample();
     process.env.FAKE_NVML = 'gpus=2 lost=1';
     const { gpus } = await monitor.sample();
