@@ -1,10 +1,14 @@
-// For the authors of @x packages: how an addon is loaded and how its long calls are run. Not for applications.
+// For the authors of @x packages: how an addon is loaded, how its long calls are run, how arguments are checked and how
+// states are saved. Not for applications.
 import { join } from 'node:path';
+import { refuse, shown, signalIn } from './check';
 import { CancelledError, makeNativeError } from './errors';
 import { loadNative, native, packageFolder, platform } from './native';
 
+export { booleanIn, type NumberRange, numberIn, objectIn, refuse, SEED_MAX, shown, signalIn, textIn } from './check';
 export { deviceName, parseDevice } from './devices';
 export type { NativeDevice } from './native';
+export { readSaved, type SavedFormat, writeSaved } from './saved-file';
 
 interface Bindable {
   bind(table: object, makeError: typeof makeNativeError): void;
@@ -42,9 +46,13 @@ export interface JobOptions {
 /**
  * Runs a native call that ends off the event loop. Aborting the signal cancels it; the promise then rejects with
  * `signal.reason`, after the native side has stopped.
+ * @throws InvalidArgumentError (as a rejection) for a signal that is no AbortSignal or an onProgress that is no function.
  */
 export async function runJob<T>(options: JobOptions, call: (control: NativeControl) => Promise<T>): Promise<T> {
-  const { signal, onProgress } = options;
+  const { onProgress } = options;
+  const signal = signalIn(options.signal);
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    refuse('onProgress', `onProgress is ${shown(onProgress)}; it must be a function.`);
   signal?.throwIfAborted();
   const cancel = new Int32Array(1);
   const onAbort = () => Atomics.store(cancel, 0, 1);

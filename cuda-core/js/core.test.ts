@@ -51,7 +51,8 @@ describe('devices', () => {
     setThreads(3);
     expect(threads()).toBe(3);
     setThreads(before);
-    for (const bad of [0, 257, 1.5, Number.NaN]) expect(() => setThreads(bad)).toThrow(InvalidArgumentError);
+    for (const bad of [0, 257, 1.5, Number.NaN, '3' as never])
+      expect(() => setThreads(bad)).toThrow(InvalidArgumentError);
   });
 });
 
@@ -112,6 +113,10 @@ describe('runJob', () => {
       }),
     ).rejects.toBe(reason);
     expect(called).toBe(false);
+  });
+
+  it.each([{ signal: {} }, { signal: null }, { onProgress: 3 }])('refuses %j before it starts', async (options) => {
+    await expect(runJob(options as never, () => expect.unreachable())).rejects.toBeInstanceOf(InvalidArgumentError);
   });
 });
 

@@ -1,3 +1,4 @@
+import { booleanIn, numberIn, objectIn } from './check';
 import { InvalidArgumentError } from './errors';
 import { type NativeDevice, type NativeDeviceInfo, native } from './native';
 
@@ -70,9 +71,11 @@ export function cudaUnavailableReason(): string | undefined {
  * The device that a request means on this machine.
  * @param options.pays whether the work is large enough for a GPU; only `'auto'` looks at it. Default true.
  * @throws DeviceUnavailableError when a CUDA device asked for by name does not exist; names cause and remedy.
+ * @throws InvalidArgumentError for anything that is not a device name.
  */
 export function resolveDevice(device: Device = 'auto', options: { pays?: boolean } = {}): 'cpu' | `cuda:${number}` {
-  return deviceName(native.resolveDevice(parseDevice(device), options.pays ?? true));
+  objectIn(options, 'options');
+  return deviceName(native.resolveDevice(parseDevice(device), booleanIn(options.pays ?? true, 'options.pays')));
 }
 
 /** Threads that native work may use, the calling one included. Results do not depend on it. */
@@ -80,8 +83,10 @@ export function threads(): number {
   return native.threadCount();
 }
 
-/** Sets the number of threads, 1 to 256. */
+/**
+ * Sets the number of threads, 1 to 256.
+ * @throws InvalidArgumentError for any other number.
+ */
 export function setThreads(count: number): void {
-  if (!Number.isInteger(count)) throw new InvalidArgumentError('threads must be an integer', { field: 'threads' });
-  native.setThreadCount(count);
+  native.setThreadCount(numberIn(count, 'threads', { min: 1, max: 256, integer: true }));
 }

@@ -1,5 +1,5 @@
 import { type Device, InvalidArgumentError } from '@x/cuda-core';
-import { parseDevice } from '@x/cuda-core/addon';
+import { booleanIn, numberIn, objectIn, parseDevice, SEED_MAX } from '@x/cuda-core/addon';
 import {
   arrayData,
   enumeratePolicies,
@@ -93,12 +93,6 @@ export interface StepResult extends StateInference, PolicyInference {
 
 type Counts = Float64Array | undefined;
 
-function checkNumber(value: number, field: string, min: number, max = Number.MAX_VALUE): number {
-  if (typeof value !== 'number' || !(value >= min && value <= max))
-    throw new InvalidArgumentError(`${field} must be a finite number from ${min}, not ${describe(value)}`, { field });
-  return value;
-}
-
 /**
  * An active inference agent in a discrete world that it sees in part. It infers hidden states by minimising variational
  * free energy, and chooses policies by softmax(ln E - gamma G) over their expected free energy G: preferred outcomes and
@@ -149,10 +143,11 @@ export class DiscreteAgent {
    * names the array. LimitExceededError for more policies than memory should hold.
    */
   constructor(options: DiscreteAgentOptions) {
+    objectIn(options, 'options');
     this.#model = parseModel(options);
     const { spec, states, controls } = this.#model;
-    this.gamma = checkNumber(options.gamma ?? 16, 'gamma', 0);
-    this.alpha = checkNumber(options.alpha ?? 16, 'alpha', 0);
+    this.gamma = numberIn(options.gamma ?? 16, 'gamma', { min: 0 });
+    this.alpha = numberIn(options.alpha ?? 16, 'alpha', { min: 0 });
     const selection = options.actionSelection ?? 'deterministic';
     if (selection !== 'deterministic' && selection !== 'stochastic') {
       throw new InvalidArgumentError(
@@ -163,13 +158,9 @@ export class DiscreteAgent {
       );
     }
     this.#stochastic = selection === 'stochastic';
-    this.#informationGain = options.informationGain ?? true;
-    this.#seed = options.seed ?? 0;
-    if (!Number.isSafeInteger(this.#seed) || this.#seed < 0)
-      throw new InvalidArgumentError('seed must be an integer from 0 to 2^53 - 1', { field: 'seed' });
-    this.#iterations = options.iterations ?? 64;
-    if (!Number.isInteger(this.#iterations) || this.#iterations < 1 || this.#iterations > 1_000_000)
-      throw new InvalidArgumentError('iterations must be an integer from 1 to 1000000', { field: 'iterations' });
+    this.#informationGain = booleanIn(options.informationGain ?? true, 'informationGain');
+    this.#seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
+    this.#iterations = numberIn(options.iterations ?? 64, 'iterations', { min: 1, max: 1_000_000, integer: true });
     this.#device = parseDevice(options.device);
     this.#native = native.createModel(spec);
     this.policies = options.policies
@@ -182,8 +173,9 @@ export class DiscreteAgent {
     }
     this.#habit = options.E && Float64Array.from(options.E);
     const learning = options.learning ?? {};
-    this.#rate = checkNumber(learning.learningRate ?? 1, 'learning.learningRate', 0);
-    this.#retention = checkNumber(learning.retention ?? 1, 'learning.retention', Number.MIN_VALUE, 1);
+    objectIn(learning, 'learning');
+    this.#rate = numberIn(learning.learningRate ?? 1, 'learning.learningRate', { min: 0 });
+    this.#retention = numberIn(learning.retention ?? 1, 'learning.retention', { min: 0, above: true, max: 1 });
     this.#pA = learning.pA && arrayData(learning.pA, 'A', this.#model, 'pA');
     this.#pB = learning.pB && arrayData(learning.pB, 'B', this.#model, 'pB');
     this.#pD = learning.pD && priorData(learning.pD, states, 'pD');
@@ -220,6 +212,7 @@ export class DiscreteAgent {
 
   /** Replaces whole arrays by others of the same shapes. A new D holds from the next `reset()` on. */
   update(arrays: Partial<Pick<ModelArrays, 'A' | 'B' | 'C' | 'D'>>): void {
+    objectIn(arrays, 'arrays');
     const { outcomes, states, preferenceSteps } = this.#model;
     if (arrays.A) native.setModel(this.#native, WHICH.A, arrayData(arrays.A, 'A', this.#model, 'A'));
     if (arrays.B) native.setModel(this.#native, WHICH.B, arrayData(arrays.B, 'B', this.#model, 'B'));

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
+import { numberIn, objectIn, textIn } from '@x/cuda-core/addon';
 import { DiscreteAgent } from './agent';
 import { dirichletNovelty } from './digamma';
 
@@ -19,7 +20,7 @@ export interface EscalationAgentOptions {
    * mean (`'mean'`). Default `'min'`: one doubtful digit spoils a number.
    */
   confidence?: 'min' | 'mean';
-  /** How many observations the prior is worth, above 0. Default 2. */
+  /** How many observations the prior is worth, above 0 to 1e6. Default 2. */
   priorStrength?: number;
 }
 
@@ -32,7 +33,7 @@ export interface EscalationQuestion {
   logprobs: ArrayLike<number>;
   /** Probability that the answer is right as known before it was seen, 0..1. Default: as learned. */
   priorQuality?: number | undefined;
-  /** What asking the stronger model costs, relative to the value of a right answer; at least 0. */
+  /** What asking the stronger model costs, relative to the value of a right answer; 0 to 1000. */
   escalationCost: number;
   /** Probability that the stronger model is right, 0..1. Default 0.95. */
   escalatedQuality?: number | undefined;
@@ -71,11 +72,7 @@ const DEFAULT_EDGES = [0.3, 0.5, 0.7, 0.85, 0.94, 0.98, 0.995];
 const RIGHT = 0;
 const WRONG = 1;
 
-function checkShare(value: number, field: string): number {
-  if (typeof value !== 'number' || !(value >= 0 && value <= 1))
-    throw new InvalidArgumentError(`${field} must be from 0 to 1, not ${value}`, { field });
-  return value;
-}
+const checkShare = (value: unknown, field: string): number => numberIn(value, field, { min: 0, max: 1 });
 
 /**
  * Decides after a cheap answer whether to accept it or to ask a stronger model, by expected free energy.
@@ -106,20 +103,17 @@ export class EscalationAgent {
 
   /** @throws InvalidArgumentError for an option outside its range. */
   constructor(options: EscalationAgentOptions = {}) {
-    this.value = options.value ?? 1;
-    if (!(this.value > 0 && this.value <= 700))
-      throw new InvalidArgumentError(`value must be above 0 and at most 700 nats, not ${this.value}`, {
-        field: 'value',
-      });
-    this.edges = [...(options.edges ?? DEFAULT_EDGES)];
-    if (this.edges.length < 1 || !this.edges.every((e, i) => e > (this.edges[i - 1] ?? 0) && e < 1))
+    objectIn(options, 'options');
+    this.value = numberIn(options.value ?? 1, 'value', { min: 0, above: true, max: 700 });
+    const edges = options.edges ?? DEFAULT_EDGES;
+    const ascending = (e: unknown, i: number) => typeof e === 'number' && e > (edges[i - 1] ?? 0) && e < 1;
+    if (!Array.isArray(edges) || edges.length < 1 || !edges.every(ascending))
       throw new InvalidArgumentError('edges must ascend between 0 and 1', { field: 'edges' });
+    this.edges = [...edges];
     this.confidence = options.confidence ?? 'min';
     if (this.confidence !== 'min' && this.confidence !== 'mean')
       throw new InvalidArgumentError("confidence must be 'min' or 'mean'", { field: 'confidence' });
-    this.#strength = options.priorStrength ?? 2;
-    if (!(this.#strength > 0 && this.#strength <= 1e6))
-      throw new InvalidArgumentError('priorStrength must be above 0', { field: 'priorStrength' });
+    this.#strength = numberIn(options.priorStrength ?? 2, 'priorStrength', { min: 0, above: true, max: 1e6 });
     const bins = this.edges.length + 1;
     const uniform = Array.from({ length: bins }, () => [1 / bins, 1 / bins]);
     this.#agent = new DiscreteAgent({
@@ -246,14 +240,12 @@ export class EscalationAgent {
    * @throws InvalidArgumentError for arguments outside their range.
    */
   decide(question: EscalationQuestion): EscalationDecision {
-    const { model, domain, escalationCost } = question;
-    if (typeof model !== 'string') throw new InvalidArgumentError('model must be a string', { field: 'model' });
+    objectIn(question, 'question');
+    const { domain } = question;
+    const model = textIn(question.model, 'model');
     if (domain !== undefined && typeof domain !== 'string')
       throw new InvalidArgumentError('domain must be a string', { field: 'domain' });
-    if (!(escalationCost >= 0 && escalationCost <= 1000))
-      throw new InvalidArgumentError(`escalationCost must be from 0 to 1000, not ${escalationCost}`, {
-        field: 'escalationCost',
-      });
+    const escalationCost = numberIn(question.escalationCost, 'escalationCost', { min: 0, max: 1000 });
     const escalatedQuality = checkShare(question.escalatedQuality ?? 0.95, 'escalatedQuality');
     const bin = this.#bin(question.logprobs);
     const [right, wrong] = this.#joint(model, domain);
@@ -294,9 +286,16 @@ export class EscalationAgent {
    * the outcome of the cheap answer, not of the stronger model's.
    * @throws InvalidArgumentError when the decision was observed before or is not one of this agent's bins.
    */
-  observe({ decision, right }: { decision: EscalationDecision; right: boolean }): void {
+  observe(outcome: { decision: EscalationDecision; right: boolean }): void {
+    objectIn(outcome, 'outcome');
+    const { decision, right } = outcome;
     if (typeof right !== 'boolean') throw new InvalidArgumentError('right must be true or false', { field: 'right' });
-    if (!Number.isInteger(decision?.bin) || decision.bin < 0 || decision.bin > this.edges.length)
+    if (
+      typeof decision?.model !== 'string' ||
+      !Number.isInteger(decision.bin) ||
+      decision.bin < 0 ||
+      decision.bin > this.edges.length
+    )
       throw new InvalidArgumentError('decision must be what decide() returned', { field: 'decision' });
     if (this.#observed.has(decision))
       throw new InvalidArgumentError('this decision was observed before', { field: 'decision' });
@@ -336,7 +335,16 @@ export class EscalationAgent {
       throw new InvalidFormatError('not a saved EscalationAgent: version is not 1', { field: 'version' });
     if (!Array.isArray(state.edges)) throw new InvalidFormatError('edges must be an array', { field: 'edges' });
     if (!Array.isArray(state.counts)) throw new InvalidFormatError('counts must be an array', { field: 'counts' });
-    const agent = new EscalationAgent({ ...options, edges: state.edges, confidence: state.confidence });
+    objectIn(options, 'options');
+    const agent = ((): EscalationAgent => {
+      try {
+        return new EscalationAgent({ ...options, edges: state.edges, confidence: state.confidence });
+      } catch (error) {
+        if (!(error instanceof InvalidArgumentError) || !(error.field === 'edges' || error.field === 'confidence'))
+          throw error; // an option of the caller's
+        throw new InvalidFormatError(`not a saved EscalationAgent: ${error.message}`, { field: error.field });
+      }
+    })();
     state.counts.forEach((entry, i) => {
       if (typeof entry?.model !== 'string' || !(entry.domain === null || typeof entry.domain === 'string'))
         throw new InvalidFormatError(`counts[${i}] names no model and domain`, { field: `counts[${i}]` });
@@ -346,7 +354,7 @@ export class EscalationAgent {
         if (
           !Array.isArray(values) ||
           values.length !== state.edges.length + 1 ||
-          !values.every((n) => n >= 0 && n < 1e15)
+          !values.every((n) => typeof n === 'number' && n >= 0 && n < 1e15)
         )
           throw new InvalidFormatError(`counts[${i}].${key} must hold ${state.edges.length + 1} counts`, {
             field: `counts[${i}].${key}`,

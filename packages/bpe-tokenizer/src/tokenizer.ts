@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { type JobOptions, runJob } from '@x/cuda-core/addon';
+import { booleanIn, type JobOptions, objectIn, runJob } from '@x/cuda-core/addon';
 import { DecodeStream } from './decode-stream';
 import {
   ADD_SPECIAL,
@@ -113,13 +113,13 @@ export class Tokenizer {
    * @throws InvalidArgumentError (with `field` `ids[i]`) for an id that is no token.
    */
   decode(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): string {
-    const skip = flag(options.skipSpecialTokens, false, 'skipSpecialTokens');
+    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
     return this.#utf8.decode(addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0));
   }
 
   /** A decoder for ids that arrive one by one; it never emits half a character. */
   decodeStream(options: DecodeOptions = {}): DecodeStream {
-    const skip = flag(options.skipSpecialTokens, false, 'skipSpecialTokens');
+    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
     const nothing = new Uint8Array(0);
     return new DecodeStream((id) => {
       const token = addon.token(this.#native, id);
@@ -188,13 +188,12 @@ function text(value: unknown, field: string): string {
 }
 
 function flag(value: unknown, fallback: boolean, field: string): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') throw new InvalidArgumentError(`${field} must be a boolean`, { field });
-  return value;
+  return value === undefined ? fallback : booleanIn(value, field);
 }
 
 function encodeFlags(options: EncodeOptions | undefined): number {
   if (options === undefined) return ADD_SPECIAL | PARSE_SPECIAL;
+  objectIn(options, 'options');
   return (
     (flag(options.addSpecialTokens, true, 'addSpecialTokens') ? ADD_SPECIAL : 0) |
     (flag(options.parseSpecial, true, 'parseSpecial') ? PARSE_SPECIAL : 0)

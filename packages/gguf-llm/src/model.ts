@@ -1,10 +1,10 @@
 import { Tokenizer } from '@x/bpe-tokenizer';
 import { type Device, InvalidArgumentError, LimitExceededError, OutOfMemoryError } from '@x/cuda-core';
-import { deviceName, parseDevice, runJob } from '@x/cuda-core/addon';
-import { integer, text, tokenIds } from './arguments';
+import { deviceName, numberIn, objectIn, parseDevice, runJob, textIn } from '@x/cuda-core/addon';
 import { Metadata } from './metadata';
 import { addon, type NativeModel } from './native';
 import { Session } from './session';
+import { tokenIds } from './token-ids';
 
 export interface LoadOptions {
   /**
@@ -98,8 +98,9 @@ export class Model implements AsyncDisposable {
    */
   createSession(options: { contextSize?: number } = {}): Session {
     const native = this.#alive();
-    const { contextSize } = options;
-    const capacity = contextSize === undefined ? 0 : integer(contextSize, 'contextSize', 1, this.info.contextLength);
+    const { contextSize } = objectIn(options, 'options');
+    const range = { min: 1, max: this.info.contextLength, integer: true };
+    const capacity = contextSize === undefined ? 0 : numberIn(contextSize, 'contextSize', range);
     const session = new Session(addon.createSession(native, capacity), this.tokenizer, this.info.vocabulary);
     this.#sessions = this.#sessions.filter((known) => known.deref());
     this.#sessions.push(new WeakRef(session));
@@ -113,6 +114,7 @@ export class Model implements AsyncDisposable {
    * @throws OutOfMemoryError when the logits, 4 bytes * tokens * vocabulary, do not fit.
    */
   async logits(ids: ArrayLike<number>, options: { signal?: AbortSignal } = {}): Promise<Logits> {
+    objectIn(options, 'options');
     const native = this.#alive();
     const tokens = tokenIds(ids, 'ids', this.info.vocabulary);
     const rows = tokens.length;
@@ -133,7 +135,7 @@ export class Model implements AsyncDisposable {
       this.#calls.delete(call);
     }
     const row = (index: number) => {
-      integer(index, 'index', 0, rows - 1);
+      numberIn(index, 'index', { min: 0, max: rows - 1, integer: true });
       return data.subarray(index * columns, (index + 1) * columns);
     };
     return { data, rows, columns, row };
@@ -167,9 +169,13 @@ export class Model implements AsyncDisposable {
  * @throws DeviceUnavailableError: `device` names a GPU that cannot be used.
  */
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Model> {
-  const file = text(path, 'path');
+  const file = textIn(path, 'path');
+  objectIn(options, 'options');
   const device = parseDevice(options.device);
-  const context = options.contextSize === undefined ? 0 : integer(options.contextSize, 'contextSize', 1, 2 ** 31 - 1);
+  const context =
+    options.contextSize === undefined
+      ? 0
+      : numberIn(options.contextSize, 'contextSize', { min: 1, max: 2 ** 31 - 1, integer: true });
   const native = await runJob(options, (control) => addon.open(file, device, context, control));
   try {
     const tokenizer = await Tokenizer.fromFile(file);

@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from '@x/cuda-core';
-import { finite, integer, text } from './arguments';
+import { numberIn, objectIn, SEED_MAX, signalIn, textIn } from '@x/cuda-core/addon';
 import type { NativeGenerateOptions } from './native';
 
 export interface GenerateOptions {
@@ -38,24 +37,22 @@ const INT32_MAX = 2 ** 31 - 1;
 
 /** Defaults and ranges. Throws InvalidArgumentError that names the option. */
 export function checkGenerateOptions(options: GenerateOptions, endIds: Int32Array): CheckedOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidArgumentError('options must be an object', { field: 'options' });
-  const seed = integer(options.seed ?? 0, 'seed', 0, Number.MAX_SAFE_INTEGER);
-  const { stop = [], signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new InvalidArgumentError('signal must be an AbortSignal', { field: 'signal' });
+  objectIn(options, 'options');
+  const seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
+  const { stop = [] } = options;
+  const signal = signalIn(options.signal);
   const stops = Array.isArray(stop) ? (stop as readonly string[]) : [stop as string];
   return {
     native: {
-      maxTokens: integer(options.maxTokens ?? 256, 'maxTokens', 1, INT32_MAX),
-      temperature: finite(options.temperature ?? 0, 'temperature', 'a finite number from 0', (t) => t >= 0),
-      topK: integer(options.topK ?? 0, 'topK', 0, INT32_MAX),
-      topP: finite(options.topP ?? 1, 'topP', 'above 0 and at most 1', (p) => p > 0 && p <= 1),
+      maxTokens: numberIn(options.maxTokens ?? 256, 'maxTokens', { min: 1, max: INT32_MAX, integer: true }),
+      temperature: numberIn(options.temperature ?? 0, 'temperature', { min: 0 }),
+      topK: numberIn(options.topK ?? 0, 'topK', { min: 0, max: INT32_MAX, integer: true }),
+      topP: numberIn(options.topP ?? 1, 'topP', { min: 0, above: true, max: 1 }),
       seedLow: seed % 2 ** 32,
       seedHigh: Math.floor(seed / 2 ** 32),
       endIds,
     },
-    stop: stops.map((s) => text(s, 'stop')),
+    stop: stops.map((s) => textIn(s, 'stop')),
     signal,
   };
 }

@@ -1,11 +1,11 @@
 import type { Tokenizer } from '@x/bpe-tokenizer';
 import { InvalidArgumentError } from '@x/cuda-core';
 import { deviceName } from '@x/cuda-core/addon';
-import { tokenIds } from './arguments';
 import { Generation } from './generation';
 import { addon, type NativeSession } from './native';
 import { checkGenerateOptions, type GenerateOptions } from './options';
 import { ReplyText } from './reply-text';
+import { tokenIds } from './token-ids';
 
 /**
  * A conversation with a model: it holds keys and values of the tokens it has seen. A prompt that begins with what the

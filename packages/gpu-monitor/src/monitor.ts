@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '@x/cuda-core';
+import { booleanIn, numberIn, objectIn, signalIn } from '@x/cuda-core/addon';
 import { type NativeMonitor, native } from './native';
 import type { GpuSample, HostSample, MonitoredGpu, Sample } from './sample';
 
@@ -78,12 +79,6 @@ function summarise<T, K extends keyof T>(readings: T[], keys: readonly K[]): Rec
   return out;
 }
 
-function checkInteger(value: number, field: string, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max)
-    throw new InvalidArgumentError(`${field} must be an integer from ${min} to ${max}, not ${value}`, { field });
-  return value;
-}
-
 /**
  * Samples the host and its GPUs without starting a process per sample. GPUs are read through NVIDIA's NVML, opened at
  * run time; a machine without one is a normal state (`gpus` is empty, `gpuUnavailableReason` says why).
@@ -121,15 +116,16 @@ export class Monitor implements AsyncIterable<Sample> {
    * @throws InvalidArgumentError for an option outside its range.
    */
   constructor(options: MonitorOptions = {}) {
-    this.intervalMs = checkInteger(options.intervalMs ?? 1000, 'intervalMs', 10, 86_400_000);
-    this.#capacity = checkInteger(options.history ?? 600, 'history', 0, 1_000_000);
-    this.#pcie = options.pcie ?? false;
+    objectIn(options, 'options');
+    this.intervalMs = numberIn(options.intervalMs ?? 1000, 'intervalMs', { min: 10, max: 86_400_000, integer: true });
+    this.#capacity = numberIn(options.history ?? 600, 'history', { min: 0, max: 1_000_000, integer: true });
+    this.#pcie = booleanIn(options.pcie ?? false, 'pcie');
+    const signal = signalIn(options.signal);
     this.#handle = native.open();
     const { gpus, gpuReason, driverVersion } = native.describe(this.#handle);
     this.devices = gpus;
     this.gpuUnavailableReason = gpuReason || undefined;
     this.driverVersion = driverVersion || undefined;
-    const { signal } = options;
     if (signal?.aborted) this.stop();
     else {
       const onAbort = () => this.stop();

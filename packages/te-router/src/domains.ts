@@ -4,7 +4,8 @@
 // common it is everywhere.
 import { mix, type TextFeatures } from './features';
 
-const SLOTS = 1024;
+/** Hashed tokens are told apart by this many slots. */
+export const SLOTS = 1024;
 
 export interface DomainState {
   seen: number;

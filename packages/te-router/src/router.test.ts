@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,7 +185,11 @@ describe('QueryRouter', () => {
 
   it.each([
     ['models', () => new QueryRouter({ models: [] })],
-    ['models', () => new QueryRouter({ models: [MODELS[0]!, MODELS[0]!] })],
+    ['models[1].name', () => new QueryRouter({ models: [MODELS[0]!, MODELS[0]!] })],
+    ['models[0]', () => new QueryRouter({ models: [null as never] })],
+    ['options', () => new QueryRouter(undefined as never)],
+    ['forgetting', () => new QueryRouter({ models: MODELS, forgetting: '1' as never })],
+    ['outcome', () => new QueryRouter({ models: MODELS }).observe(null as never)],
     ['models[0].cost', () => new QueryRouter({ models: [{ name: 'a', cost: 0 }] })],
     ['forgetting', () => new QueryRouter({ models: MODELS, forgetting: 0.5 })],
     ['maxDomains', () => new QueryRouter({ models: MODELS, maxDomains: 1e9 })],
@@ -236,7 +241,7 @@ describe('save and load', () => {
       await writeFile(path, damage);
       await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(InvalidFormatError);
     }
-    await writeFile(path, whole.replace('"schema":1', '"schema":2'));
+    await writeFile(path, whole.replace('"version":1', '"version":2'));
     await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(UnsupportedError);
   });
 
@@ -245,6 +250,63 @@ describe('save and load', () => {
     const router = new QueryRouter({ models: MODELS });
     await expect(router.save(join(folder, 'missing', 'router.json'))).rejects.toMatchObject({ code: 'X_IO' });
     expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('load', () => {
+  it.each<[string, (state: Saved) => unknown]>([
+    ['observations that are no number', (s) => ({ ...s, observations: 'x' })],
+    ['tallies of no domain', (s) => ({ ...s, tallies: [[1e6, 1, 1]] })],
+    ['more successes than outcomes', (s) => ({ ...s, tallies: [[0, 1, 2]] })],
+    ['outcomes without features', (s) => ({ ...s, stream: [{ model: 0, quality: 1 }] })],
+    ['an outcome of no model', (s) => ({ ...s, stream: [{ ...s.stream[0], model: 7 }] })],
+    ['a window that overflows', (s) => ({ ...s, stream: Array.from({ length: 3000 }, () => s.stream[0]) })],
+    ['a token of no slot', (s) => ({ ...s, domains: withDomain(s, { tokens: [[5000, 1]] }) })],
+    ['a label that is no text', (s) => ({ ...s, domains: withDomain(s, { label: 3 }) })],
+    ['a frequency that is no list', (s) => ({ ...s, domains: { ...s.domains, frequency: 'abc' } })],
+    ['more domains than allowed', (s) => ({ ...s, options: { ...s.options, maxDomains: 1 } })],
+    ['a regression too few', (s) => ({ ...s, quality: s.quality.slice(1) })],
+    ['a regression that is not finite', (s) => ({ ...s, quality: s.quality.map(() => ({ mean: 'x' })) })],
+    ['no models', (s) => ({ ...s, models: [] })],
+    ['nothing', () => null],
+  ])('refuses a state with %s even with a right checksum', async (_name, edit) => {
+    const path = join(await mkdtemp(join(tmpdir(), 'router-')), 'router.json');
+    const router = new QueryRouter({ models: MODELS });
+    train(router, 20, 3);
+    await router.save(path);
+    const [head, body] = (await readFile(path, 'utf8')).split('\n');
+    const forge = async (text: string) => {
+      const sha256 = createHash('sha256').update(text).digest('hex');
+      await writeFile(path, `${JSON.stringify({ ...JSON.parse(head!), sha256 })}\n${text}\n`);
+    };
+    await forge(body!);
+    expect((await QueryRouter.load(path)).observed).toBe(20); // the forging itself is right
+    await forge(JSON.stringify(edit(JSON.parse(body!))));
+    await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(InvalidFormatError);
+  });
+});
+
+interface Saved {
+  models: object[];
+  options: object;
+  domains: { domains: object[] };
+  quality: object[];
+  stream: object[];
+}
+
+function withDomain(state: Saved, change: object): object {
+  const [first, ...others] = state.domains.domains;
+  return { ...state.domains, domains: [{ ...first, ...change }, ...others] };
+}
+
+describe('embeddings', () => {
+  it('count by their direction, however large, and must be numbers', () => {
+    const router = new QueryRouter({ models: MODELS });
+    const at = (embedding: number[]) => router.route({ text: 'Why?', embedding }).models;
+    expect(at([1e308, -1e308, 1e308])).toEqual(at([1, -1, 1]));
+    expect(at([1e-300, 0])).toEqual(at([1, 0]));
+    for (const bad of [3, 'abc', null, ['1'], [Number.NaN]])
+      expect(() => at(bad as never)).toThrow(InvalidArgumentError);
   });
 });
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '@x/cuda-core';
+import { numberIn, objectIn, refuse, shown, textIn } from '@x/cuda-core/addon';
 import { Domains } from './domains';
 import { FEATURE_NAMES, mix, readText, type TextFeatures } from './features';
 import { type FeatureInfluence, type FeatureInfluenceOptions, featureInfluence } from './influence';
@@ -81,8 +82,10 @@ interface Reading {
   learnt: boolean;
 }
 
-function inRange(field: string, value: number, ok: boolean, range: string): void {
-  if (!ok) throw new InvalidArgumentError(`${field} is ${value}; it must be ${range}`, { field });
+/** A number between 0 and 1, both excluded. */
+function inside(value: unknown, field: string): number {
+  const number = numberIn(value, field, { min: 0, above: true, max: 1 });
+  return number < 1 ? number : refuse(field, `${field} is 1; it must be below 1.`);
 }
 
 /**
@@ -112,34 +115,35 @@ export class QueryRouter {
   private readonly stream: { features: Float64Array; model: number; quality: number }[] = [];
   private observations = 0;
 
+  /** @throws InvalidArgumentError, with `field`, for an option outside its range. */
   constructor(options: QueryRouterOptions) {
-    const {
-      models,
-      priorStrength = 1,
-      seed = 0,
-      forgetting = 1,
-      maxDomains = 64,
-      domainThreshold = 0.5,
-      window = 2000,
-    } = options;
+    objectIn(options, 'options');
+    const { models } = options;
     if (!Array.isArray(models) || models.length === 0)
       throw new InvalidArgumentError('models must hold at least one model', { field: 'models' });
-    inRange('priorStrength', priorStrength, priorStrength > 0 && Number.isFinite(priorStrength), 'finite and above 0');
-    inRange('seed', seed, Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32, 'an integer from 0 to 2^32 - 1');
-    inRange('forgetting', forgetting, forgetting > 0.9 && forgetting <= 1, 'above 0.9 and at most 1');
-    inRange('maxDomains', maxDomains, Number.isInteger(maxDomains) && maxDomains >= 1 && maxDomains <= 128, '1 to 128');
-    inRange('domainThreshold', domainThreshold, domainThreshold > 0 && domainThreshold < 1, 'between 0 and 1');
-    inRange('window', window, Number.isInteger(window) && window >= 16 && window <= 100_000, '16 to 100,000');
-    const costs = models.map((m) => Math.log(m.cost));
+    const priorStrength = numberIn(options.priorStrength ?? 1, 'priorStrength', { min: 0, above: true });
+    const seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: 2 ** 32 - 1, integer: true });
+    const forgetting = numberIn(options.forgetting ?? 1, 'forgetting', { min: 0.9, above: true, max: 1 });
+    const maxDomains = numberIn(options.maxDomains ?? 64, 'maxDomains', { min: 1, max: 128, integer: true });
+    const domainThreshold = inside(options.domainThreshold ?? 0.5, 'domainThreshold');
+    const window = numberIn(options.window ?? 2000, 'window', { min: 16, max: 100_000, integer: true });
+    const names = new Set<string>();
+    for (const [i, m] of models.entries()) {
+      const name = textIn(objectIn(m, `models[${i}]`).name, `models[${i}].name`);
+      if (names.has(name)) refuse(`models[${i}].name`, `there are two models called ${shown(name)}.`);
+      names.add(name);
+      numberIn(m.cost, `models[${i}].cost`, { min: 0, above: true });
+    }
+    const costs = models.map((m: RoutedModel) => Math.log(m.cost));
     const cheapest = Math.min(...costs);
     const span = Math.max(...costs) - cheapest;
-    this.models = models.map((m, i) => {
-      if (typeof m.name !== 'string' || m.name === '' || models.findIndex((o) => o.name === m.name) !== i)
-        throw new InvalidArgumentError(`models[${i}].name must be a unique, non-empty string`, { field: 'models' });
-      inRange(`models[${i}].cost`, m.cost, m.cost > 0 && Number.isFinite(m.cost), 'finite and above 0');
-      const priorQuality = m.priorQuality ?? 0.5 + (span > 0 ? (0.3 * (costs[i]! - cheapest)) / span : 0);
-      inRange(`models[${i}].priorQuality`, priorQuality, priorQuality > 0 && priorQuality < 1, 'between 0 and 1');
-      return { name: m.name, cost: m.cost, priorQuality };
+    this.models = models.map((m: RoutedModel, i) => {
+      const expected = 0.5 + (span > 0 ? (0.3 * (costs[i]! - cheapest)) / span : 0);
+      return {
+        name: m.name,
+        cost: m.cost,
+        priorQuality: inside(m.priorQuality ?? expected, `models[${i}].priorQuality`),
+      };
     });
     this.options = { priorStrength, seed, forgetting, maxDomains, domainThreshold, window };
     this.domains = new Domains(maxDomains, domainThreshold);
@@ -153,7 +157,10 @@ export class QueryRouter {
     this.quality = this.models.map((m) => new Probit(prior, forgetting, probitOf(m.priorQuality)));
   }
 
-  /** What the router expects of each model for this question. Changes nothing. */
+  /**
+   * What the router expects of each model for this question. Changes nothing.
+   * @throws InvalidArgumentError for a query that is no text, or an embedding that is not of finite numbers.
+   */
   route(query: Query): RouteDecision {
     const reading = this.read(query);
     const { domain, similarity, relativeSize } = this.domains.find(reading.text);
@@ -183,16 +190,16 @@ export class QueryRouter {
    * @throws InvalidArgumentError for an unknown model, a quality outside 0..1, or a decision of another router.
    */
   observe(outcome: Outcome): void {
+    objectIn(outcome, 'outcome');
     const model = this.models.findIndex((m) => m.name === outcome.model);
     if (model < 0)
       throw new InvalidArgumentError(
         `model ${JSON.stringify(outcome.model)} is not one of ${this.models.map((m) => m.name).join(', ')}`,
         { field: 'model' },
       );
-    const quality = outcome.quality;
-    inRange('quality', quality, quality >= 0 && quality <= 1, 'from 0 to 1');
+    const quality = numberIn(outcome.quality, 'quality', { min: 0, max: 1 });
     let reading: Reading | undefined;
-    if (outcome.decision) {
+    if (outcome.decision !== undefined) {
       reading = this.readings.get(outcome.decision);
       if (!reading)
         throw new InvalidArgumentError("the decision is not one of this router's route(); pass the query instead", {
@@ -230,6 +237,7 @@ export class QueryRouter {
    * @throws InvalidArgumentError for an unknown model or fewer than 16 outcomes of it.
    */
   async featureInfluence(model: string, options: FeatureInfluenceOptions = {}): Promise<FeatureInfluence[]> {
+    objectIn(options, 'options');
     const index = this.models.findIndex((m) => m.name === model);
     if (index < 0) throw new InvalidArgumentError(`model ${JSON.stringify(model)} is not known`, { field: 'model' });
     const own = this.stream.filter((s) => s.model === index);
@@ -273,15 +281,19 @@ export class QueryRouter {
 
   private restore(state: RouterState): void {
     this.domains.restore(state.domains);
-    if (state.quality.length !== this.quality.length) throw new TypeError('there is not one regression a model');
+    if (state.domains.domains.length > this.options.maxDomains)
+      refuse('domains', `there are ${state.domains.domains.length} domains, more than maxDomains.`);
+    if (state.quality.length !== this.quality.length) refuse('quality', 'there is not one regression a model.');
     state.quality.forEach((q, i) => {
       if (q.mean.length !== this.quality[i]!.size || q.covariance.length !== this.quality[i]!.size ** 2)
-        throw new TypeError(`the regression of ${this.models[i]!.name} has another size than these options give`);
+        refuse('quality', `the regression of ${shown(this.models[i]!.name)} has another size than these options give.`);
       this.quality[i]!.mean.set(q.mean);
       this.quality[i]!.covariance.set(q.covariance);
     });
     for (const [key, count, sum] of state.tallies) this.tallies.set(key, { count, sum });
-    this.stream.push(...state.stream);
+    if (state.stream.length > this.options.window)
+      refuse('stream', `there are ${state.stream.length} outcomes, more than the window holds.`);
+    for (const outcome of state.stream) this.stream.push(outcome);
     this.observations = state.observations;
   }
 
@@ -290,6 +302,8 @@ export class QueryRouter {
     if (typeof text !== 'string')
       throw new InvalidArgumentError('query must be a string or an object with a text', { field: 'query' });
     const given = typeof query === 'string' ? undefined : query.embedding;
+    if (given !== undefined && !Array.isArray(given) && !(ArrayBuffer.isView(given) && !(given instanceof DataView)))
+      refuse('embedding', `embedding is ${shown(given)}; it must be an array of numbers.`);
     return { text: readText(text, this.options.seed), embedding: given && this.project(given), learnt: false };
   }
 
@@ -297,15 +311,24 @@ export class QueryRouter {
   private project(embedding: ArrayLike<number>): Float64Array {
     const out = new Float64Array(EMBEDDING_SLOTS);
     let norm = 0;
+    // Only the direction counts; dividing by the largest entry first keeps the squares finite.
+    let largest = 0;
     for (let i = 0; i < embedding.length; i++) {
-      const v = embedding[i]!;
-      if (!Number.isFinite(v))
-        throw new InvalidArgumentError(`embedding holds ${v} at index ${i}`, { field: 'embedding' });
+      const v = embedding[i];
+      if (typeof v !== 'number' || !Number.isFinite(v))
+        throw new InvalidArgumentError(`embedding holds ${shown(v)} at index ${i}; its entries must be finite`, {
+          field: 'embedding',
+        });
+      largest = Math.max(largest, Math.abs(v));
+    }
+    if (largest === 0) return out;
+    for (let i = 0; i < embedding.length; i++) {
+      const v = embedding[i]! / largest;
       norm += v * v;
       const signs = mix(mix(2166136261 ^ this.options.seed, i & 0xffff), i >>> 16) ^ Math.imul(i + 1, 0x9e3779b1);
       for (let s = 0; s < EMBEDDING_SLOTS; s++) out[s]! += (signs >>> s) & 1 ? v : -v;
     }
-    if (norm > 0) for (let s = 0; s < EMBEDDING_SLOTS; s++) out[s]! /= Math.sqrt(norm);
+    for (let s = 0; s < EMBEDDING_SLOTS; s++) out[s]! /= Math.sqrt(norm);
     return out;
   }
 

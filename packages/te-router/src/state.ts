@@ -1,13 +1,11 @@
-// The router on disk: one JSON document of a checksum and a payload, replaced atomically.
-import { createHash, randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { InvalidFormatError, IoError, NotFoundError, UnsupportedError, XError } from '@x/cuda-core';
-import type { DomainState } from './domains';
+// The router on disk.
+import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
+import { numberIn, objectIn, readSaved, refuse, shown, writeSaved } from '@x/cuda-core/addon';
+import { type DomainState, SLOTS } from './domains';
+import { FEATURE_NAMES } from './features';
 import type { QueryRouterOptions, RoutedModel } from './router';
 
-const FORMAT = '@x/te-router QueryRouter';
-const SCHEMA = 1;
+const SAVED = { format: '@x/te-router QueryRouter', version: 1 };
 
 export interface RouterState {
   models: Required<RoutedModel>[];
@@ -31,69 +29,73 @@ function decode(_key: string, value: unknown): unknown {
   return new Float64Array(new Uint8Array(bytes).buffer, 0, bytes.length >> 3);
 }
 
-const digest = (payload: string) => createHash('sha256').update(payload).digest('hex');
+export const saveState = (path: string, state: RouterState): Promise<void> => writeSaved(path, SAVED, state, encode);
 
-export async function saveState(path: string, state: RouterState): Promise<void> {
-  const payload = JSON.stringify(state, encode);
-  const temporary = `${path}.${randomUUID()}.tmp`;
+export async function loadState<T>(path: string, build: (state: RouterState) => T): Promise<T> {
+  const state = await readSaved(path, SAVED, decode);
   try {
-    const file = await open(temporary, 'wx');
-    try {
-      await file.writeFile(JSON.stringify({ format: FORMAT, schema: SCHEMA, sha256: digest(payload), payload }));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    // The rename itself must survive a power cut as well; not every file system lets a folder be synced.
-    const folder = await open(dirname(path), 'r').catch(() => undefined);
-    await folder?.sync().catch(() => undefined);
-    await folder?.close();
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw new IoError(`the router's state could not be written to ${path}: ${(cause as Error).message}`, {
-      field: path,
-      cause,
-    });
+    checkState(state);
+    return build(state);
+  } catch (error) {
+    // A right checksum over a wrong content: written by something else.
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidFormatError(`${path} holds an impossible state: ${error.message}`, { field: path, cause: error });
   }
 }
 
-export async function loadState<T>(path: string, build: (state: RouterState) => T): Promise<T> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new NotFoundError(`there is no file ${path}`, { field: path, cause });
-    throw new IoError(`${path} could not be read: ${message}`, { field: path, cause });
-  }
-  const damaged = (why: string, cause?: unknown) =>
-    new InvalidFormatError(`${path} is not a whole router state: ${why}`, { field: path, cause });
-  let file: { format?: unknown; schema?: unknown; sha256?: unknown; payload?: unknown };
-  try {
-    file = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(`it is not JSON (${text.length} characters)`, cause);
-  }
-  if (file === null || typeof file !== 'object' || file.format !== FORMAT)
-    throw damaged(`its format is not ${JSON.stringify(FORMAT)}`);
-  if (file.schema !== SCHEMA)
-    throw new UnsupportedError(`${path} has schema ${String(file.schema)}; this version reads schema ${SCHEMA}`, {
-      field: 'schema',
+const COUNT = { min: 0, integer: true };
+
+function arrayIn(value: unknown, field: string): unknown[] {
+  if (!Array.isArray(value)) refuse(field, `${field} is ${shown(value)}; it must be an array.`);
+  return value as unknown[];
+}
+
+function doublesIn(value: unknown, field: string, length?: number): Float64Array {
+  if (!(value instanceof Float64Array) || !value.every(Number.isFinite) || (length ?? value.length) !== value.length)
+    refuse(field, `${field} must hold ${length ?? 'only'} finite numbers.`);
+  return value as Float64Array;
+}
+
+/** Layout and ranges; that sizes fit the options is checked by the router that is made of it. */
+function checkState(value: unknown): asserts value is RouterState {
+  const state = objectIn(value, 'state');
+  const models = arrayIn(state.models, 'models').length;
+  objectIn(state.options, 'options');
+  const domains = objectIn(state.domains, 'domains');
+  numberIn(domains.seen, 'domains.seen', COUNT);
+  arrayIn(domains.frequency, 'domains.frequency').forEach((f, i) => {
+    numberIn(f, `domains.frequency[${i}]`, COUNT);
+  });
+  const list = arrayIn(domains.domains, 'domains.domains');
+  list.forEach((item, i) => {
+    const field = `domains.domains[${i}]`;
+    const domain = objectIn(item, field);
+    if (typeof domain.label !== 'string') refuse(`${field}.label`, `${field}.label must be a string.`);
+    numberIn(domain.members, `${field}.members`, { min: 1, integer: true });
+    numberIn(domain.sizeMean, `${field}.sizeMean`);
+    numberIn(domain.sizeSquares, `${field}.sizeSquares`, { min: 0 });
+    arrayIn(domain.tokens, `${field}.tokens`).forEach((token, t) => {
+      const [slot, part] = arrayIn(token, `${field}.tokens[${t}]`);
+      numberIn(slot, `${field}.tokens[${t}][0]`, { min: 0, max: SLOTS - 1, integer: true });
+      numberIn(part, `${field}.tokens[${t}][1]`, { min: 0 });
     });
-  if (typeof file.payload !== 'string' || digest(file.payload) !== file.sha256)
-    throw damaged('its content does not have the checksum it states');
-  try {
-    return build(JSON.parse(file.payload, decode) as RouterState);
-  } catch (cause) {
-    // A right checksum over a wrong content: written by something else.
-    if (
-      cause instanceof XError ||
-      cause instanceof TypeError ||
-      cause instanceof RangeError ||
-      cause instanceof SyntaxError
-    )
-      throw damaged(cause.message, cause);
-    throw cause;
-  }
+  });
+  arrayIn(state.quality, 'quality').forEach((item, i) => {
+    const quality = objectIn(item, `quality[${i}]`);
+    doublesIn(quality.mean, `quality[${i}].mean`);
+    doublesIn(quality.covariance, `quality[${i}].covariance`);
+  });
+  arrayIn(state.tallies, 'tallies').forEach((item, i) => {
+    const [key, count, sum] = arrayIn(item, `tallies[${i}]`);
+    // Outcomes of a question that fitted no domain are those of domain -1.
+    numberIn(key, `tallies[${i}][0]`, { min: -models, max: list.length * models - 1, integer: true });
+    numberIn(sum, `tallies[${i}][2]`, { min: 0, max: numberIn(count, `tallies[${i}][1]`, COUNT) });
+  });
+  arrayIn(state.stream, 'stream').forEach((item, i) => {
+    const outcome = objectIn(item, `stream[${i}]`);
+    doublesIn(outcome.features, `stream[${i}].features`, FEATURE_NAMES.length);
+    numberIn(outcome.model, `stream[${i}].model`, { min: 0, max: models - 1, integer: true });
+    numberIn(outcome.quality, `stream[${i}].quality`, { min: 0, max: 1 });
+  });
+  numberIn(state.observations, 'observations', COUNT);
 }

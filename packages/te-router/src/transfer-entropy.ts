@@ -1,5 +1,5 @@
 import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
-import { deviceName, parseDevice, runJob } from '@x/cuda-core/addon';
+import { booleanIn, deviceName, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
 import { addon, type NativeOptions } from './native';
 
 /** One series, or the variables of a multivariate one; all of the same length. */
@@ -80,14 +80,8 @@ export interface TransferEntropyResult {
 
 const ESTIMATORS = { ksg1: 1, gaussian: 2 } as const;
 
-function integer(name: string, value: number | undefined, fallback: number, least: number, most = 2 ** 31 - 1): number {
-  if (value === undefined) return fallback;
-  if (!Number.isInteger(value) || value < least || value > most)
-    throw new InvalidArgumentError(`${name} is ${value}; it must be an integer from ${least} to ${most}`, {
-      field: name,
-    });
-  return value;
-}
+const integer = (field: string, value: number | undefined, fallback: number, min: number, max = 2 ** 31 - 1): number =>
+  numberIn(value ?? fallback, field, { min, max, integer: true });
 
 /** Variables one after the other, checked: type, equal lengths, finite values. Always a copy: the call is async. */
 function flatten(name: string, series: Series, samples?: number): { values: Float64Array; samples: number } {
@@ -133,15 +127,14 @@ export async function transferEntropy(
   target: Series,
   options: TransferEntropyOptions = {},
 ): Promise<TransferEntropyResult> {
+  objectIn(options, 'options');
   const estimator = options.estimator ?? 'ksg1';
   if (!Object.hasOwn(ESTIMATORS, estimator))
     throw new UnsupportedError(
       `estimator ${JSON.stringify(estimator)} does not exist; there are ${Object.keys(ESTIMATORS).join(' and ')}`,
       { field: 'estimator' },
     );
-  const noise = options.noise ?? 0;
-  if (!(noise >= 0 && Number.isFinite(noise)))
-    throw new InvalidArgumentError(`noise is ${noise}; it must be a finite number from 0`, { field: 'noise' });
+  const noise = numberIn(options.noise ?? 0, 'noise', { min: 0 });
   const native: NativeOptions = {
     estimator: ESTIMATORS[estimator],
     k: integer('k', options.k, 4, 1),
@@ -151,13 +144,13 @@ export async function transferEntropy(
     sourceTau: integer('sourceTau', options.sourceTau, 1, 1),
     delay: integer('delay', options.delay, 1, 0),
     theiler: integer('theiler', options.theiler, 0, 0),
-    normalise: options.normalise ?? true,
+    normalise: booleanIn(options.normalise ?? true, 'normalise'),
     noise,
     surrogates: integer('surrogates', options.surrogates, 0, 0, 1_000_000),
     seed: integer('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER),
     device: parseDevice(options.device),
   };
-  const wantLocals = options.locals ?? false;
+  const wantLocals = booleanIn(options.locals ?? false, 'locals');
   if (wantLocals && estimator !== 'ksg1')
     throw new UnsupportedError('locals exist for the ksg1 estimator only', { field: 'locals' });
   const y = flatten('target', target);

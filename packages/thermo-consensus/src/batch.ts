@@ -1,6 +1,5 @@
 import type { Device } from '@x/cuda-core';
-import { type JobOptions, parseDevice, runJob } from '@x/cuda-core/addon';
-import { numberIn, refuse, SEED_MAX, shown } from './check';
+import { type JobOptions, numberIn, objectIn, parseDevice, refuse, runJob, SEED_MAX, shown } from '@x/cuda-core/addon';
 import { addon, READING } from './native';
 
 // The caller may change an array, or transfer its memory to a worker, while a job reads it: jobs get their own.
@@ -48,6 +47,7 @@ export async function boltzmann(
   energies: Float64Array,
   options: { models: number; temperature: number | Float64Array } & RandomOptions & BatchOptions,
 ): Promise<BoltzmannBatch> {
+  objectIn(options, 'options');
   requireDoubles(energies, 'energies');
   const models = numberIn(options.models, 'models', { min: 1, max: 2 ** 20, integer: true });
   const rows = energies.length / models;
@@ -106,10 +106,11 @@ export async function updateBeta(
   outcomes: { successes: Float64Array; failures: Float64Array },
   options: { prior?: { alpha: number; beta: number }; forgetting?: number } & BatchOptions = {},
 ): Promise<BetaPairs> {
+  objectIn(options, 'options');
   const { alpha, beta } = requirePairs(pairs);
   const successes = requireLength(requireDoubles(outcomes?.successes, 'successes'), alpha.length, 'successes');
   const failures = requireLength(requireDoubles(outcomes?.failures, 'failures'), alpha.length, 'failures');
-  const prior = options.prior ?? { alpha: 0, beta: 0 };
+  const prior = objectIn(options.prior ?? { alpha: 0, beta: 0 }, 'prior');
   const priorAlpha = numberIn(prior.alpha, 'prior.alpha', { min: 0 });
   const priorBeta = numberIn(prior.beta, 'prior.beta', { min: 0 });
   const forgetting = numberIn(options.forgetting ?? 1, 'forgetting', { min: 0, above: true, max: 1 });
@@ -141,6 +142,7 @@ export async function summarizeBeta(
   pairs: BetaPairs,
   options: { level?: number } & BatchOptions = {},
 ): Promise<{ mean: Float64Array; variance: Float64Array; lower: Float64Array; upper: Float64Array }> {
+  objectIn(options, 'options');
   const { alpha, beta } = requirePairs(pairs);
   const level = numberIn(options.level ?? 0.95, 'level');
   const make = () => new Float64Array(alpha.length);
@@ -154,6 +156,7 @@ export async function summarizeBeta(
 
 /** One draw of each Beta distribution (Thompson sampling). Parameters are 1e-9 to 1e9. */
 export async function sampleBeta(pairs: BetaPairs, options: RandomOptions & BatchOptions = {}): Promise<Float64Array> {
+  objectIn(options, 'options');
   const { alpha, beta } = requirePairs(pairs);
   const draws = new Float64Array(alpha.length);
   const { seed, stream } = randomness(options);

@@ -1,5 +1,5 @@
 // What was seen of each model in each domain, as discounted counts, and how counts become Beta posteriors.
-import { numberIn, objectIn, refuse } from './check';
+import { numberIn, objectIn, refuse } from '@x/cuda-core/addon';
 import { addon } from './native';
 
 export interface LearningOptions {

@@ -1,7 +1,6 @@
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
-import { type NativeDevice, parseDevice } from '@x/cuda-core/addon';
+import { type NativeDevice, numberIn, objectIn, parseDevice, refuse, SEED_MAX, shown } from '@x/cuda-core/addon';
 import { Beliefs, type Counts, estimateStrength, type Lent, resolveLearning } from './beliefs';
-import { numberIn, objectIn, refuse, SEED_MAX, shown } from './check';
 import { COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
 import { addon, READING } from './native';
 import type { ChooseContext, ConsensusOptions, EnergyOptions, ModelOptions, Outcome, Posterior } from './options';
@@ -292,6 +291,7 @@ export class Consensus {
    *   by a later version).
    */
   static async load(path: string, overrides: Pick<ConsensusOptions, 'schedule' | 'device'> = {}): Promise<Consensus> {
+    objectIn(overrides, 'overrides');
     const state = await readState(path);
     try {
       const { kind, options } = state.schedule;

@@ -1,4 +1,4 @@
-import { numberIn, refuse, shown } from './check';
+import { numberIn, refuse, shown } from '@x/cuda-core/addon';
 
 /** What an adaptive schedule sees of each distribution that was drawn from. */
 export interface ScheduleReading {

@@ -1,15 +1,9 @@
-// The file that `Consensus.save` writes: JSON, versioned, with a checksum, replaced atomically.
-import { createHash, randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { InvalidArgumentError, InvalidFormatError, IoError, NotFoundError, UnsupportedError } from '@x/cuda-core';
+// What `Consensus.save` writes.
+import { InvalidFormatError } from '@x/cuda-core';
+import { readSaved, writeSaved } from '@x/cuda-core/addon';
 import type { ResolvedLearning } from './beliefs';
-import { shown } from './check';
 import type { Selection } from './decision';
 import type { EnergyOptions, ModelOptions } from './options';
-
-const FORMAT = '@x/thermo-consensus';
-const VERSION = 1;
 
 export interface SavedCounts {
   successes: number[];
@@ -30,78 +24,17 @@ export interface SavedState {
   domains: [domain: string, counts: SavedCounts][];
 }
 
-const digest = (text: string) => createHash('sha256').update(text).digest('hex');
-const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+const SAVED = { format: '@x/thermo-consensus', version: 1 };
 
-export async function writeState(path: string, state: SavedState): Promise<void> {
-  if (typeof path !== 'string' || path === '')
-    throw new InvalidArgumentError(`path is ${shown(path)}; it must be the name of a file.`, { field: 'path' });
-  const body = JSON.stringify(state);
-  const text = `${JSON.stringify({ format: FORMAT, version: VERSION, sha256: digest(body) })}\n${body}\n`;
-  // In the same folder, so that the rename stays within one file system.
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    const file = await open(temporary, 'wx', 0o644);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw new IoError(`${path} could not be written: ${(error as Error).message}`, { field: path, cause: error });
-  }
-  await syncFolder(dirname(path));
-}
-
-// Makes the rename itself durable. Some file systems refuse to open or sync a folder; the file is whole even so.
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r');
-    await handle.sync().finally(() => handle.close());
-  } catch {}
-}
+export const writeState = (path: string, state: SavedState): Promise<void> => writeSaved(path, SAVED, state);
 
 export async function readState(path: string): Promise<SavedState> {
-  if (typeof path !== 'string' || path === '')
-    throw new InvalidArgumentError(`path is ${shown(path)}; it must be the name of a file.`, { field: 'path' });
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const details = { field: path, cause: error };
-    if (codeOf(error) === 'ENOENT') throw new NotFoundError(`${path} does not exist.`, details);
-    throw new IoError(`${path} could not be read: ${(error as Error).message}`, details);
-  }
-  const corrupt = (what: string, offset: number) =>
-    new InvalidFormatError(`${path} is no state saved by ${FORMAT}: ${what}.`, { field: path, offset });
-  const end = text.indexOf('\n');
-  let head: { format?: unknown; version?: unknown; sha256?: unknown } | null;
-  try {
-    head = JSON.parse(end < 0 ? text : text.slice(0, end));
-  } catch {
-    throw corrupt('its first line is not JSON', 0);
-  }
-  if (typeof head !== 'object' || head === null || head.format !== FORMAT)
-    throw corrupt('its first line does not say so', 0);
-  if (head.version !== VERSION)
-    throw new UnsupportedError(
-      `${path} has version ${shown(head.version)} of the format; this package reads version ${VERSION}. Update it.`,
-      { field: path },
-    );
-  const body = text.slice(end + 1).replace(/\n$/, '');
-  if (end < 0 || digest(body) !== head.sha256)
-    throw corrupt('what follows the first line was cut off or changed (its checksum differs)', end + 1);
-  let state: unknown;
-  try {
-    state = JSON.parse(body);
-  } catch {
-    throw corrupt('its second line is not JSON', end + 1);
-  }
+  const state = await readSaved(path, SAVED);
   const wrong = wrongField(state);
-  if (wrong) throw corrupt(`${wrong} is missing or of the wrong type`, end + 1);
+  if (wrong)
+    throw new InvalidFormatError(`${path} holds no state of a Consensus: ${wrong} is missing or of the wrong type.`, {
+      field: path,
+    });
   return state as SavedState;
 }
 
