@@ -9,6 +9,7 @@
 #define XCORE_THERMO_H
 
 #include "xcore/core.h"
+#include "xcore/thermo_beliefs.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -61,6 +62,23 @@ typedef struct xc_thermo_table {
   /* One draw of each Beta(alpha, beta). The draws do not share random numbers with boltzmann's of the same stream. */
   xc_status (*beta_sample)(const double* alpha, const double* beta, int64_t count, uint64_t seed, uint64_t first_stream,
                            xc_device device, double* draws, const xc_control* control, xc_error* error);
+  /* A table of `pairs` posteriors (1 .. 2^31) that all start at `prior`, kept on the device that `device` resolves to:
+   * see thermo_beliefs.h for the kinds and their columns. Arrays are columns: [columns x pairs]. */
+  xc_status (*beliefs_create)(int32_t kind, const double* prior, int64_t pairs, xc_device device, xc_beliefs** out,
+                              xc_error* error);
+  void (*beliefs_release)(xc_beliefs* beliefs);
+  xc_device (*beliefs_device)(const xc_beliefs* beliefs);
+  /* Conjugate update of every pair, after forgetting (0, 1] towards the prior. All or nothing when a statistic is refused. */
+  xc_status (*beliefs_update)(xc_beliefs* beliefs, const float* statistics, double forgetting, const xc_control* control,
+                              xc_error* error);
+  xc_status (*beliefs_read)(const xc_beliefs* beliefs, double* parameters, xc_error* error);
+  xc_status (*beliefs_write)(xc_beliefs* beliefs, const double* parameters, xc_error* error);
+  /* Mean, variance and equal-tailed credible interval, of the success probability or of the normal's mean: [pairs]. */
+  xc_status (*beliefs_summary)(const xc_beliefs* beliefs, double level, double* mean, double* variance, double* lower,
+                               double* upper, const xc_control* control, xc_error* error);
+  /* One draw a pair from the posterior of the same; pair i uses stream first_stream + i. */
+  xc_status (*beliefs_sample)(const xc_beliefs* beliefs, uint64_t seed, uint64_t first_stream, double* draws,
+                              const xc_control* control, xc_error* error);
 } xc_thermo_table;
 
 #ifdef __cplusplus

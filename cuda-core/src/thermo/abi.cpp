@@ -1,8 +1,15 @@
 // The function table of the domain. Exceptions stop here.
+#include <algorithm>
+
 #include "runtime/error.hpp"
+#include "thermo/belief_table/belief_table.hpp"
 #include "thermo/beta_posterior/beta_posterior.hpp"
 #include "thermo/boltzmann/boltzmann.hpp"
 #include "xcore/thermo.h"
+
+struct xc_beliefs {
+  xcore::thermo::BeliefTable table;
+};
 
 namespace {
 
@@ -43,8 +50,56 @@ xc_status beta_sample(const double* alpha, const double* beta, int64_t count, ui
   });
 }
 
-const xc_thermo_table table = {
-    {"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)}, boltzmann, beta_update, beta_summary, beta_sample};
+xc_status beliefs_create(int32_t kind, const double* prior, int64_t pairs, xc_device device, xc_beliefs** out,
+                         xc_error* error) {
+  return guard(error, [&] {
+    if (!prior || !out) throw invalid_argument("prior", "an array is missing");
+    thermo::BeliefPrior p{kind, {}};
+    std::copy_n(prior, p.parameters(), p.values);
+    *out = new xc_beliefs{{p, pairs, device}};
+  });
+}
+
+void beliefs_release(xc_beliefs* beliefs) { delete beliefs; }
+
+xc_device beliefs_device(const xc_beliefs* beliefs) { return beliefs->table.device(); }
+
+xc_status beliefs_update(xc_beliefs* beliefs, const float* statistics, double forgetting, const xc_control* control,
+                         xc_error* error) {
+  return guard(error, [&] { beliefs->table.update(statistics, forgetting, Control(control)); });
+}
+
+xc_status beliefs_read(const xc_beliefs* beliefs, double* parameters, xc_error* error) {
+  return guard(error, [&] { beliefs->table.read(parameters); });
+}
+
+xc_status beliefs_write(xc_beliefs* beliefs, const double* parameters, xc_error* error) {
+  return guard(error, [&] { beliefs->table.write(parameters); });
+}
+
+xc_status beliefs_summary(const xc_beliefs* beliefs, double level, double* mean, double* variance, double* lower,
+                          double* upper, const xc_control* control, xc_error* error) {
+  return guard(error, [&] { beliefs->table.summary(level, {mean, variance, lower, upper}, Control(control)); });
+}
+
+xc_status beliefs_sample(const xc_beliefs* beliefs, uint64_t seed, uint64_t first_stream, double* draws,
+                         const xc_control* control, xc_error* error) {
+  return guard(error, [&] { beliefs->table.sample(seed, first_stream, draws, Control(control)); });
+}
+
+const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)},
+                               boltzmann,
+                               beta_update,
+                               beta_summary,
+                               beta_sample,
+                               beliefs_create,
+                               beliefs_release,
+                               beliefs_device,
+                               beliefs_update,
+                               beliefs_read,
+                               beliefs_write,
+                               beliefs_summary,
+                               beliefs_sample};
 
 }  // namespace
 

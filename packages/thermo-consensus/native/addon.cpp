@@ -7,6 +7,9 @@
 
 XADDON_DOMAIN(xc_thermo_table, "thermo", XC_THERMO_ABI)
 
+// One file a subject.
+void init_beliefs(Napi::Object exports);
+
 namespace {
 
 using xaddon::array_arg;
@@ -138,6 +141,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "betaUpdateJob", job<update_call>);
   XADDON_METHOD(exports, "betaSummaryJob", job<summary_call>);
   XADDON_METHOD(exports, "betaSampleJob", job<sample_call>);
+  init_beliefs(exports);
   return exports;
 }
 

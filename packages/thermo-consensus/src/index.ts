@@ -8,6 +8,7 @@ export {
   summarizeBeta,
   updateBeta,
 } from './batch';
+export { type BeliefPrior, type BeliefStatistics, BeliefTable, type BeliefTableOptions } from './belief-table';
 export type { LearningOptions } from './beliefs';
 export { Consensus } from './consensus';
 export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';

@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/cuda.hpp"
+#include "runtime/device.hpp"
+#include "runtime/thread_pool.hpp"
+#include "thermo/belief_table/belief_table.hpp"
+
+namespace xcore::thermo {
+
+namespace {
+
+constexpr int kThreads = 256;
+// Pairs that travel together. A megabyte a column hides the copy into page-locked memory behind the transfer before it.
+constexpr int64_t kPart = 1 << 18;
+// Pairs a launch of the slow readings: bounds the time between two looks at the cancel flag.
+constexpr int64_t kReadingsALaunch = 1 << 18;
+
+__device__ int64_t pair_index() { return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
+unsigned blocks(int64_t count) { return static_cast<unsigned>((count + kThreads - 1) / kThreads); }
+
+__global__ void fill_kernel(BeliefPrior prior, double* parameters, int64_t pairs) {
+  const int64_t i = pair_index();
+  if (i >= pairs) return;
+  for (int c = 0; c < (prior.kind == XC_BELIEFS_BETA ? 2 : 4); ++c) parameters[c * pairs + i] = prior.values[c];
+}
+
+// Pairs [first, first + count); their statistics are columns of `stride`.
+__global__ void update_kernel(BeliefPrior prior, double forgetting, const float* __restrict__ statistics, int64_t stride,
+                              int64_t first, int64_t count, double* __restrict__ parameters, int64_t pairs) {
+  const int64_t i = pair_index();
+  if (i >= count) return;
+  float own[3];
+  double p[4];
+  const int columns = prior.kind == XC_BELIEFS_BETA ? 2 : 4, given = prior.kind == XC_BELIEFS_BETA ? 2 : 3;
+#pragma unroll
+  for (int c = 0; c < 3; ++c)
+    if (c < given) own[c] = statistics[c * stride + i];
+#pragma unroll
+  for (int c = 0; c < 4; ++c)
+    if (c < columns) p[c] = parameters[c * pairs + first + i];
+  belief_update(prior, forgetting, own, p, 1);
+#pragma unroll
+  for (int c = 0; c < 4; ++c)
+    if (c < columns) parameters[c * pairs + first + i] = p[c];
+}
+
+__global__ void summary_kernel(int32_t kind, const double* __restrict__ parameters, int64_t pairs, int64_t first,
+                               int64_t count, double level, double* __restrict__ out) {
+  const int64_t i = pair_index();
+  if (i >= count) return;
+  const NormalReading r = belief_reading(kind, parameters + first + i, pairs, level);
+  out[i] = r.mean;
+  out[count + i] = r.variance;
+  out[2 * count + i] = r.lower;
+  out[3 * count + i] = r.upper;
+}
+
+__global__ void sample_kernel(int32_t kind, const double* __restrict__ parameters, int64_t pairs, int64_t first,
+                              int64_t count, uint64_t seed, uint64_t first_stream, double* __restrict__ draws) {
+  const int64_t i = pair_index();
+  if (i < count)
+    draws[i] = belief_draw(kind, parameters + first + i, pairs, seed, first_stream + static_cast<uint64_t>(first + i));
+}
+
+class CudaStorage final : public BeliefStorage {
+ public:
+  CudaStorage(const BeliefPrior& prior, int64_t pairs, int device)
+      : prior_(prior), pairs_(pairs), stream_(device), parameters_(prior.parameters() * pairs, stream_),
+        part_(std::min(pairs, kPart)), staging_(kSlots * prior.statistics() * part_),
+        statistics_(kSlots * prior.statistics() * part_, stream_) {
+    fill_kernel<<<blocks(pairs), kThreads, 0, stream_>>>(prior, parameters_.data(), pairs);
+    XC_CUDA_LAUNCHED("thermo.beliefs_fill");
+    stream_.synchronize();
+  }
+
+  xc_device device() const override { return cuda_device(stream_.device()); }
+
+  // Slot by slot: all threads copy a part into page-locked memory while the part before is under way.
+  void update(const float* statistics, double forgetting, const Control&) override {
+    trace::OpTimer timer("thermo.beliefs_update", device(), static_cast<uint64_t>(pairs_) * prior_.statistics() * 4);
+    cuda::DeviceScope scope(stream_.device());
+    const int columns = prior_.statistics();
+    int slot = 0;
+    for (int64_t first = 0; first < pairs_; first += part_, slot = (slot + 1) % kSlots) {
+      const int64_t count = std::min(part_, pairs_ - first), size = columns * part_;
+      float* const host = staging_.data() + slot * size;
+      float* const there = statistics_.data() + slot * size;
+      free_[slot].synchronize();
+      thread_pool().parallel_for(columns * count, 1 << 15, [&](int64_t begin, int64_t end) {
+        while (begin < end) {  // a chunk may lie across columns
+          const int64_t c = begin / count, at = begin % count, n = std::min(end - begin, count - at);
+          std::memcpy(host + c * count + at, statistics + c * pairs_ + first + at, n * sizeof(float));
+          begin += n;
+        }
+      });
+      XC_CUDA(cudaMemcpyAsync(there, host, columns * count * sizeof(float), cudaMemcpyHostToDevice, stream_));
+      free_[slot].record(stream_);
+      update_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_, forgetting, there, count, first, count,
+                                                             parameters_.data(), pairs_);
+      XC_CUDA_LAUNCHED("thermo.beliefs_update");
+    }
+    stream_.synchronize();
+  }
+
+  void read(double* parameters) const override {
+    cuda::DeviceScope scope(stream_.device());
+    parameters_.download(parameters, parameters_.size());
+    stream_.synchronize();
+  }
+  void write(const double* parameters) override {
+    cuda::DeviceScope scope(stream_.device());
+    parameters_.upload(parameters, parameters_.size());
+    stream_.synchronize();
+  }
+
+  void summary(double level, const BeliefSummary& out, const Control& control) const override {
+    trace::OpTimer timer("thermo.beliefs_summary", device(), static_cast<uint64_t>(pairs_) * 32);
+    cuda::DeviceScope scope(stream_.device());
+    const int64_t part = std::min(pairs_, kReadingsALaunch);
+    cuda::Buffer<double> readings(4 * part, stream_);
+    for (int64_t first = 0; first < pairs_; first += part) {
+      control.throw_if_cancelled();
+      const int64_t count = std::min(part, pairs_ - first);
+      summary_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_.kind, parameters_.data(), pairs_, first, count, level,
+                                                              readings.data());
+      XC_CUDA_LAUNCHED("thermo.beliefs_summary");
+      double* const columns[] = {out.mean, out.variance, out.lower, out.upper};
+      for (int c = 0; c < 4; ++c)
+        XC_CUDA(cudaMemcpyAsync(columns[c] + first, readings.data() + c * count, count * sizeof(double),
+                                cudaMemcpyDeviceToHost, stream_));
+      stream_.synchronize();
+    }
+  }
+
+  void sample(uint64_t seed, uint64_t first_stream, double* draws, const Control& control) const override {
+    trace::OpTimer timer("thermo.beliefs_sample", device(), static_cast<uint64_t>(pairs_) * 8);
+    cuda::DeviceScope scope(stream_.device());
+    const int64_t part = std::min<int64_t>(pairs_, 1 << 22);
+    cuda::Buffer<double> out(part, stream_);
+    for (int64_t first = 0; first < pairs_; first += part) {
+      control.throw_if_cancelled();
+      const int64_t count = std::min(part, pairs_ - first);
+      sample_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_.kind, parameters_.data(), pairs_, first, count, seed,
+                                                             first_stream, out.data());
+      XC_CUDA_LAUNCHED("thermo.beliefs_sample");
+      out.download(draws + first, count);
+      stream_.synchronize();
+    }
+  }
+
+ private:
+  static constexpr int kSlots = 3;
+
+  BeliefPrior prior_;
+  int64_t pairs_;
+  cuda::Stream stream_;
+  cuda::Buffer<double> parameters_;
+  int64_t part_;
+  cuda::PinnedBuffer<float> staging_;
+  cuda::Buffer<float> statistics_;
+  cuda::Event free_[kSlots];
+};
+
+}  // namespace
+
+std::unique_ptr<BeliefStorage> belief_storage_cuda(const BeliefPrior& prior, int64_t pairs, int device) {
+  const cuda::DeviceScope scope(device);
+  return std::make_unique<CudaStorage>(prior, pairs, device);
+}
+
+}  // namespace xcore::thermo
