@@ -10,8 +10,21 @@ export {
 } from './batch';
 export { type BeliefPrior, type BeliefStatistics, BeliefTable, type BeliefTableOptions } from './belief-table';
 export type { LearningOptions } from './beliefs';
+export {
+  type Change,
+  ChangeDetector,
+  type ChangeDetectorOptions,
+  type ChangeDetectorState,
+} from './change-detector';
 export { Consensus } from './consensus';
 export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
+export {
+  evaluatePolicy,
+  type LoggedChoice,
+  type OffPolicyOptions,
+  type OffPolicyValue,
+  type Policy,
+} from './off-policy';
 export type {
   ChooseContext,
   ConsensusOptions,
