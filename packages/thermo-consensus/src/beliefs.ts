@@ -1,6 +1,8 @@
 // What was seen of each model in each domain, as discounted counts, and how counts become Beta posteriors.
 import { numberIn, objectIn, refuse } from '@x/cuda-core/addon';
+import { type Change, ChangeDetector, type ChangeDetectorOptions, type ChangeDetectorState } from './change-detector';
 import { addon } from './native';
+import { poolingStrength } from './pooling';
 
 export interface LearningOptions {
   /** Beta prior of every success probability. Default `{ alpha: 1, beta: 1 }`, the uniform one. 1e-6 to 1e6. */
@@ -12,9 +14,20 @@ export interface LearningOptions {
   forgetting?: number;
   /**
    * Most evidence, in outcomes, that a model's other domains lend to one domain (a power prior: J. G. Ibrahim,
-   * M.-H. Chen, 2000). Default 4; 0 or `false` keeps domains wholly apart.
+   * M.-H. Chen, 2000). Default 4; 0 or `false` keeps domains wholly apart. `'auto'` learns it from how much the model's domains
+   * differ (a hierarchical Beta-binomial model, by moments).
    */
-  pooling?: number | false;
+  pooling?: number | false | 'auto';
+  /**
+   * Watch every model in every domain for a change of its success rate, and forget what was before one. Default false; `true` for
+   * one false alarm in 10,000 outcomes.
+   */
+  changeDetection?: boolean | ChangeDetectorOptions;
+  /**
+   * Learn the weights of the energy from the `utility` of outcomes by gradient ascent on its expectation (the score function of
+   * R. J. Williams, 1992, with the mean utility as baseline). `rate` above 0 to 1. Default: weights stay as given.
+   */
+  weights?: { rate: number };
   /** How an estimate from outside (`context.quality`) counts. */
   external?: {
     /** Outcomes that a plain number stands for. Default 4. */
@@ -27,7 +40,9 @@ export interface LearningOptions {
 export interface ResolvedLearning {
   prior: { alpha: number; beta: number };
   forgetting: number;
-  pooling: number;
+  pooling: number | 'auto';
+  changeDetection: { falseAlarmEvery: number; window: number } | false;
+  weights: { rate: number };
   external: { strength: number; limit: number };
 }
 
@@ -41,12 +56,27 @@ export function resolveLearning(options: LearningOptions = {}): ResolvedLearning
       beta: numberIn(prior.beta, 'learning.prior.beta', { min: 1e-6, max: 1e6 }),
     },
     forgetting: numberIn(options.forgetting ?? 1, 'learning.forgetting', { min: 0, above: true, max: 1 }),
-    pooling: numberIn(options.pooling === false ? 0 : (options.pooling ?? 4), 'learning.pooling', { min: 0, max: 1e6 }),
+    pooling:
+      options.pooling === 'auto'
+        ? 'auto'
+        : numberIn(options.pooling === false ? 0 : (options.pooling ?? 4), 'learning.pooling', { min: 0, max: 1e6 }),
+    changeDetection: resolveDetection(options.changeDetection ?? false),
+    weights: {
+      rate: options.weights
+        ? numberIn(objectIn(options.weights, 'learning.weights').rate, 'learning.weights.rate', { min: 0, max: 1 })
+        : 0,
+    },
     external: {
       strength: numberIn(external.strength ?? 4, 'learning.external.strength', { min: 0, max: 1e6 }),
       limit: numberIn(external.limit ?? 50, 'learning.external.limit', { min: 0, max: 1e6 }),
     },
   };
+}
+
+function resolveDetection(given: boolean | ChangeDetectorOptions): ResolvedLearning['changeDetection'] {
+  if (given === false) return false;
+  const { falseAlarmEvery, window } = new ChangeDetector(given === true ? {} : given);
+  return { falseAlarmEvery, window };
 }
 
 /** Discounted successes and failures of every model, in one domain or over all of them. */
@@ -63,6 +93,9 @@ const counts = (models: number): Counts => ({
 export class Beliefs {
   readonly domains = new Map<string, Counts>();
   readonly totals: Counts;
+  /** By domain, one a model once it was observed there. */
+  readonly detectors = new Map<string, (ChangeDetector | undefined)[]>();
+  readonly #strengths: Float64Array;
   readonly #none: Counts;
   readonly #outcome: Counts;
   readonly #next: Counts;
@@ -72,6 +105,7 @@ export class Beliefs {
     readonly learning: ResolvedLearning,
   ) {
     this.totals = counts(models);
+    this.#strengths = new Float64Array(models).fill(Number.NaN);
     this.#none = counts(models);
     this.#outcome = counts(models);
     this.#next = counts(models);
@@ -81,8 +115,8 @@ export class Beliefs {
     return this.domains.get(domain) ?? this.#none;
   }
 
-  /** Conjugate update of one model; what all models know of this domain fades alike. */
-  observe(model: number, domain: string, success: number): void {
+  /** Conjugate update of one model; what all models know of this domain fades alike. Returns the change that it made plain. */
+  observe(model: number, domain: string, success: number): Change | undefined {
     let own = this.domains.get(domain);
     if (!own) {
       own = counts(this.models);
@@ -106,8 +140,36 @@ export class Beliefs {
     );
     outcome.successes[model] = 0;
     outcome.failures[model] = 0;
+    const change = this.#detector(model, domain)?.observe(success);
+    if (change) {
+      next.successes[model] = change.age * change.since;
+      next.failures[model] = change.age * (1 - change.since);
+    }
     fold(this.totals.successes, own.successes, next.successes);
     fold(this.totals.failures, own.failures, next.failures);
+    this.#strengths[model] = Number.NaN;
+    return change;
+  }
+
+  #detector(model: number, domain: string): ChangeDetector | undefined {
+    const { changeDetection } = this.learning;
+    if (!changeDetection) return undefined;
+    let row = this.detectors.get(domain);
+    if (!row) {
+      row = Array.from({ length: this.models });
+      this.detectors.set(domain, row);
+    }
+    row[model] ??= new ChangeDetector(changeDetection);
+    return row[model];
+  }
+
+  /** How many outcomes other domains may lend of a model. */
+  #pooling(model: number): number {
+    const { pooling } = this.learning;
+    if (pooling !== 'auto') return pooling;
+    // Learnt anew when the model was observed since; a choice between two observations costs nothing.
+    if (Number.isNaN(this.#strengths[model]!)) this.#strengths[model] = poolingStrength(this.domains.values(), model);
+    return this.#strengths[model]!;
   }
 
   /** Pseudo-counts that the model's other domains lend to this one: their rate, with limited weight. */
@@ -116,7 +178,8 @@ export class Beliefs {
     const successes = Math.max(0, this.totals.successes[model]! - own.successes[model]!);
     const failures = Math.max(0, this.totals.failures[model]! - own.failures[model]!);
     const evidence = successes + failures;
-    const share = evidence > this.learning.pooling ? this.learning.pooling / evidence : 1;
+    const most = evidence > 0 ? this.#pooling(model) : 0;
+    const share = evidence > most ? most / evidence : 1;
     out.successes = share * successes;
     out.failures = share * failures;
   }
@@ -124,6 +187,10 @@ export class Beliefs {
   restore(domain: string, saved: Counts): void {
     if (this.domains.has(domain)) refuse('domains', `the domain ${JSON.stringify(domain)} occurs twice`);
     this.domains.set(domain, saved);
+  }
+
+  restoreDetector(domain: string, model: number, state: ChangeDetectorState): void {
+    this.#detector(model, domain)?.restore(state);
   }
 }
 

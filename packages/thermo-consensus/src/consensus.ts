@@ -1,18 +1,43 @@
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { type NativeDevice, numberIn, objectIn, parseDevice, refuse, SEED_MAX, shown } from '@x/cuda-core/addon';
-import { Beliefs, type Counts, estimateStrength, type Lent, resolveLearning } from './beliefs';
+import { Beliefs, estimateStrength, type Lent, resolveLearning } from './beliefs';
+import type { Change } from './change-detector';
 import { COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
+import {
+  type Demand,
+  Energy,
+  type ResolvedModel,
+  resolveEnergy,
+  resolveModel,
+  resolveTokensOption,
+  type Term,
+} from './energy';
+import { bestSubset, Ensemble } from './ensemble';
+import { LatencyBelief } from './latency';
 import { addon, READING } from './native';
-import type { ChooseContext, ConsensusOptions, EnergyOptions, ModelOptions, Outcome, Posterior } from './options';
+import type { ChooseContext, ConsensusOptions, Outcome, Posterior } from './options';
+import { resolveTokens } from './pricing';
 import { restoreSchedule, type Schedule, schedules, toSchedule } from './schedules';
-import { readState, type SavedState, writeState } from './state';
+import {
+  numbersFromJson,
+  numbersToJson,
+  readState,
+  restoreBeliefs,
+  type SavedState,
+  savedBeliefs,
+  writeState,
+} from './state';
 
 const NO_DOMAIN = '';
+/** Draws after which top-two gives up looking for a draw that another model wins. */
+const CHALLENGES_MAX = 32;
+/** Draws of one choice are streams of their own: round r of step s uses streams from s * models + r * 2^44. */
+const ROUND_STREAMS = 2 ** 44;
 
 /**
  * Chooses among models by statistical mechanics and learns from outcomes.
  *
- * Cost and learnt quality give each model an energy; a temperature turns energies into a distribution that a model is
+ * Cost, latency and learnt quality give each model an energy; a temperature turns energies into a distribution that a model is
  * drawn from; each outcome updates a Beta posterior of that model in that domain.
  *
  * @throws InvalidArgumentError from every method, with `field`, for arguments outside their documented range.
@@ -20,16 +45,20 @@ const NO_DOMAIN = '';
 export class Consensus {
   readonly #names: readonly string[];
   readonly #index = new Map<string, number>();
-  readonly #models: readonly Required<ModelOptions>[];
-  readonly #energy: Required<EnergyOptions>;
+  readonly #models: readonly ResolvedModel[];
+  readonly #energy: Energy;
   readonly #schedule: Schedule;
   readonly #selection: Selection;
   readonly #seed: number;
   readonly #device: NativeDevice | undefined;
   readonly #beliefs: Beliefs;
-  readonly #latencyTerm: Float64Array;
+  readonly #latencies: readonly LatencyBelief[];
+  /** Tokens billed in this period, by model. */
+  readonly #billed: Float64Array;
   #step = 0;
   #heat: number;
+  #utilities = { count: 0, mean: 0 };
+  #entropyProduction = 0;
   #saving: Promise<void> = Promise.resolve();
 
   // Scratch of one choice: a block of columns (see decision.ts), and what native calls read and write. The block is a
@@ -40,6 +69,7 @@ export class Consensus {
   readonly #quality: Float64Array;
   readonly #energies: Float64Array;
   readonly #probabilities: Float64Array;
+  readonly #previous: Float64Array;
   readonly #temperature = new Float64Array(1);
   readonly #readings = new Float64Array(READING.count);
   readonly #choice = new Int32Array(1);
@@ -54,37 +84,18 @@ export class Consensus {
         'models',
         `models is ${Array.isArray(models) ? `an array of ${models.length}` : shown(models)}; 1 to 65536 are needed.`,
       );
-    this.#models = models.map((given: ModelOptions, i): Required<ModelOptions> => {
-      const model = objectIn(given, `models[${i}]`);
-      const name = model.name;
-      if (typeof name !== 'string' || name === '')
-        return refuse(
-          `models[${i}].name`,
-          `models[${i}].name is ${shown(name)}; it must be a string that is not empty.`,
-        );
-      if (this.#index.has(name)) refuse(`models[${i}].name`, `there are two models called ${shown(name)}.`);
-      this.#index.set(name, i);
-      return {
-        name,
-        cost: numberIn(model.cost, `models[${i}].cost`, { min: 0 }),
-        latency: numberIn(model.latency ?? 0, `models[${i}].latency`, { min: 0 }),
-      };
+    objectIn(energy, 'energy');
+    const tokens = resolveTokensOption(energy);
+    this.#models = models.map((given, i) => {
+      const model = resolveModel(given, i, tokens);
+      if (this.#index.has(model.name)) refuse(`models[${i}].name`, `there are two models called ${shown(model.name)}.`);
+      this.#index.set(model.name, i);
+      return model;
     });
     this.#names = this.#models.map((m) => m.name);
-    objectIn(energy, 'energy');
-    this.#energy = {
-      cost: numberIn(energy.cost ?? 1, 'energy.cost', { min: 0 }),
-      quality: numberIn(energy.quality ?? 1, 'energy.quality', { min: 0 }),
-      uncertainty: numberIn(energy.uncertainty ?? 0, 'energy.uncertainty'),
-      latency: numberIn(energy.latency ?? 0, 'energy.latency', { min: 0 }),
-      costNormaliser: numberIn(
-        energy.costNormaliser ?? (this.#models.reduce((most, m) => Math.max(most, m.cost), 0) || 1),
-        'energy.costNormaliser',
-        { min: 0, above: true },
-      ),
-    };
-    if (selection !== 'boltzmann' && selection !== 'thompson' && selection !== 'greedy')
-      refuse('selection', `selection is ${shown(selection)}; it must be 'boltzmann', 'thompson' or 'greedy'.`);
+    this.#energy = new Energy(resolveEnergy(energy, this.#models, tokens), this.#models);
+    if (!SELECTIONS.includes(selection))
+      refuse('selection', `selection is ${shown(selection)}; it must be one of ${SELECTIONS.map(shown).join(', ')}.`);
     this.#selection = selection;
     this.#seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
     const device = parseDevice(options.device);
@@ -93,15 +104,16 @@ export class Consensus {
     this.#heat = this.#schedule.initial;
     const count = this.#models.length;
     this.#beliefs = new Beliefs(count, resolveLearning(options.learning));
+    this.#latencies = this.#models.map((m) => new LatencyBelief(m.latency));
+    this.#billed = new Float64Array(count);
 
-    const slowest = this.#models.reduce((most, m) => Math.max(most, m.latency), 0) || 1;
-    this.#latencyTerm = Float64Array.from(this.#models, (m) => this.#energy.latency * (m.latency / slowest));
     this.#block = Array.from({ length: COLUMNS * count }, () => 0);
     this.#alpha = new Float64Array(count);
     this.#beta = new Float64Array(count);
     this.#quality = new Float64Array(count);
     this.#energies = new Float64Array(count);
     this.#probabilities = new Float64Array(count);
+    this.#previous = new Float64Array(count).fill(Number.NaN);
     this.#scales = new Float64Array(count);
   }
 
@@ -115,64 +127,22 @@ export class Consensus {
     return this.#step;
   }
 
+  /** The weights of the energy: as given, or as learnt since. */
+  get weights(): Readonly<Record<Term, number>> {
+    return { ...this.#energy.weights };
+  }
+
+  /** Sum of the choices' finite entropy productions, in nats. */
+  get entropyProduction(): number {
+    return this.#entropyProduction;
+  }
+
   /** Chooses a model. The choice is a function of the options, the seed, and all calls made before. */
   choose(context: ChooseContext = {}): Decision {
-    objectIn(context, 'context');
-    const domain = domainKey(context.domain);
-    const count = this.#names.length;
-    const block = this.#block;
-    const { prior } = this.#beliefs.learning;
-
-    const scales = this.#scaleCosts(context.costScale);
-    block.fill(0, COLUMN.externalSuccesses * count, (COLUMN.externalFailures + 1) * count);
-    if (context.quality !== undefined) this.#addEstimates(context.quality);
-    const own = this.#beliefs.of(domain);
-    const lent = this.#lent;
-    for (let i = 0; i < count; i++) {
-      this.#beliefs.lent(i, own, lent);
-      const s = own.successes[i]!;
-      const f = own.failures[i]!;
-      const alpha = prior.alpha + s + lent.successes + block[COLUMN.externalSuccesses * count + i]!;
-      const beta = prior.beta + f + lent.failures + block[COLUMN.externalFailures * count + i]!;
-      const n = alpha + beta;
-      this.#alpha[i] = alpha;
-      this.#beta[i] = beta;
-      this.#quality[i] = alpha / n;
-      block[COLUMN.alpha * count + i] = alpha;
-      block[COLUMN.beta * count + i] = beta;
-      block[COLUMN.ownSuccesses * count + i] = s;
-      block[COLUMN.ownFailures * count + i] = f;
-      block[COLUMN.lentSuccesses * count + i] = lent.successes;
-      block[COLUMN.lentFailures * count + i] = lent.failures;
-      block[COLUMN.deviation * count + i] = Math.sqrt(((alpha / n) * (beta / n)) / (n + 1));
-    }
-    if (this.#selection === 'thompson')
-      addon.betaSample(this.#alpha, this.#beta, this.#seed, this.#step * count, this.#device, this.#quality);
-
-    const weight = this.#energy;
-    for (let i = 0; i < count; i++) {
-      const cost = this.#models[i]!.cost * scales[i]!;
-      const quality = this.#quality[i]!;
-      const costTerm = weight.cost * (cost / weight.costNormaliser);
-      // Subtracted from 0, so that a weight of 0 gives 0 and not -0.
-      const qualityTerm = 0 - weight.quality * quality;
-      const uncertaintyTerm = 0 - weight.uncertainty * block[COLUMN.deviation * count + i]!;
-      const latencyTerm = this.#latencyTerm[i]!;
-      const energy = costTerm + qualityTerm + uncertaintyTerm + latencyTerm;
-      if (!(Math.abs(energy) <= 1e300))
-        refuse(
-          'energy',
-          `the energy of ${shown(this.#names[i])} is ${energy}; make its cost, costScale or weights smaller.`,
-        );
-      this.#energies[i] = energy;
-      block[COLUMN.cost * count + i] = cost;
-      block[COLUMN.quality * count + i] = quality;
-      block[COLUMN.energyCost * count + i] = costTerm;
-      block[COLUMN.energyQuality * count + i] = qualityTerm;
-      block[COLUMN.energyUncertainty * count + i] = uncertaintyTerm;
-      block[COLUMN.energyLatency * count + i] = latencyTerm;
-    }
-    if (context.exclude !== undefined) this.#exclude(context.exclude);
+    const demand = this.#believe(context);
+    if (this.#selection === 'thompson' || this.#selection === 'top-two') this.#draw(0);
+    this.#weigh(demand, context);
+    if (this.#selection === 'top-two') this.#challenge(demand, context);
 
     const temperature = this.#selection === 'boltzmann' ? this.#scheduled() : 0;
     this.#temperature[0] = temperature;
@@ -186,6 +156,8 @@ export class Consensus {
       this.#readings,
       this.#choice,
     );
+    const count = this.#names.length;
+    const block = this.#block;
     for (let i = 0; i < count; i++) {
       block[COLUMN.energy * count + i] = this.#energies[i]!;
       block[COLUMN.probability * count + i] = this.#probabilities[i]!;
@@ -193,10 +165,11 @@ export class Consensus {
     const decision = new Decision(
       this.#step,
       this.#choice[0]!,
-      context.domain === undefined ? undefined : domain,
+      context.domain === undefined ? undefined : domainKey(context.domain),
       this.#selection,
       temperature,
       this.#readings,
+      this.#relax(),
       this.#names,
       block.slice(),
     );
@@ -205,16 +178,61 @@ export class Consensus {
     return decision;
   }
 
-  /** Learns one outcome. Outcomes may come late, in any order, or never. */
-  observe(outcome: Outcome): void {
+  /**
+   * Which models to ask together, and how their votes weigh: the set whose weighted majority is worth most for its cost, by the
+   * posteriors' means. Draws nothing and does not count as a choice.
+   *
+   * @param options.maxModels most members, 1 to 15; default 3.
+   */
+  chooseEnsemble(context: ChooseContext = {}, options: { maxModels?: number } = {}): Ensemble {
+    const most = numberIn(objectIn(options, 'options').maxModels ?? 3, 'maxModels', { min: 1, max: 15, integer: true });
+    const demand = this.#believe(context);
+    this.#weigh(demand, context);
+    const worth = this.#energy.weights.quality;
+    const candidates = this.#names.flatMap((model, i) => {
+      const energy = this.#energies[i]!;
+      if (energy === Number.POSITIVE_INFINITY) return [];
+      const quality = this.#quality[i]!;
+      return [{ model, quality, cost: energy + worth * quality }];
+    });
+    const domain = context.domain === undefined ? undefined : domainKey(context.domain);
+    return new Ensemble(bestSubset(candidates, most, worth), domain);
+  }
+
+  /**
+   * Learns one outcome. Outcomes may come late, in any order, or never, and may tell only some of what happened.
+   *
+   * @returns with `learning.changeDetection`, the change of the model's success rate that this outcome made plain.
+   */
+  observe(outcome: Outcome): Change | undefined {
     objectIn(outcome, 'outcome');
-    const { decision } = outcome;
+    const { decision, success, latency, tokens, utility } = outcome;
     if (decision !== undefined) objectIn(decision, 'decision');
     const model = this.#modelIndex(decision ? decision.model : outcome.model, 'model');
     const domain = domainKey(decision ? decision.domain : outcome.domain);
-    const { success } = outcome;
-    const value = typeof success === 'boolean' ? Number(success) : numberIn(success, 'success', { min: 0, max: 1 });
-    this.#beliefs.observe(model, domain, value);
+    if (success === undefined && latency === undefined && tokens === undefined && utility === undefined)
+      refuse('success', 'the outcome says nothing: give success, latency, tokens or utility.');
+    // Everything is checked before anything is learnt.
+    const value =
+      success === undefined || typeof success === 'boolean'
+        ? success
+        : numberIn(success, 'success', { min: 0, max: 1 });
+    if (latency !== undefined) numberIn(latency, 'latency', { min: 0, above: true });
+    const billed = tokens === undefined ? undefined : resolveTokens(tokens, 'tokens');
+    if (utility !== undefined) {
+      numberIn(utility, 'utility');
+      if (!(decision instanceof Decision)) refuse('decision', 'utility needs the decision that choose returned.');
+    }
+
+    if (latency !== undefined) this.#latencies[model]!.observe(latency);
+    if (billed) this.#billed[model]! += billed.input + billed.output;
+    if (utility !== undefined) this.#reinforce(decision as Decision, model, utility);
+    return value === undefined ? undefined : this.#beliefs.observe(model, domain, Number(value));
+  }
+
+  /** Begins a new billing period: volumes count from 0. */
+  resetBilling(): void {
+    this.#billed.fill(0);
   }
 
   /** A decision in words: the readings, and every term of every model's energy. */
@@ -265,17 +283,27 @@ export class Consensus {
    */
   async save(path: string): Promise<void> {
     const { kind, options } = this.#schedule;
+    const { tokens, costNormaliser, weights } = this.#energy;
     const state: SavedState = {
-      models: this.#models,
-      energy: this.#energy,
+      models: this.#models.map(({ name, cost, price, latency, contextLength }) => ({
+        name,
+        cost: price ?? cost,
+        latency,
+        ...(Number.isFinite(contextLength) && { contextLength }),
+      })),
+      energy: { ...numbersToJson(weights), tokens, costNormaliser },
       learning: this.#beliefs.learning,
       selection: this.#selection,
       seed: this.#seed,
-      schedule: { kind, options: encodeNumbers(options) },
+      schedule: { kind, options: numbersToJson(options) },
       step: this.#step,
       heat: String(this.#heat),
-      totals: plain(this.#beliefs.totals),
-      domains: [...this.#beliefs.domains].map(([domain, counts]) => [domain, plain(counts)]),
+      beliefs: savedBeliefs(this.#beliefs),
+      latencies: this.#latencies.map((l) => l.state),
+      billed: [...this.#billed],
+      utilities: { ...this.#utilities },
+      previous: Number.isNaN(this.#previous[0]) ? null : [...this.#previous],
+      entropyProduction: this.#entropyProduction,
     };
     // Later saves of this object wait for earlier ones, so that the last one called is the one that stays.
     const write = this.#saving.then(() => writeState(path, state));
@@ -295,10 +323,11 @@ export class Consensus {
     const state = await readState(path);
     try {
       const { kind, options } = state.schedule;
-      const schedule = overrides.schedule ?? restoreSchedule(kind, decodeNumbers(options));
+      const schedule = overrides.schedule ?? restoreSchedule(kind, numbersFromJson(options));
       if (!schedule)
         refuse('schedule', `${path} was saved with a '${kind}' schedule, which is a function; pass it to load again.`);
-      const { models, energy, learning, selection, seed } = state;
+      const { models, learning, selection, seed } = state;
+      const energy = numbersFromJson(state.energy);
       const device = overrides.device === undefined ? {} : { device: overrides.device };
       const consensus = new Consensus({ models, energy, learning, selection, seed, schedule, ...device });
       consensus.#restore(state);
@@ -316,12 +345,33 @@ export class Consensus {
   #restore(state: SavedState): void {
     this.#step = numberIn(state.step, 'step', { min: 0, integer: true });
     this.#heat = numberIn(Number(state.heat), 'heat', { min: 0, infinite: true });
-    const count = this.#names.length;
-    const totals = countsFrom(state.totals, count, 'totals');
-    this.#beliefs.totals.successes.set(totals.successes);
-    this.#beliefs.totals.failures.set(totals.failures);
-    for (const [domain, counts] of state.domains)
-      this.#beliefs.restore(domain, countsFrom(counts, count, `domains[${JSON.stringify(domain)}]`));
+    restoreBeliefs(this.#beliefs, state.beliefs);
+    const column = (values: readonly unknown[], field: string) => {
+      if (values.length !== this.#names.length)
+        refuse(field, `${field} has ${values.length} entries for ${this.#names.length} models.`);
+      return values;
+    };
+    column(state.latencies, 'latencies').forEach((given, i) => {
+      const { mean, kappa, alpha, beta } = objectIn(given, `latencies[${i}]`);
+      this.#latencies[i]!.restore({
+        mean: numberIn(mean, 'latencies.mean'),
+        kappa: numberIn(kappa, 'latencies.kappa', { min: 0 }),
+        alpha: numberIn(alpha, 'latencies.alpha', { min: 1, above: true }),
+        beta: numberIn(beta, 'latencies.beta', { min: 0, above: true }),
+      });
+    });
+    column(state.billed, 'billed').forEach((v, i) => {
+      this.#billed[i] = numberIn(v, `billed[${i}]`, { min: 0 });
+    });
+    this.#utilities = {
+      count: numberIn(state.utilities.count, 'utilities.count', { min: 0, integer: true }),
+      mean: numberIn(state.utilities.mean, 'utilities.mean'),
+    };
+    if (state.previous)
+      column(state.previous, 'previous').forEach((v, i) => {
+        this.#previous[i] = numberIn(v, `previous[${i}]`, { min: 0, max: 1 });
+      });
+    this.#entropyProduction = numberIn(state.entropyProduction, 'entropyProduction', { min: 0 });
   }
 
   #modelIndex(name: unknown, field: string): number {
@@ -332,6 +382,122 @@ export class Consensus {
         `there is no model called ${shown(name)}; the models are ${this.#names.slice(0, 20).map(shown).join(', ')}.`,
       );
     return index;
+  }
+
+  /** Posteriors of all models for this context, and their means as qualities. */
+  #believe(context: ChooseContext): Demand {
+    objectIn(context, 'context');
+    const domain = domainKey(context.domain);
+    const count = this.#names.length;
+    const block = this.#block;
+    const { prior } = this.#beliefs.learning;
+    block.fill(0, COLUMN.externalSuccesses * count, (COLUMN.externalFailures + 1) * count);
+    if (context.quality !== undefined) this.#addEstimates(context.quality);
+    const own = this.#beliefs.of(domain);
+    const lent = this.#lent;
+    for (let i = 0; i < count; i++) {
+      this.#beliefs.lent(i, own, lent);
+      const s = own.successes[i]!;
+      const f = own.failures[i]!;
+      const alpha = prior.alpha + s + lent.successes + block[COLUMN.externalSuccesses * count + i]!;
+      const beta = prior.beta + f + lent.failures + block[COLUMN.externalFailures * count + i]!;
+      const n = alpha + beta;
+      const spread = (alpha / n) * (beta / n);
+      this.#alpha[i] = alpha;
+      this.#beta[i] = beta;
+      this.#quality[i] = alpha / n;
+      block[COLUMN.alpha * count + i] = alpha;
+      block[COLUMN.beta * count + i] = beta;
+      block[COLUMN.ownSuccesses * count + i] = s;
+      block[COLUMN.ownFailures * count + i] = f;
+      block[COLUMN.lentSuccesses * count + i] = lent.successes;
+      block[COLUMN.lentFailures * count + i] = lent.failures;
+      block[COLUMN.epistemic * count + i] = Math.sqrt(spread / (n + 1));
+      block[COLUMN.aleatoric * count + i] = Math.sqrt(spread);
+    }
+    return {
+      tokens:
+        context.tokens === undefined ? undefined : resolveTokens(context.tokens, 'tokens', this.#energy.tokens.output),
+      deadline: context.deadline === undefined ? undefined : numberIn(context.deadline, 'deadline', { min: 0 }),
+    };
+  }
+
+  /** Puts a draw of every posterior in place of its mean. */
+  #draw(round: number): void {
+    const stream = this.#step * this.#names.length + round * ROUND_STREAMS;
+    addon.betaSample(this.#alpha, this.#beta, this.#seed, stream, this.#device, this.#quality);
+  }
+
+  /** Energies of all models, by the qualities at hand. */
+  #weigh(demand: Demand, context: ChooseContext): void {
+    const count = this.#names.length;
+    const block = this.#block;
+    const scales = this.#scaleCosts(context.costScale);
+    let possible = 0;
+    for (let i = 0; i < count; i++) {
+      const cost = this.#energy.cost(i, demand, this.#billed[i]!, scales[i]!);
+      const belief = {
+        quality: this.#quality[i]!,
+        epistemic: block[COLUMN.epistemic * count + i]!,
+        aleatoric: block[COLUMN.aleatoric * count + i]!,
+      };
+      const at = COLUMN.terms * count + i;
+      this.#energies[i] = this.#energy.terms(i, cost, belief, this.#latencies[i]!, demand, block, at, count);
+      if (this.#energies[i]! < Number.POSITIVE_INFINITY) possible++;
+      block[COLUMN.cost * count + i] = cost;
+      block[COLUMN.quality * count + i] = belief.quality;
+    }
+    if (possible === 0)
+      refuse(
+        'tokens',
+        'the request is longer than the context of every model; shorten it, or give context a finite weight.',
+      );
+    if (context.exclude !== undefined) this.#exclude(context.exclude);
+  }
+
+  /** Top-two: every other time, draws again until another model wins. */
+  #challenge(demand: Demand, context: ChooseContext): void {
+    if (this.#step % 2 === 0) return;
+    const leader = lowest(this.#energies);
+    for (let round = 1; round <= CHALLENGES_MAX; round++) {
+      this.#draw(round);
+      this.#weigh(demand, context);
+      if (lowest(this.#energies) !== leader) return;
+    }
+  }
+
+  /** Entropy produced between the distribution before and this one, which then becomes the one before. */
+  #relax(): number {
+    const now = this.#probabilities;
+    const before = this.#previous;
+    let produced = 0;
+    let share = 0; // of the old distribution that is still possible
+    if (!Number.isNaN(before[0]))
+      for (let i = 0; i < now.length; i++) {
+        const p = before[i]!;
+        if (p === 0 || this.#energies[i] === Number.POSITIVE_INFINITY) continue;
+        share += p;
+        produced += p * Math.log(p / now[i]!);
+      }
+    produced = share > 0 ? Math.max(0, produced / share - Math.log(share)) : 0;
+    before.set(now);
+    if (produced < Number.POSITIVE_INFINITY) this.#entropyProduction += produced;
+    return produced;
+  }
+
+  #reinforce(decision: Decision, chosen: number, utility: number): void {
+    const { rate } = this.#beliefs.learning.weights;
+    const seen = this.#utilities;
+    if (rate > 0 && seen.count > 0 && decision.temperature > 0)
+      this.#energy.learn(
+        rate,
+        utility - seen.mean,
+        chosen,
+        (t, i) => decision.at(COLUMN.terms + t, i),
+        (i) => decision.at(COLUMN.probability, i),
+      );
+    seen.count++;
+    seen.mean += (utility - seen.mean) / seen.count;
   }
 
   #scheduled(): number {
@@ -399,6 +565,14 @@ export class Consensus {
   }
 }
 
+const SELECTIONS: readonly unknown[] = ['boltzmann', 'thompson', 'top-two', 'greedy'];
+
+function lowest(energies: Float64Array): number {
+  let at = 0;
+  for (let i = 1; i < energies.length; i++) if (energies[i]! < energies[at]!) at = i;
+  return at;
+}
+
 const isProbability = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
 
 function domainKey(domain: unknown): string {
@@ -407,20 +581,3 @@ function domainKey(domain: unknown): string {
   if (typeof domain === 'number' && !Number.isNaN(domain)) return String(domain);
   return refuse('domain', `domain is ${shown(domain)}; it must be a number or a string that is not empty.`);
 }
-
-const plain = (counts: Counts) => ({ successes: [...counts.successes], failures: [...counts.failures] });
-
-function countsFrom(saved: { successes: number[]; failures: number[] }, models: number, field: string): Counts {
-  const column = (values: number[], name: string) => {
-    if (values.length !== models)
-      refuse(`${field}.${name}`, `${field}.${name} has ${values.length} entries for ${models} models.`);
-    return Float64Array.from(values, (v, i) => numberIn(v, `${field}.${name}[${i}]`, { min: 0, max: 9e8 }));
-  };
-  return { successes: column(saved.successes, 'successes'), failures: column(saved.failures, 'failures') };
-}
-
-// JSON has no Infinity, which a constant schedule may hold.
-const encodeNumbers = (options: Readonly<Record<string, number | string>>) =>
-  Object.fromEntries(Object.entries(options).map(([k, v]) => [k, v === Number.POSITIVE_INFINITY ? 'Infinity' : v]));
-const decodeNumbers = (options: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(options).map(([k, v]) => [k, v === 'Infinity' ? Number.POSITIVE_INFINITY : v]));

@@ -1,5 +1,6 @@
 // One choice and everything it was made from. The numbers sit in one block; objects are built only when asked for, so
 // that choosing stays fast.
+import { TERMS, type Term } from './energy';
 
 /** Columns of the block, each as long as there are models. */
 export const COLUMN = {
@@ -13,25 +14,23 @@ export const COLUMN = {
   externalFailures: 7,
   cost: 8,
   quality: 9,
-  deviation: 10,
-  energyCost: 11,
-  energyQuality: 12,
-  energyUncertainty: 13,
-  energyLatency: 14,
-  energy: 15,
-  probability: 16,
+  epistemic: 10,
+  aleatoric: 11,
+  terms: 12,
+  energy: 12 + TERMS.length,
+  probability: 13 + TERMS.length,
 } as const;
-export const COLUMNS = 17;
+export const COLUMNS = 14 + TERMS.length;
 
-/** `'boltzmann'`, `'thompson'` or `'greedy'`; see {@link ConsensusOptions.selection}. */
-export type Selection = 'boltzmann' | 'thompson' | 'greedy';
+/** See {@link ConsensusOptions.selection}. */
+export type Selection = 'boltzmann' | 'thompson' | 'top-two' | 'greedy';
 
 /** How one model's energy came about. */
 export interface ModelExplanation {
   model: string;
-  /** Excluded by the caller: its energy is +Infinity. */
+  /** By the caller, or because the request is too long for it: its energy is +Infinity. */
   excluded: boolean;
-  /** Cost after `costScale`, in the unit of the model's `cost`. */
+  /** Cost of the request after discounts and `costScale`, in the unit of the model's `cost`. */
   cost: number;
   /** The quality that entered the energy: the posterior's mean, or a draw of it with Thompson selection. */
   quality: number;
@@ -39,7 +38,9 @@ export interface ModelExplanation {
   posterior: { alpha: number; beta: number; mean: number; deviation: number };
   evidence: Record<'own' | 'lent' | 'external', { successes: number; failures: number }>;
   /** The terms that add up to `energy`. */
-  terms: { cost: number; quality: number; uncertainty: number; latency: number };
+  terms: Record<Term, number>;
+  /** Standard deviations: of the expected quality, which evidence shrinks, and of a single outcome, which nothing does. */
+  uncertainty: { epistemic: number; aleatoric: number };
   energy: number;
   probability: number;
 }
@@ -55,6 +56,12 @@ export interface DecisionReadings {
   entropy: number;
   /** `ln Z`; infinite at temperature 0 unless the lowest energy is 0. */
   logPartition: number;
+  /**
+   * Entropy produced, in nats, while the distribution of the choice before relaxed to this one at this one's temperature: the
+   * relative entropy `sum p' ln(p' / p)` of the old distribution to the new (M. Esposito, C. Van den Broeck, EPL 95, 2011), over the
+   * models that can be chosen now. 0 when nothing changed; Infinity when a model became impossible that was not.
+   */
+  entropyProduction: number;
 }
 
 export class Decision implements DecisionReadings {
@@ -70,6 +77,7 @@ export class Decision implements DecisionReadings {
   readonly meanEnergy: number;
   readonly entropy: number;
   readonly logPartition: number;
+  readonly entropyProduction: number;
   readonly #names: readonly string[];
   readonly #block: readonly number[];
 
@@ -81,6 +89,7 @@ export class Decision implements DecisionReadings {
     selection: Selection,
     temperature: number,
     readings: Float64Array,
+    entropyProduction: number,
     names: readonly string[],
     block: readonly number[],
   ) {
@@ -93,6 +102,7 @@ export class Decision implements DecisionReadings {
     this.freeEnergy = readings[1]!;
     this.meanEnergy = readings[2]!;
     this.entropy = readings[3]!;
+    this.entropyProduction = entropyProduction;
     this.#names = names;
     this.#block = block;
   }
@@ -103,6 +113,11 @@ export class Decision implements DecisionReadings {
     const from = column * this.#names.length;
     for (let i = 0; i < this.#names.length; i++) out[this.#names[i]!] = this.#block[from + i]!;
     return out;
+  }
+
+  /** @internal One number of the block; columns are those of COLUMN. */
+  at(column: number, i: number): number {
+    return this.#block[column * this.#names.length + i]!;
   }
 
   /** The distribution that the model was drawn from, by model. */
@@ -117,7 +132,7 @@ export class Decision implements DecisionReadings {
 
   /** Every term of every model's energy, in the order in which the models were given. */
   get explanation(): ModelExplanation[] {
-    const at = (column: number, i: number) => this.#block[column * this.#names.length + i]!;
+    const at = (column: number, i: number) => this.at(column, i);
     return this.#names.map((model, i) => {
       const alpha = at(COLUMN.alpha, i);
       const beta = at(COLUMN.beta, i);
@@ -127,18 +142,14 @@ export class Decision implements DecisionReadings {
         excluded: at(COLUMN.energy, i) === Number.POSITIVE_INFINITY,
         cost: at(COLUMN.cost, i),
         quality: at(COLUMN.quality, i),
-        posterior: { alpha, beta, mean: alpha / (alpha + beta), deviation: at(COLUMN.deviation, i) },
+        posterior: { alpha, beta, mean: alpha / (alpha + beta), deviation: at(COLUMN.epistemic, i) },
         evidence: {
           own: pair(COLUMN.ownSuccesses),
           lent: pair(COLUMN.lentSuccesses),
           external: pair(COLUMN.externalSuccesses),
         },
-        terms: {
-          cost: at(COLUMN.energyCost, i),
-          quality: at(COLUMN.energyQuality, i),
-          uncertainty: at(COLUMN.energyUncertainty, i),
-          latency: at(COLUMN.energyLatency, i),
-        },
+        terms: Object.fromEntries(TERMS.map((term, t) => [term, at(COLUMN.terms + t, i)])) as Record<Term, number>,
+        uncertainty: { epistemic: at(COLUMN.epistemic, i), aleatoric: at(COLUMN.aleatoric, i) },
         energy: at(COLUMN.energy, i),
         probability: at(COLUMN.probability, i),
       };
@@ -147,31 +158,31 @@ export class Decision implements DecisionReadings {
 
   toJSON(): object {
     const { id, model, domain, selection, temperature, freeEnergy, meanEnergy, entropy, logPartition } = this;
-    const readings = { temperature, freeEnergy, meanEnergy, entropy, logPartition };
+    const { entropyProduction } = this;
+    const readings = { temperature, freeEnergy, meanEnergy, entropy, logPartition, entropyProduction };
     return { id, model, domain, selection, ...readings, explanation: this.explanation };
   }
 }
 
 const short = (value: number) => (Number.isFinite(value) ? Number(value.toPrecision(4)).toString() : String(value));
 
-/** The decision in words: one line, then one line a model. */
+/** The decision in words: one line, then one line a model with the terms that any model has. */
 export function describeDecision(decision: Decision): string {
-  const rows = decision.explanation.map((m) => {
-    if (m.excluded) return [m.model, 'excluded', '', '', '', '', '', ''];
-    const { terms, posterior } = m;
+  const models = decision.explanation;
+  const terms = TERMS.filter((t) => t === 'cost' || t === 'quality' || models.some((m) => m.terms[t] !== 0));
+  const rows = models.map((m) => {
+    if (m.excluded) return [m.model, m.terms.context === Number.POSITIVE_INFINITY ? 'context too short' : 'excluded'];
+    const { posterior } = m;
     return [
       m.model,
       short(m.energy),
-      short(terms.cost),
-      short(terms.quality),
-      short(terms.uncertainty),
-      short(terms.latency),
+      ...terms.map((t) => short(m.terms[t])),
       `${short(posterior.mean)} ± ${short(posterior.deviation)}`,
       short(m.probability),
     ];
   });
-  const table = [['model', 'energy', 'cost', 'quality', 'uncertainty', 'latency', 'posterior', 'probability'], ...rows];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const table = [['model', 'energy', ...terms, 'posterior', 'probability'], ...rows];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
   const lines = table.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column]!))
@@ -182,6 +193,7 @@ export function describeDecision(decision: Decision): string {
   const how = {
     boltzmann: 'drawn from the Boltzmann distribution',
     thompson: 'lowest energy under one draw of every posterior',
+    'top-two': 'lowest energy under a draw of every posterior, every other time of the second best',
     greedy: 'lowest energy',
   }[decision.selection];
   const readings = `T = ${short(decision.temperature)}, F = ${short(decision.freeEnergy)}, S = ${short(decision.entropy)} nats`;

@@ -141,7 +141,8 @@ export class Ensemble {
     for (const [model, answer] of given) {
       const member = this.members.find((m) => m.model === model);
       if (!member) refuse('answers', `${shown(model)} is no member of this ensemble.`);
-      if (typeof answer !== 'string') refuse('answers', `the answer of ${shown(model)} is ${shown(answer)}; it must be a string.`);
+      if (typeof answer !== 'string')
+        refuse('answers', `the answer of ${shown(model)} is ${shown(answer)}; it must be a string.`);
       byText.set(answer, [...(byText.get(answer) ?? []), member!]);
     }
     const alternatives = numberIn(options.alternatives ?? byText.size + 1, 'alternatives', {

@@ -18,6 +18,7 @@ export {
 } from './change-detector';
 export { Consensus } from './consensus';
 export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
+export { Ensemble, type EnsembleMember, type Tally } from './ensemble';
 export {
   evaluatePolicy,
   type LoggedChoice,
@@ -34,6 +35,7 @@ export type {
   Posterior,
   QualityEstimate,
 } from './options';
+export type { Price, Tokens } from './pricing';
 export {
   type AdaptiveOptions,
   type RampOptions,

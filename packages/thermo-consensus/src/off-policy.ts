@@ -1,5 +1,6 @@
 // What another policy would have earned, judged from a log of choices that were made with known probabilities.
 import { numberIn, objectIn, refuse, shown } from '@x/cuda-core/addon';
+import { normalQuantile } from './normal';
 
 /** One choice of the log. */
 export interface LoggedChoice<Context = unknown> {
@@ -125,33 +126,4 @@ function distribution(given: Readonly<Record<string, number>>, i: number): Reado
   if (Math.abs(total - 1) > 1e-6)
     refuse('policy', `the policy's probabilities for log[${i}] add up to ${total}, not 1.`);
   return probabilities;
-}
-
-/** Quantile of the standard normal distribution: M. Abramowitz, I. A. Stegun, 26.2.23, then Newton's method. */
-export function normalQuantile(p: number): number {
-  const q = Math.min(p, 1 - p);
-  const t = Math.sqrt(-2 * Math.log(q));
-  let x = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-  for (let i = 0; i < 3; i++) {
-    const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-    x += (upperTail(x) - q) / density;
-  }
-  return p < 0.5 ? -x : x;
-}
-
-/** P(X > x) for x >= 0: the continued fraction of the complementary error function (DLMF 7.9.2), the series near 0. */
-function upperTail(x: number): number {
-  const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-  if (x < 2) {
-    let term = x;
-    let sum = x;
-    for (let k = 3; term > 1e-17 * sum; k += 2) {
-      term *= (x * x) / k;
-      sum += term;
-    }
-    return 0.5 - density * sum;
-  }
-  let fraction = x;
-  for (let k = 80; k > 0; k--) fraction = x + k / fraction;
-  return density / fraction;
 }

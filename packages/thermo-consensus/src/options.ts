@@ -2,20 +2,27 @@
 import type { Device } from '@x/cuda-core';
 import type { LearningOptions } from './beliefs';
 import type { Decision, Selection } from './decision';
+import type { Price, Tokens } from './pricing';
 import type { Schedule, ScheduleFunction } from './schedules';
 
 export interface ModelOptions {
   /** Not empty, unique among the models. */
   name: string;
-  /** What one answer costs, in any unit common to the models; 0 or more. */
-  cost: number;
-  /** Typical time to an answer, in any unit common to the models; 0 or more. Default 0. */
+  /** What one answer costs, or the prices of its tokens, in any unit common to the models; 0 or more. */
+  cost: number | Price;
+  /** Typical time to an answer, in any unit common to the models; 0 or more, 0 (default) when unknown. Outcomes refine it. */
   latency?: number;
+  /** Most tokens, in and out, that the model takes. Default: any number. */
+  contextLength?: number;
 }
 
 /**
- * `E = cost * (cost * costScale / C) - quality * q - uncertainty * sd + latency * (latency / L)`, with `q` the quality
- * (0 to 1) and `sd` the standard deviation of its posterior, `C` the cost normaliser and `L` the largest latency.
+ * The weights of `E = cost c/C - quality q - uncertainty u + risk r + latency l/L + deadline m + context o`, with
+ * - `c` the cost of the request and `C` the cost normaliser,
+ * - `q` the expected quality, `u` the standard deviation of its posterior (epistemic: evidence removes it), `r` the standard
+ *   deviation `sqrt(q (1 - q))` of one outcome (aleatoric: nothing removes it),
+ * - `l` the typical latency and `L` the largest one stated, `m` the probability of an answer after the deadline,
+ * - `o` the tokens beyond the model's context, as a share of it.
  */
 export interface EnergyOptions {
   /** Weight of cost, 0 or more. Default 1. */
@@ -24,10 +31,18 @@ export interface EnergyOptions {
   quality?: number;
   /** Weight of not knowing the quality: above 0 seeks what is unknown, below 0 avoids it. Default 0. */
   uncertainty?: number;
+  /** Weight of how much single outcomes vary, 0 or more. Default 0. */
+  risk?: number;
   /** Weight of latency, 0 or more. Default 0. */
   latency?: number;
+  /** Weight of missing the deadline, where a request has one, 0 or more. Default 1: as bad as a wrong answer. */
+  deadline?: number;
+  /** Weight of a request too long for a model, 0 or more. Default Infinity: such a model is not chosen. */
+  context?: number;
   /** `C`, above 0. Default: the largest cost of the models (1 when all are free). */
   costNormaliser?: number;
+  /** Tokens of a request that states none, for models with prices. Default 500 in, 200 out. */
+  tokens?: Tokens;
 }
 
 export interface ConsensusOptions {
@@ -40,9 +55,11 @@ export interface ConsensusOptions {
   /**
    * - `'boltzmann'` (default): drawn with probability `exp(-E / T) / Z`, with the posteriors' means as qualities.
    * - `'thompson'`: the lowest energy after drawing each quality from its posterior.
+   * - `'top-two'`: as Thompson, but every other time the lowest energy of a draw that another model wins, so that what is best is
+   *   soon known for sure (D. Russo, "Simple Bayesian algorithms for best-arm identification", 2016).
    * - `'greedy'`: the lowest energy, with the means as qualities.
    *
-   * The last two are Boltzmann at temperature 0: exact ties are broken at random.
+   * All but the first are Boltzmann at temperature 0: exact ties are broken at random.
    */
   selection?: Selection;
   /** Integer from 0 to 2^53 - 1; the same seed and the same calls give the same choices. Default 0. */
@@ -61,17 +78,27 @@ export interface ChooseContext {
   quality?: Readonly<Record<string, QualityEstimate>>;
   /** Models that must not be chosen. */
   exclude?: readonly string[];
+  /** Tokens of the request, for models with prices and for `contextLength`. `output` defaults to `energy.tokens.output`. */
+  tokens?: Tokens;
+  /** Time left for the answer, in the unit of the models' latencies; 0 or more. */
+  deadline?: number;
   /** Multiplies costs, for all models or by model: expected tokens, a discount. 0 or more. Default 1. */
   costScale?: number | Readonly<Record<string, number>>;
 }
 
 export interface Outcome {
   /** The decision that was carried out; or name the model (and domain) instead. */
-  decision?: Pick<Decision, 'model' | 'domain'>;
+  decision?: Decision | Pick<Decision, 'model' | 'domain'>;
   model?: string;
   domain?: string | number;
-  /** Whether the answer was right; a number from 0 to 1 counts in parts. */
-  success: boolean | number;
+  /** Whether the answer was right; a number from 0 to 1 counts in parts. Left out when nobody knows. */
+  success?: boolean | number;
+  /** How long the answer took, above 0. */
+  latency?: number;
+  /** Tokens that were billed, for discounts by volume. */
+  tokens?: Tokens;
+  /** What the answer was worth all in all, any finite number; teaches the weights (`learning.weights`) and needs `decision`. */
+  utility?: number;
 }
 
 export interface Posterior {

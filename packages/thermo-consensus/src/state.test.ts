@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,8 @@ function play(consensus: Consensus, from: number, to: number) {
   const decisions: object[] = [];
   for (let i = from; i < to; i++) {
     const decision = consensus.choose({ domain: i % 3 });
-    consensus.observe({ decision, success: (i * 7) % 5 < 3 });
+    const success = (i * 7) % 5 < 3;
+    consensus.observe({ decision, success, latency: 1 + (i % 4), utility: Number(success) - 0.1 * (i % 3) });
     decisions.push(decision.toJSON());
   }
   return decisions;
@@ -45,6 +47,16 @@ describe('save and load', () => {
     ['boltzmann', { selection: 'boltzmann' }],
     ['thompson', { selection: 'thompson', energy: { latency: 0.2, uncertainty: 0.5 } }],
     ['adaptive', { schedule: schedules.adaptive({ start: 3 }) }],
+    [
+      'everything learnt',
+      {
+        selection: 'boltzmann',
+        schedule: schedules.constant(0.1),
+        energy: { latency: 0.1, risk: 0.2 },
+        learning: { changeDetection: true, pooling: 'auto', weights: { rate: 0.05 } },
+      },
+    ],
+    ['top-two', { selection: 'top-two' }],
     ['infinite temperature', { schedule: schedules.constant(Number.POSITIVE_INFINITY) }],
   ])('%s: the choices continue exactly', async (_name, options) => {
     const original = make(options);
@@ -53,6 +65,43 @@ describe('save and load', () => {
     const loaded = await Consensus.load(path);
     expect(loaded.step).toBe(150);
     expect(play(loaded, 150, 300)).toEqual(play(original, 150, 300));
+  });
+
+  it('what the first version wrote is read, and choices go on from it', async () => {
+    const original = make({ energy: { uncertainty: 0.3 } });
+    for (let i = 0; i < 40; i++) original.observe({ model: 'small', domain: i % 2, success: i % 3 > 0 });
+    await original.save(path);
+    await forge((s) => {
+      const { beliefs, latencies, billed, utilities, previous, entropyProduction, ...kept } = s;
+      const { totals, domains } = beliefs as Record<string, unknown>;
+      return { ...kept, totals, domains, beliefs: undefined, latencies: undefined, billed: undefined };
+    });
+    const [head, body] = (await readFile(path, 'utf8')).split('\n');
+    await writeFile(path, `${JSON.stringify({ ...JSON.parse(head!), version: 1 })}\n${body}\n`);
+    const loaded = await Consensus.load(path);
+    expect(loaded.posterior('small', 1).mean).toBe(original.posterior('small', 1).mean);
+    expect(play(loaded, 0, 20)).toEqual(play(original, 0, 20));
+  });
+
+  it('a process that is killed while it saves leaves a file that loads', async () => {
+    const original = make();
+    play(original, 0, 200);
+    await original.save(path);
+    const script = `
+      const { Consensus } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)});
+      const consensus = await Consensus.load(${JSON.stringify(path)});
+      process.stdout.write('ready');
+      for (;;) { consensus.choose(); await consensus.save(${JSON.stringify(path)}); }`;
+    for (const wait of [0, 7, 19, 40]) {
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await new Promise((resolve) => child.stdout.once('data', resolve));
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('close', resolve));
+      expect((await Consensus.load(path)).step).toBeGreaterThanOrEqual(200);
+    }
   });
 
   it('a user-defined schedule is given to load again', async () => {
@@ -124,7 +173,7 @@ describe('bad files', () => {
   });
 
   it('a later version is named as such', async () => {
-    await writeFile(path, '{"format":"@x/thermo-consensus","version":2,"sha256":""}\n{}\n');
+    await writeFile(path, '{"format":"@x/thermo-consensus","version":3,"sha256":""}\n{}\n');
     await expect(Consensus.load(path)).rejects.toThrow(UnsupportedError);
   });
 
@@ -132,11 +181,31 @@ describe('bad files', () => {
     ['no models', () => ({ models: [] })],
     ['models that are no array', () => ({ models: 5 })],
     ['a negative cost', () => ({ models: [{ name: 'small', cost: -1 }, MODELS[1]] })],
-    ['negative counts', () => ({ totals: { successes: [-1, 0], failures: [0, 0] } })],
-    ['counts that are no numbers', () => ({ totals: { successes: ['1', 0], failures: [0, 0] } })],
-    ['too few counts', () => ({ domains: [['x', { successes: [1], failures: [0, 0] }]] })],
-    ['a domain twice', (s) => ({ domains: [...(s.domains as []), ...(s.domains as [])] })],
-    ['a domain that is none', () => ({ domains: [5] })],
+    [
+      'negative counts',
+      (s) => ({ beliefs: { ...(s.beliefs as object), totals: { successes: [-1, 0], failures: [0, 0] } } }),
+    ],
+    [
+      'counts that are no numbers',
+      (s) => ({ beliefs: { ...(s.beliefs as object), totals: { successes: ['1', 0], failures: [0, 0] } } }),
+    ],
+    [
+      'too few counts',
+      (s) => ({ beliefs: { ...(s.beliefs as object), domains: [['x', { successes: [1], failures: [0, 0] }]] } }),
+    ],
+    [
+      'a domain twice',
+      (s) => {
+        const beliefs = s.beliefs as { domains: [] };
+        return { beliefs: { ...beliefs, domains: [...beliefs.domains, ...beliefs.domains] } };
+      },
+    ],
+    ['a domain that is none', (s) => ({ beliefs: { ...(s.beliefs as object), domains: [5] } })],
+    ['too few latencies', () => ({ latencies: [] })],
+    [
+      'impossible detectors',
+      (s) => ({ beliefs: { ...(s.beliefs as object), detectors: [['x', 9, { older: [0, 0], recent: [] }]] } }),
+    ],
     ['a broken step', () => ({ step: 1.5 })],
     ['a negative temperature', () => ({ heat: '-1' })],
     ['no learning', () => ({ learning: undefined })],
