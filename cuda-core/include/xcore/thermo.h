@@ -10,6 +10,7 @@
 
 #include "xcore/core.h"
 #include "xcore/thermo_beliefs.h"
+#include "xcore/thermo_langevin.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,6 +80,10 @@ typedef struct xc_thermo_table {
   /* One draw a pair from the posterior of the same; pair i uses stream first_stream + i. */
   xc_status (*beliefs_sample)(const xc_beliefs* beliefs, uint64_t seed, uint64_t first_stream, double* draws,
                               const xc_control* control, xc_error* error);
+  /* An ensemble of walkers cooled at constant thermodynamic speed in a tabulated potential, by the Langevin equation: see
+   * thermo_langevin.h. Long call. */
+  xc_status (*langevin_cooling)(const xc_thermo_langevin* run, xc_device device, const xc_control* control,
+                                xc_error* error);
 } xc_thermo_table;
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 #include "thermo/belief_table/belief_table.hpp"
 #include "thermo/beta_posterior/beta_posterior.hpp"
 #include "thermo/boltzmann/boltzmann.hpp"
+#include "thermo/langevin/langevin.hpp"
 #include "xcore/thermo.h"
 
 struct xc_beliefs {
@@ -87,6 +88,13 @@ xc_status beliefs_sample(const xc_beliefs* beliefs, uint64_t seed, uint64_t firs
   return guard(error, [&] { beliefs->table.sample(seed, first_stream, draws, Control(control)); });
 }
 
+xc_status langevin_cooling(const xc_thermo_langevin* run, xc_device device, const xc_control* control, xc_error* error) {
+  return guard(error, [&] {
+    if (!run) throw invalid_argument("run", "run must not be NULL");
+    thermo::langevin_cooling(*run, device, Control(control));
+  });
+}
+
 const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)},
                                boltzmann,
                                beta_update,
@@ -99,7 +107,8 @@ const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)
                                beliefs_read,
                                beliefs_write,
                                beliefs_summary,
-                               beliefs_sample};
+                               beliefs_sample,
+                               langevin_cooling};
 
 }  // namespace
 

@@ -17,8 +17,10 @@ import { LatencyBelief } from './latency';
 import { addon, READING } from './native';
 import type { ChooseContext, ConsensusOptions, Outcome, Posterior } from './options';
 import { resolveTokens } from './pricing';
-import { restoreSchedule, type Schedule, schedules, toSchedule } from './schedules';
+import { restoreSchedule, type Schedule, type ScheduleState, schedules, toSchedule } from './schedules';
 import {
+  decodeHeat,
+  encodeHeat,
   numbersFromJson,
   numbersToJson,
   readState,
@@ -56,7 +58,7 @@ export class Consensus {
   /** Tokens billed in this period, by model. */
   readonly #billed: Float64Array;
   #step = 0;
-  #heat: number;
+  #heat: ScheduleState;
   #utilities = { count: 0, mean: 0 };
   #entropyProduction = 0;
   #saving: Promise<void> = Promise.resolve();
@@ -297,7 +299,7 @@ export class Consensus {
       seed: this.#seed,
       schedule: { kind, options: numbersToJson(options) },
       step: this.#step,
-      heat: String(this.#heat),
+      heat: encodeHeat(this.#heat),
       beliefs: savedBeliefs(this.#beliefs),
       latencies: this.#latencies.map((l) => l.state),
       billed: [...this.#billed],
@@ -344,7 +346,7 @@ export class Consensus {
 
   #restore(state: SavedState): void {
     this.#step = numberIn(state.step, 'step', { min: 0, integer: true });
-    this.#heat = numberIn(Number(state.heat), 'heat', { min: 0, infinite: true });
+    this.#heat = decodeHeat(state.heat, this.#schedule.initial);
     restoreBeliefs(this.#beliefs, state.beliefs);
     const column = (values: readonly unknown[], field: string) => {
       if (values.length !== this.#names.length)
@@ -518,8 +520,26 @@ export class Consensus {
       likeliest = Math.max(likeliest, this.#probabilities[i]!);
     }
     if (possible < 2) return; // a forced choice says nothing about the temperature
-    const entropy = this.#readings[READING.entropy]! / Math.log(possible);
-    this.#heat = this.#schedule.advance!(this.#heat, { entropy, acceptance: 1 - likeliest });
+    this.#heat = this.#schedule.advance!(this.#heat, {
+      entropy: this.#readings[READING.entropy]! / Math.log(possible),
+      acceptance: 1 - likeliest,
+      heatCapacity: this.#heatCapacity(),
+      energy: this.#energies[this.#choice[0]!]!,
+      step: this.#step,
+      uniform: scrambled(this.#seed, this.#step),
+    });
+  }
+
+  #heatCapacity(): number {
+    const temperature = this.#temperature[0]!;
+    if (temperature === 0 || temperature === Number.POSITIVE_INFINITY) return 0;
+    const mean = this.#readings[READING.meanEnergy]!;
+    let variance = 0;
+    for (let i = 0; i < this.#energies.length; i++) {
+      const p = this.#probabilities[i]!;
+      if (p > 0) variance += p * (this.#energies[i]! - mean) ** 2;
+    }
+    return variance / temperature ** 2;
   }
 
   #scaleCosts(scale: ChooseContext['costScale']): Float64Array {
@@ -566,6 +586,14 @@ export class Consensus {
 }
 
 const SELECTIONS: readonly unknown[] = ['boltzmann', 'thompson', 'top-two', 'greedy'];
+
+/** A number in [0, 1) of a seed and a step: the finaliser of MurmurHash3 (A. Appleby) over both. */
+function scrambled(seed: number, step: number): number {
+  let h = Math.imul(step + 1, 0x9e3779b1) ^ (seed | 0) ^ Math.floor(seed / 2 ** 32);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+}
 
 function lowest(energies: Float64Array): number {
   let at = 0;

@@ -19,6 +19,7 @@ export {
 export { Consensus } from './consensus';
 export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
 export { Ensemble, type EnsembleMember, type Tally } from './ensemble';
+export { type Cooling, coolLandscape, type FokkerPlanckOptions } from './fokker-planck';
 export {
   evaluatePolicy,
   type LoggedChoice,
@@ -39,8 +40,10 @@ export type { Price, Tokens } from './pricing';
 export {
   type AdaptiveOptions,
   type RampOptions,
+  type ReplicaExchangeOptions,
   type Schedule,
   type ScheduleFunction,
   type ScheduleReading,
+  type ScheduleState,
   schedules,
 } from './schedules';

@@ -6,6 +6,7 @@ import type { ChangeDetectorState } from './change-detector';
 import type { Selection } from './decision';
 import type { LatencyState } from './latency';
 import type { ModelOptions } from './options';
+import type { ScheduleState } from './schedules';
 
 export interface SavedCounts {
   successes: number[];
@@ -26,7 +27,7 @@ export interface SavedState {
   seed: number;
   schedule: { kind: string; options: Record<string, unknown> };
   step: number;
-  /** As text, since it may be Infinity. */
+  /** The schedule's state, as text, since it may be Infinity; several numbers are parted by blanks. */
   heat: string;
   beliefs: SavedBeliefs;
   latencies: LatencyState[];
@@ -151,3 +152,15 @@ export const numbersFromJson = (options: Record<string, unknown>): Record<string
   Object.fromEntries(
     Object.entries(objectIn(options, 'options')).map(([k, v]) => [k, v === 'Infinity' ? Number.POSITIVE_INFINITY : v]),
   ) as Record<string, never>;
+
+export const encodeHeat = (state: ScheduleState): string =>
+  typeof state === 'number' ? String(state) : state.join(' ');
+
+/** @throws InvalidArgumentError when it is no state of a schedule that begins with `initial`. */
+export function decodeHeat(text: string, initial: ScheduleState): ScheduleState {
+  if (typeof initial === 'number') return numberIn(Number(text), 'heat', { min: 0, infinite: true });
+  const state = text.split(' ').map((word) => numberIn(Number(word), 'heat'));
+  if (state.length !== initial.length)
+    refuse('heat', `heat holds ${state.length} numbers where the schedule needs ${initial.length}.`);
+  return state;
+}
