@@ -1,0 +1,84 @@
+// Local search with ejection chains and path relinking.
+//
+// A chain takes a job in hand, fills the gap it left with the job that fits best, fills the gap that one left, and so
+// on; after every step it tries to close by putting the job in hand into the newest gap or at any other agent. Energies
+// are those of reduced.hpp: limits may be exceeded at a price that rises while the search finds nothing feasible and
+// falls while it does (strategic oscillation). New starting points lie between two good solutions.
+//   M. Yagiura, T. Ibaraki, F. Glover, "An ejection chain approach for the generalized assignment problem", INFORMS J.
+//   Computing 16, 2004; the same, "A path relinking approach with ejection chains for the generalized assignment
+//   problem", EJOR 169, 2006.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "thermo/assignment/chain_step.hpp"
+#include "thermo/assignment/random.hpp"
+#include "thermo/assignment/reduced.hpp"
+
+namespace xcore::thermo {
+
+struct Elite {
+  std::vector<int32_t> agent_of;
+  double cost;       // of the model; what it costs whether or not it is feasible
+  double violation;  // 0 when feasible
+};
+
+// Good solutions, all different, best first: by what they miss of feasibility and then by cost.
+class ElitePool {
+ public:
+  explicit ElitePool(size_t capacity) : capacity_(capacity) {}
+  void offer(const AssignmentModel& model, const std::vector<int32_t>& agent_of);
+  void keep_best() { if (elites_.size() > 1) elites_.resize(1); }
+  const std::vector<Elite>& elites() const { return elites_; }
+
+ private:
+  size_t capacity_;
+  std::vector<Elite> elites_;
+};
+
+// One searcher. Its pool and all it does in a round depend on the seed, its number and the rounds before.
+class EjectionSearch {
+ public:
+  EjectionSearch(const ReducedModel& reduced, uint64_t seed, int number);
+
+  // Searches for about `work` evaluations of jobs; `stop` is polled every few ten microseconds.
+  void run(int64_t round, int64_t work, const std::function<bool()>& stop);
+  ElitePool& pool() { return pool_; }
+  int64_t descents() const { return descents_; }
+
+ private:
+  void load(const std::vector<int32_t>& agent_of);
+  void move(int job, int to);
+  double insertion(int agent) const;
+  void price();
+  bool improve_from(int job);
+  bool extend(int job, int gap, double energy, int depth);
+  void descend(const std::function<bool()>& stop);
+  void relink(const std::vector<int32_t>& target, double share);
+  void shake(int moves);
+  double row(int r, double slack) const { return std::max(reduced_.left[r] * slack, -over_[r] * slack); }
+  bool feasible() const;
+  double enough() const { return -1e-7 * reduced_.typical; }  // of a gain, against rounding
+
+  const ReducedModel& reduced_;
+  const AssignmentModel& m_;
+  uint64_t seed_;
+  int number_;
+  ElitePool pool_;
+  FastRandom random_;
+  double factor_ = 2;
+  int64_t work_ = 0;
+  int64_t descents_ = 0;
+  int target_ = -1;
+
+  std::vector<int32_t> agent_of_, order_;
+  std::vector<double> slack_, over_;                 // [rows]
+  std::vector<double> reduced_now_, use_now_;        // [jobs], [layers][jobs]
+  std::vector<double> reduced_in_hand_, use_in_hand_;  // [agents], [layers][agents]
+  std::vector<double> barred_, open_, closed_;       // [jobs], [depth][jobs], [jobs]
+  std::vector<ChainLayer> layers_;
+};
+
+}  // namespace xcore::thermo
