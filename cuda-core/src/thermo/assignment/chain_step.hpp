@@ -1,6 +1,7 @@
 // One step of an ejection chain: all jobs at once as candidates to fill the gap that the chain left at an agent.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace xcore::thermo {
