@@ -10,7 +10,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kTableEntries = 4e6;  // of one knapsack: 32 MB
 constexpr int32_t kFinestGrid = 20000;
-constexpr int kRootIterations = 1200, kNodeIterations = 25;
+constexpr int kRootIterations = 1200, kNodeIterations = 25, kPartIterations = 120;
 
 double grid_limit(const AssignmentModel& m) { return std::min<double>(kFinestGrid, kTableEntries / (m.jobs + 1.0)); }
 
@@ -20,8 +20,8 @@ bool BranchBound::suits(const AssignmentModel& m) {
   return grid_limit(m) >= 200 && static_cast<double>(m.agents) * m.jobs * std::min(grid_limit(m), 2000.0) <= 2e8;
 }
 
-BranchBound::BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound)
-    : m_(model), bound_(model.round_up(bound)), best_cost_(kInfinity), root_bound_(bound), multipliers_(multipliers) {
+BranchBound::BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound, Aim aim)
+    : m_(model), aim_(aim), bound_(model.round_up(bound)), best_cost_(kInfinity), root_bound_(bound), multipliers_(multipliers) {
   const size_t pairs = static_cast<size_t>(m_.agents) * m_.jobs;
   weight_.resize(pairs);
   allowed_.resize(pairs);
@@ -281,7 +281,10 @@ BranchBound::Fate BranchBound::process(int iterations, const std::function<bool(
       best_prices = prices_;
       best_multipliers = multipliers_;
     }
-    if (at_root_) bound_ = std::max(bound_, std::min(m_.round_up(best), best_cost_));
+    if (at_root_) {
+      root_bound_ = std::max(root_bound_, best);
+      bound_ = std::max(bound_, std::min(m_.round_up(best), best_cost_));
+    }
     if (hopeless(best)) return Fate::pruned;
     // An assigned solution without other rows is the best of this node: its cost is the bound.
     if (assigned && m_.layers == 1) break;
@@ -378,7 +381,9 @@ void BranchBound::next_target() {
     done_ = true;
     return;
   }
-  if (best_cost_ < kInfinity) {
+  if (best_cost_ < kInfinity && aim_ == Aim::improve) {
+    target_ = last;
+  } else if (best_cost_ < kInfinity) {
     // Unit by unit; real costs by quarters of what is open, and all of it when that is little.
     const double open = best_cost_ - bound_;
     target_ = unit > 0 ? bound_ : open < 1e-6 * std::max(1.0, std::fabs(best_cost_)) ? last : bound_ + 0.25 * open;
@@ -395,7 +400,7 @@ void BranchBound::run(int nodes, const std::function<bool()>& stop) {
     // The Lagrangian's maximum first, with no target to prune by. It is long, so a stop only pauses it.
     target_ = kInfinity;
     if (nodes_ == 0) price_pairs();
-    if (process(kRootIterations, stop) == Fate::stopped) {
+    if (process(aim_ == Aim::prove ? kRootIterations : kPartIterations, stop) == Fate::stopped) {
       root_prices_ = prices_;
       return;
     }

@@ -21,8 +21,12 @@ namespace xcore::thermo {
 
 class BranchBound {
  public:
+  // prove: raises the bound by targets from below. improve: looks for anything better than `upper` at once, with a
+  // short ascent at the root; for the small parts of a problem that a neighbourhood search frees.
+  enum class Aim { prove, improve };
+
   // `multipliers` are those of the linear relaxation, whose bound is `bound`.
-  BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound);
+  BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound, Aim aim = Aim::prove);
 
   // Whether the knapsacks' tables have a bearable size.
   static bool suits(const AssignmentModel& model);
@@ -38,8 +42,8 @@ class BranchBound {
   double cost() const { return best_cost_; }
   const std::vector<int32_t>& best() const { return best_; }  // empty until this search found one
   int64_t nodes() const { return nodes_; }
-  // The assignment prices of the root, 1 a job: useful to start another search.
-  const std::vector<double>& root_prices() const { return root_prices_; }
+  // The bound of the Lagrangian itself, before any branching.
+  double root_bound() const { return root_bound_; }
 
  private:
   struct Frame {
@@ -70,6 +74,7 @@ class BranchBound {
   bool hopeless(double bound) const { return bound > target_ + tolerance_; }
 
   const AssignmentModel& m_;
+  const Aim aim_;
   double bound_, target_ = 0, tolerance_, step_ = 0, best_cost_, worst_cost_ = 0;
   double root_bound_;
   std::vector<int32_t> best_;

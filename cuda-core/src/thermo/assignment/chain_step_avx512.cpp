@@ -1,6 +1,9 @@
 // chain_step.inl with vectors written out: compilers do not look values up by agent in registers. Same bits.
 #include <immintrin.h>
 
+// GCC 12 takes the undefined lanes of its own intrinsics for a defect.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 #include "thermo/assignment/chain_step.inl"
 
 namespace xcore::thermo {

@@ -45,7 +45,9 @@ class EjectionSearch {
 
   // Searches for about `work` evaluations of jobs; `stop` is polled every few ten microseconds.
   void run(int64_t round, int64_t work, const std::function<bool()>& stop);
-  ElitePool& pool() { return pool_; }
+  // Takes a solution found elsewhere into the pool.
+  void offer(const std::vector<int32_t>& agent_of) { pool_.offer(m_, agent_of); }
+  const ElitePool& pool() const { return pool_; }
   int64_t descents() const { return descents_; }
 
  private:
