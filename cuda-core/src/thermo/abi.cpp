@@ -1,5 +1,6 @@
 // The function table of the domain. Exceptions stop here.
 #include "runtime/error.hpp"
+#include "thermo/assignment/assignment.hpp"
 #include "thermo/beta_posterior/beta_posterior.hpp"
 #include "thermo/boltzmann/boltzmann.hpp"
 #include "xcore/thermo.h"
@@ -43,8 +44,20 @@ xc_status beta_sample(const double* alpha, const double* beta, int64_t count, ui
   });
 }
 
+xc_status solve_assignment(const xc_thermo_assignment* problem, const xc_thermo_assignment_options* options,
+                           int32_t* assignment, xc_thermo_assignment_result* result, const xc_control* control,
+                           xc_error* error) {
+  return guard(error, [&] { thermo::solve_assignment(*problem, *options, assignment, result, Control(control)); });
+}
+
+xc_status assignment_conflict(const xc_thermo_assignment* problem, uint8_t* conflict, const xc_control* control,
+                              xc_error* error) {
+  return guard(error, [&] { thermo::assignment_conflict(*problem, conflict, Control(control)); });
+}
+
 const xc_thermo_table table = {
-    {"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)}, boltzmann, beta_update, beta_summary, beta_sample};
+    {"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)}, boltzmann, beta_update, beta_summary, beta_sample,
+    solve_assignment, assignment_conflict};
 
 }  // namespace
 

@@ -7,6 +7,8 @@
 
 XADDON_DOMAIN(xc_thermo_table, "thermo", XC_THERMO_ABI)
 
+void init_assignment(Napi::Env env, Napi::Object exports);  // assignment.cpp
+
 namespace {
 
 using xaddon::array_arg;
@@ -138,6 +140,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "betaUpdateJob", job<update_call>);
   XADDON_METHOD(exports, "betaSummaryJob", job<summary_call>);
   XADDON_METHOD(exports, "betaSampleJob", job<sample_call>);
+  init_assignment(env, exports);
   return exports;
 }
 
