@@ -1,7 +1,7 @@
 // The generalised assignment problem: every job to exactly one agent, within what agents and budgets can bear.
 import type { Device } from '@x/cuda-core';
-import { numberIn, objectIn, parseDevice, refuse, runJob, SEED_MAX, shown } from '@x/cuda-core/addon';
 import { UnsupportedError } from '@x/cuda-core';
+import { numberIn, objectIn, parseDevice, refuse, runJob, SEED_MAX, shown } from '@x/cuda-core/addon';
 import { addon, type NativeProblem, READING, STATUS } from './native-assignment';
 
 /** A second resource of the agents, such as memory beside time. */
@@ -107,7 +107,8 @@ export async function solveAssignment(
   const timeLimitMs = numberIn(options.timeLimitMs ?? 10_000, 'timeLimitMs', { min: 0, above: true, infinite: true });
   const rounds = options.rounds === undefined ? -1 : numberIn(options.rounds, 'rounds', { min: 0, integer: true });
   const seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
-  const threads = options.threads === undefined ? 0 : numberIn(options.threads, 'threads', { min: 1, max: 256, integer: true });
+  const threads =
+    options.threads === undefined ? 0 : numberIn(options.threads, 'threads', { min: 1, max: 256, integer: true });
   const gap = numberIn(options.gap ?? 0, 'gap', { min: 0 });
   const assignment = new Int32Array(problem.jobs);
   const readings = new Float64Array(8);

@@ -1,5 +1,12 @@
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { type NativeDevice, numberIn, objectIn, parseDevice, refuse, SEED_MAX, shown } from '@x/cuda-core/addon';
+import {
+  type BatchConstraints,
+  type BatchContext,
+  type BatchRouting,
+  type BatchRoutingOptions,
+  routeBatch,
+} from './batch-routing';
 import { Beliefs, type Counts, estimateStrength, type Lent, resolveLearning } from './beliefs';
 import { COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
 import { addon, READING } from './native';
@@ -117,6 +124,101 @@ export class Consensus {
 
   /** Chooses a model. The choice is a function of the options, the seed, and all calls made before. */
   choose(context: ChooseContext = {}): Decision {
+    const domain = this.#weigh(context);
+    const count = this.#names.length;
+    const block = this.#block;
+    const temperature = this.#selection === 'boltzmann' ? this.#scheduled() : 0;
+    this.#temperature[0] = temperature;
+    addon.boltzmann(
+      this.#energies,
+      this.#temperature,
+      this.#seed,
+      this.#step,
+      this.#device,
+      this.#probabilities,
+      this.#readings,
+      this.#choice,
+    );
+    for (let i = 0; i < count; i++) {
+      block[COLUMN.energy * count + i] = this.#energies[i]!;
+      block[COLUMN.probability * count + i] = this.#probabilities[i]!;
+    }
+    const decision = new Decision(
+      this.#step,
+      this.#choice[0]!,
+      context.domain === undefined ? undefined : domain,
+      this.#selection,
+      temperature,
+      this.#readings,
+      this.#names,
+      block.slice(),
+    );
+    if (this.#schedule.advance && this.#selection === 'boltzmann') this.#adapt();
+    this.#step++;
+    return decision;
+  }
+
+  /**
+   * Chooses models for many queries at once: the routing of least total energy within constraints that bind the batch as
+   * a whole, with a proven bound. Energies are those of `choose`, with means (or, with Thompson selection, one draw a
+   * query) as qualities; the temperature plays no part. Counts as one choice a query.
+   *
+   * @throws InfeasibleError (an InvalidArgumentError) naming an irreducible set of constraints in conflict;
+   *   LimitExceededError when no routing was found in the time and none is excluded.
+   */
+  async chooseBatch(
+    contexts: readonly BatchContext[],
+    constraints: BatchConstraints = {},
+    options: BatchRoutingOptions = {},
+  ): Promise<BatchRouting> {
+    if (!Array.isArray(contexts) || contexts.length < 1 || contexts.length > 2 ** 20)
+      refuse('contexts', `contexts is ${shown(contexts)}; it must be an array of 1 to 2^20 contexts.`);
+    objectIn(constraints, 'constraints');
+    objectIn(options, 'options');
+    const count = this.#names.length;
+    const queries = contexts.length;
+    const matrix = () => new Float64Array(count * queries);
+    const batch = {
+      models: this.#names,
+      latencies: this.#models.map((m) => m.latency),
+      queries,
+      energies: matrix(),
+      costs: matrix(),
+      qualities: matrix(),
+      tokens: new Float64Array(queries),
+      deadlines: new Float64Array(queries),
+    };
+    const range = { min: 0, infinite: true };
+    const deadline = numberIn(constraints.deadline ?? Number.POSITIVE_INFINITY, 'deadline', range);
+    const decisions: BatchRouting['decisions'] = [];
+    const step = this.#step;
+    try {
+      for (const [j, context] of contexts.entries()) {
+        const domain = this.#weigh(context);
+        for (let i = 0; i < count; i++) {
+          batch.energies[i * queries + j] = this.#energies[i]!;
+          batch.costs[i * queries + j] = this.#block[COLUMN.cost * count + i]!;
+          batch.qualities[i * queries + j] = this.#block[COLUMN.quality * count + i]!;
+        }
+        const { tokens = 0, deadline: own = deadline } = context as BatchContext;
+        batch.tokens[j] =
+          tokens >= 0 && tokens < 1e12 ? tokens : numberIn(tokens, `contexts[${j}].tokens`, { min: 0, max: 1e12 });
+        batch.deadlines[j] = own >= 0 ? own : numberIn(own, `contexts[${j}].deadline`, range);
+        decisions.push({ model: '', domain: context.domain === undefined ? undefined : domain });
+        this.#step++;
+      }
+      const routing = await routeBatch(batch, constraints, { ...options, seed: this.#seed });
+      for (let j = 0; j < queries; j++) decisions[j]!.model = this.#names[routing.assignment[j]!]!;
+      return { decisions, ...routing };
+    } catch (error) {
+      // A refused batch made no choices, unless others were made meanwhile.
+      if (this.#step === step + decisions.length) this.#step = step;
+      throw error;
+    }
+  }
+
+  // Fills the block and the energies for a context; returns its domain.
+  #weigh(context: ChooseContext): string {
     objectIn(context, 'context');
     const domain = domainKey(context.domain);
     const count = this.#names.length;
@@ -173,36 +275,7 @@ export class Consensus {
       block[COLUMN.energyLatency * count + i] = latencyTerm;
     }
     if (context.exclude !== undefined) this.#exclude(context.exclude);
-
-    const temperature = this.#selection === 'boltzmann' ? this.#scheduled() : 0;
-    this.#temperature[0] = temperature;
-    addon.boltzmann(
-      this.#energies,
-      this.#temperature,
-      this.#seed,
-      this.#step,
-      this.#device,
-      this.#probabilities,
-      this.#readings,
-      this.#choice,
-    );
-    for (let i = 0; i < count; i++) {
-      block[COLUMN.energy * count + i] = this.#energies[i]!;
-      block[COLUMN.probability * count + i] = this.#probabilities[i]!;
-    }
-    const decision = new Decision(
-      this.#step,
-      this.#choice[0]!,
-      context.domain === undefined ? undefined : domain,
-      this.#selection,
-      temperature,
-      this.#readings,
-      this.#names,
-      block.slice(),
-    );
-    if (this.#schedule.advance && this.#selection === 'boltzmann') this.#adapt();
-    this.#step++;
-    return decision;
+    return domain;
   }
 
   /** Learns one outcome. Outcomes may come late, in any order, or never. */

@@ -36,5 +36,14 @@ interface AssignmentAddon {
 export const addon = thermo as unknown as AssignmentAddon;
 
 /** Columns of the native readings of one solve, and the meaning of `status`. */
-export const READING = { status: 0, objective: 1, bound: 2, rootBound: 3, timeMs: 4, timeToBestMs: 5, rounds: 6, nodes: 7 };
+export const READING = {
+  status: 0,
+  objective: 1,
+  bound: 2,
+  rootBound: 3,
+  timeMs: 4,
+  timeToBestMs: 5,
+  rounds: 6,
+  nodes: 7,
+};
 export const STATUS = ['optimal', 'feasible', 'infeasible', 'unknown'] as const;

@@ -19,6 +19,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 constexpr int kSearchers = 3;
 constexpr int64_t kChainWork = 1500000;  // evaluations of jobs of a searcher's round: a few milliseconds
+constexpr int kRampRounds = 7;           // the first rounds are shorter by powers of two: small problems end there
 constexpr int kTreeNodes = 60;           // of a searcher's round
 constexpr int kProverNodes = 40;
 constexpr int kPatience = 60;            // neighbourhoods without gain before a searcher takes another solution
@@ -39,7 +40,7 @@ struct Searcher {
     const bool have = !elites.empty() && elites.front().violation == 0;
     // One searcher keeps to chains for a third of its rounds; all begin with some.
     if (!have || round < 2 || (round + number) % 4 == 0) {
-      chains.run(round, kChainWork, stop);
+      chains.run(round, kChainWork >> std::max<int64_t>(0, kRampRounds - round), stop);
       return;
     }
     if (!parts.started() || parts.idle() > kPatience) {

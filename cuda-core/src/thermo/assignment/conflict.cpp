@@ -11,7 +11,7 @@
 namespace xcore::thermo {
 
 void assignment_conflict(const xc_thermo_assignment& problem, uint8_t* conflict, const Control& control) {
-  const AssignmentModel m = make_model(problem);
+  const AssignmentModel m = make_model(problem, true);
   if (m.hopeless_job) throw invalid_argument("allowed", "some job has no agent at all that may take it");
   const Team team(0);
   DualOptions options;

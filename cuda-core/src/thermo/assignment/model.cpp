@@ -40,7 +40,7 @@ void check_range(const double* values, size_t count, double least, double most, 
 
 }  // namespace
 
-AssignmentModel make_model(const xc_thermo_assignment& p) {
+AssignmentModel make_model(const xc_thermo_assignment& p, bool keep_misfits) {
   if (p.sense != XC_THERMO_MINIMISE && p.sense != XC_THERMO_MAXIMISE)
     throw invalid_argument("sense", "sense is %d; it must be 0 (minimise) or 1 (maximise)", p.sense);
   if (p.agents < 1 || p.agents > (1 << 20)) throw invalid_argument("agents", "agents is %d; 1 to 2^20 are possible", p.agents);
@@ -78,11 +78,10 @@ AssignmentModel make_model(const xc_thermo_assignment& p) {
         throw invalid_argument("costs", "costs[%zu] (agent %d, job %d) is %g; it must be within +-1e12, or %s to forbid the pair",
                                from, i, j, cost, m.sign < 0 ? "an infinity" : "+infinity");
       bool possible = !forbids && (!p.allowed || p.allowed[from]);
-      // A pair that does not fit alone is forbidden as well.
       for (int s = 0; s < m.layers && possible; ++s) {
         const double use = s < m.resources ? p.loads[s * pairs + from] : p.amounts[(s - m.resources) * pairs + from];
         const double limit = m.limit[m.row(s, i)];
-        possible = use <= limit + AssignmentModel::slack_of(limit);
+        possible = keep_misfits || use <= limit + AssignmentModel::slack_of(limit);
         m.use[s * pairs + to] = use;
       }
       if (!possible)

@@ -34,8 +34,9 @@ struct AssignmentModel {
   double round_up(double bound) const;
 };
 
-// Checks everything of the caller's problem; throws xcore::Error naming the field.
-AssignmentModel make_model(const xc_thermo_assignment& problem);
+// Checks everything of the caller's problem; throws xcore::Error naming the field. Pairs that do not fit alone are
+// forbidden, unless `keep_misfits`.
+AssignmentModel make_model(const xc_thermo_assignment& problem, bool keep_misfits = false);
 
 struct Evaluation {
   double cost = 0;       // +infinity when a job has no agent or a forbidden one
