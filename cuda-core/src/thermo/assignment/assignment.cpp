@@ -9,6 +9,7 @@
 #include "thermo/assignment/ejection_search.hpp"
 #include "thermo/assignment/entropic_dual.hpp"
 #include "thermo/assignment/neighbourhood.hpp"
+#include "thermo/assignment/rounding.hpp"
 #include "thermo/assignment/team.hpp"
 
 namespace xcore::thermo {
@@ -22,6 +23,7 @@ constexpr int64_t kChainWork = 1500000;  // evaluations of jobs of a searcher's 
 constexpr int kRampRounds = 7;           // the first rounds are shorter by powers of two: small problems end there
 constexpr int kTreeNodes = 60;           // of a searcher's round
 constexpr int kProverNodes = 40;
+constexpr int kManyJobs = 2000;          // beyond, chains over all jobs take too long once there is a solution
 constexpr int kPatience = 60;            // neighbourhoods without gain before a searcher takes another solution
 
 void check_options(const xc_thermo_assignment_options& o) {
@@ -33,13 +35,15 @@ void check_options(const xc_thermo_assignment_options& o) {
 
 struct Searcher {
   Searcher(const ReducedModel& reduced, const std::vector<double>& multipliers, uint64_t seed, int number)
-      : chains(reduced, seed, number), parts(reduced, multipliers, seed, number), random(seed, 0xA551 + number), number(number) {}
+      : chains(reduced, seed, number), parts(reduced, multipliers, seed, number), random(seed, 0xA551 + number), number(number),
+        jobs(reduced.model->jobs) {}
 
   void run(int64_t round, const std::function<bool()>& stop) {
     const auto& elites = chains.pool().elites();
     const bool have = !elites.empty() && elites.front().violation == 0;
     // One searcher keeps to chains for a third of its rounds; all begin with some.
-    if (!have || round < 2 || (round + number) % 4 == 0) {
+    const bool many = jobs > kManyJobs;
+    if (!have || (!many && (round < 2 || (round + number) % 4 == 0))) {
       chains.run(round, kChainWork >> std::max<int64_t>(0, kRampRounds - round), stop);
       return;
     }
@@ -57,7 +61,7 @@ struct Searcher {
   EjectionSearch chains;
   NeighbourhoodSearch parts;
   FastRandom random;
-  int number;
+  int number, jobs;
 };
 
 class Solver {
@@ -86,7 +90,8 @@ class Solver {
         searchers.push_back(std::make_unique<Searcher>(reduced, relaxed.multipliers, o_.seed, k));
       std::unique_ptr<BranchBound> prover;
       if (BranchBound::suits(m_)) prover = std::make_unique<BranchBound>(m_, relaxed.multipliers, relaxed.bound);
-      offer(cheapest(reduced));
+      offer(round_relaxation(reduced, stop));
+      for (auto& s : searchers) s->chains.offer(best_);
       if (!warm_.empty()) {
         for (int j = 0; j < m_.jobs; ++j)
           if (warm_[j] < 0 || std::isinf(m_.costs_of(j)[warm_[j]])) warm_[j] = best_[j];
@@ -149,14 +154,6 @@ class Solver {
     cost_ = e.cost;
     violation_ = e.violation;
     best_ms_ = elapsed_ms();
-  }
-
-  std::vector<int32_t> cheapest(const ReducedModel& reduced) const {
-    std::vector<int32_t> agent_of(m_.jobs, 0);
-    for (int j = 0; j < m_.jobs; ++j)
-      for (int i = 1; i < m_.agents; ++i)
-        if (reduced.reduced_of(i)[j] < reduced.reduced_of(agent_of[j])[j]) agent_of[j] = i;
-    return agent_of;
   }
 
   // Some job has no possible agent: the others get their cheapest.

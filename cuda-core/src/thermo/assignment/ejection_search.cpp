@@ -185,7 +185,7 @@ void EjectionSearch::descend(const std::function<bool()>& stop) {
   int since = 0, polled = 0;
   for (int at = 0; since < m_.jobs; at = at + 1 == m_.jobs ? 0 : at + 1) {
     since = improve_from(order_[at]) ? 0 : since + 1;
-    if (++polled % 64 == 0 && stop()) return;
+    if (++polled % 16 == 0 && (work_ > 4 * work_limit_ || stop())) return;
   }
 }
 
@@ -239,6 +239,7 @@ void EjectionSearch::shake(int moves) {
 void EjectionSearch::run(int64_t round, int64_t work, const std::function<bool()>& stop) {
   random_ = FastRandom(seed_, static_cast<uint64_t>(round) * 256 + static_cast<uint64_t>(number_));
   work_ = 0;
+  work_limit_ = work;
   std::vector<int32_t> start(m_.jobs);
   while (work_ < work && !stop()) {
     const auto& elites = pool_.elites();

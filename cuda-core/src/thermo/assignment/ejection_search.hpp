@@ -71,7 +71,7 @@ class EjectionSearch {
   ElitePool pool_;
   FastRandom random_;
   double factor_ = 2;
-  int64_t work_ = 0;
+  int64_t work_ = 0, work_limit_ = 0;
   int64_t descents_ = 0;
   int target_ = -1;
 

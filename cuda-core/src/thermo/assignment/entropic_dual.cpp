@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kJobsATask = 256;
+// Beyond this many rows only the diagonal of the curvature is kept: the matrix would cost more than it saves.
+constexpr int kFullCurvature = 256;
 
 // What one evaluation adds up; tasks have their own and are reduced in order, so threads do not change the sums.
 struct Sums {
@@ -20,13 +22,14 @@ struct Sums {
 class Ascent {
  public:
   Ascent(const AssignmentModel& model, const DualOptions& options, const Team& team)
-      : m_(model), o_(options), team_(team), tasks_((model.jobs + kJobsATask - 1) / kJobsATask), parts_(tasks_) {
+      : m_(model), o_(options), team_(team), tasks_((model.jobs + kJobsATask - 1) / kJobsATask), parts_(tasks_),
+        full_(model.rows <= kFullCurvature) {
     active_.assign(m_.rows, 1);
     for (int r = 0; r < m_.rows; ++r)
       if (std::isinf(m_.limit[r]) || (!o_.row_active.empty() && !o_.row_active[r])) active_[r] = 0;
     for (auto& p : parts_) {
       p.use.resize(m_.rows);
-      p.covariance.resize(static_cast<size_t>(m_.rows) * m_.rows);
+      p.covariance.resize(static_cast<size_t>(m_.rows) * (full_ ? m_.rows : 1));
     }
     total_ = parts_[0];
   }
@@ -49,6 +52,7 @@ class Ascent {
         for (double t = 1; t > 1e-4; t *= 0.35) {
           double promise = 0;
           for (int r = 0; r < m_.rows; ++r) {
+            if (!active_[r]) continue;  // its limit may be infinite
             trial[r] = std::clamp(l[r] + t * step[r], 0.0, cap(r));
             promise += gradient(r) * (trial[r] - l[r]);
           }
@@ -174,12 +178,21 @@ class Ascent {
           for (int s = 0; s < m_.layers; ++s) {
             const int r = m_.row(s, i);
             const double u = energy[i] * m_.use_of(s, j, i);
+            if (!full_) {
+              out.covariance[r] += u * m_.use_of(s, j, i);
+              continue;
+            }
             for (int q = 0; q <= s; ++q) out.covariance[static_cast<size_t>(r) * m_.rows + m_.row(q, i)] += u * m_.use_of(q, j, i);
           }
         }
-        for (const int r : touched)
+        for (const int r : touched) {
+          if (!full_) {
+            out.covariance[r] -= mean[r] * mean[r];
+            continue;
+          }
           for (const int q : touched)
             if (q <= r) out.covariance[static_cast<size_t>(r) * m_.rows + q] -= mean[r] * mean[q];
+        }
       }
       for (const int r : touched) {
         out.use[r] += mean[r];
@@ -199,6 +212,13 @@ class Ascent {
     }
     if (free_.empty()) return false;
     const int k = static_cast<int>(free_.size());
+    if (!full_) {
+      for (const int r : free_) {
+        const double longest = 8 * T / mean_use_[r];
+        step[r] = gradient(r) / (total_.covariance[r] / T + std::fabs(gradient(r)) / longest + 1e-300);
+      }
+      return true;
+    }
     factor_.assign(static_cast<size_t>(k) * k, 0);
     for (int a = 0; a < k; ++a) {
       const int r = free_[a];
@@ -237,6 +257,7 @@ class Ascent {
   const Team& team_;
   int tasks_;
   std::vector<Sums> parts_;
+  bool full_;
   Sums total_;
   std::vector<char> active_;
   std::vector<double> mean_use_, factor_;
