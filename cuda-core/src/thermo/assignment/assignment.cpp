@@ -1,3 +1,7 @@
+#include <cstdlib>
+#ifndef TUNE
+#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
+#endif
 #include "thermo/assignment/assignment.hpp"
 
 #include <chrono>
@@ -43,11 +47,11 @@ struct Searcher {
     const bool have = !elites.empty() && elites.front().violation == 0;
     // One searcher keeps to chains for a third of its rounds; all begin with some.
     const bool many = jobs > kManyJobs;
-    if (!have || (!many && (round < 2 || (round + number) % 4 == 0))) {
+    if (!have || (!many && (round < TUNE("KR",2) || (round + number) % (int)TUNE("KM",4) == 0))) {
       chains.run(round, kChainWork >> std::max<int64_t>(0, kRampRounds - round), stop);
       return;
     }
-    if (!parts.started() || parts.idle() > kPatience) {
+    if (!parts.started() || parts.idle() > TUNE("KPAT",60)) {
       // The best first, then any of the good ones.
       size_t feasible = 0;
       while (feasible < elites.size() && elites[feasible].violation == 0) ++feasible;
@@ -112,6 +116,8 @@ class Solver {
           if (!prover->best().empty()) offer(prover->best());
           bound_ = std::max(bound_, prover->bound());
           nodes = prover->nodes();
+          for (const auto& s : searchers)
+            if (!s->parts.has_prices()) s->parts.use(prover->prices());
           if (feasible_) prover->upper(cost_);
           bound_ = std::max(bound_, prover->bound());
         }

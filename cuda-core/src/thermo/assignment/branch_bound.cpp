@@ -1,3 +1,7 @@
+#include <cstdlib>
+#ifndef TUNE
+#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
+#endif
 #include "thermo/assignment/branch_bound.hpp"
 
 #include <algorithm>
@@ -20,7 +24,8 @@ bool BranchBound::suits(const AssignmentModel& m) {
   return grid_limit(m) >= 200 && static_cast<double>(m.agents) * m.jobs * std::min(grid_limit(m), 2000.0) <= 2e8;
 }
 
-BranchBound::BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound, Aim aim)
+BranchBound::BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound, Aim aim,
+                         const std::vector<double>& prices)
     : m_(model), aim_(aim), bound_(model.round_up(bound)), best_cost_(kInfinity), root_bound_(bound), multipliers_(multipliers) {
   const size_t pairs = static_cast<size_t>(m_.agents) * m_.jobs;
   weight_.resize(pairs);
@@ -80,6 +85,7 @@ BranchBound::BranchBound(const AssignmentModel& model, const std::vector<double>
     size += std::fabs(dearest);
   }
   tolerance_ = m_.cost_unit > 0 ? 1e-6 * m_.cost_unit + 1e-11 * size : 1e-11 * size;
+  if (!prices.empty()) prices_ = prices;
   // The first resource is in the knapsacks.
   for (int i = 0; i < m_.agents; ++i) multipliers_[m_.row(0, i)] = 0;
   root_prices_ = prices_;
@@ -400,7 +406,7 @@ void BranchBound::run(int nodes, const std::function<bool()>& stop) {
     // The Lagrangian's maximum first, with no target to prune by. It is long, so a stop only pauses it.
     target_ = kInfinity;
     if (nodes_ == 0) price_pairs();
-    if (process(aim_ == Aim::prove ? kRootIterations : kPartIterations, stop) == Fate::stopped) {
+    if (process(aim_ == Aim::prove ? kRootIterations : (int)TUNE("KP",120), stop) == Fate::stopped) {
       root_prices_ = prices_;
       return;
     }
@@ -432,7 +438,7 @@ void BranchBound::run(int nodes, const std::function<bool()>& stop) {
       ++nodes_;
       ++k;
       if (!possible) continue;
-      const Fate fate = process(kNodeIterations * 4, stop);
+      const Fate fate = process(aim_ == Aim::improve ? (int)TUNE("KI",25) : kNodeIterations * 4, stop);
       if (fate == Fate::stopped) {
         tree_open_ = false;  // this target was not settled
         return;
@@ -457,7 +463,7 @@ void BranchBound::run(int nodes, const std::function<bool()>& stop) {
     ++nodes_;
     ++k;
     if (!possible) continue;
-    const Fate fate = process(kNodeIterations, stop);
+    const Fate fate = process(aim_ == Aim::improve ? (int)TUNE("KI",25) : kNodeIterations, stop);
     if (fate == Fate::stopped) {
       frames_.back().next--;
       return;

@@ -25,8 +25,10 @@ class BranchBound {
   // short ascent at the root; for the small parts of a problem that a neighbourhood search frees.
   enum class Aim { prove, improve };
 
-  // `multipliers` are those of the linear relaxation, whose bound is `bound`.
-  BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound, Aim aim = Aim::prove);
+  // `multipliers` are those of the linear relaxation, whose bound is `bound`. `prices` [jobs], when there are better
+  // ones to start from than those that follow.
+  BranchBound(const AssignmentModel& model, const std::vector<double>& multipliers, double bound, Aim aim = Aim::prove,
+              const std::vector<double>& prices = {});
 
   // Whether the knapsacks' tables have a bearable size.
   static bool suits(const AssignmentModel& model);
@@ -42,6 +44,8 @@ class BranchBound {
   double cost() const { return best_cost_; }
   const std::vector<int32_t>& best() const { return best_; }  // empty until this search found one
   int64_t nodes() const { return nodes_; }
+  // The root's prices once its ascent is done, else empty.
+  std::vector<double> prices() const { return root_ready_ ? root_prices_ : std::vector<double>(); }
   // The bound of the Lagrangian itself, before any branching.
   double root_bound() const { return root_bound_; }
 

@@ -12,7 +12,15 @@ namespace {
 constexpr int kDepth = 7;  // fills of one chain
 constexpr int kBreadthMost = 8;
 constexpr int kBreadth[kDepth] = {8, 5, 3, 2, 2, 1, 1};
-constexpr size_t kPool = 16;
+constexpr size_t kPool = 12, kFirst = 5;
+constexpr int kHops = 64;     // between looks at the clock and at the price of excess
+#include <cstdlib>
+#ifndef TUNE
+#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
+#endif
+#define kHot TUNE("HOT",0.5)
+#define kCold TUNE("COLD",0.05)
+#define kCycle TUNE("CYC",6000)
 
 int32_t chain_step(const ChainStep& step) {
 #if defined(__x86_64__)
@@ -41,7 +49,7 @@ void ElitePool::offer(const AssignmentModel& model, const std::vector<int32_t>& 
 
 EjectionSearch::EjectionSearch(const ReducedModel& reduced, uint64_t seed, int number)
     : reduced_(reduced), m_(*reduced.model), seed_(seed), number_(number), pool_(kPool), random_(seed, number),
-      agent_of_(m_.jobs), order_(m_.jobs), slack_(m_.rows), over_(m_.rows), reduced_now_(m_.jobs),
+      agent_of_(m_.jobs), order_(m_.jobs), touched_(m_.agents, 0), slack_(m_.rows), over_(m_.rows), reduced_now_(m_.jobs),
       use_now_(static_cast<size_t>(m_.layers) * m_.jobs), reduced_in_hand_(m_.agents),
       use_in_hand_(static_cast<size_t>(m_.layers) * m_.agents), barred_(m_.jobs, 0),
       open_(static_cast<size_t>(kDepth) * m_.jobs), closed_(m_.jobs), layers_(m_.layers) {
@@ -73,6 +81,7 @@ void EjectionSearch::load(const std::vector<int32_t>& agent_of) {
 
 void EjectionSearch::move(int j, int to) {
   const int from = agent_of_[j];
+  log_.push_back({j, from});
   for (int s = 0; s < m_.layers; ++s) {
     double& now = use_now_[static_cast<size_t>(s) * m_.jobs + j];
     slack_[m_.row(s, from)] += now;
@@ -115,6 +124,7 @@ bool EjectionSearch::improve_from(int job) {
   }
   work_ += m_.agents;
   if (gain >= enough()) return false;
+  const size_t logged = log_.size();
   for (int i = 0; i < m_.agents; ++i) reduced_in_hand_[i] = reduced_.reduced_of(i)[job];
   for (int s = 0; s < m_.layers; ++s) {
     for (int i = 0; i < m_.agents; ++i) use_in_hand_[static_cast<size_t>(s) * m_.agents + i] = reduced_.use_of(s, i)[job];
@@ -126,7 +136,13 @@ bool EjectionSearch::improve_from(int job) {
   barred_[job] = 0;
   // The job in hand goes down: where the chain closed, or home.
   for (int s = 0; s < m_.layers; ++s) slack_[m_.row(s, home)] -= use_now_[static_cast<size_t>(s) * m_.jobs + job];
-  if (found) move(job, target_);
+  if (found) {
+    move(job, target_);
+    touch(home);
+    for (size_t k = logged; k < log_.size(); ++k) touch(agent_of_[log_[k].first]);
+  } else {
+    log_.resize(logged);  // what was tried was taken back
+  }
   return found;
 }
 
@@ -223,6 +239,7 @@ void EjectionSearch::relink(const std::vector<int32_t>& target, double share) {
 }
 
 void EjectionSearch::shake(int moves) {
+  log_.clear();
   for (int k = 0; k < moves; ++k) {
     const int j = random_.below(m_.jobs);
     // Of a few random agents the one of least reduced cost.
@@ -236,51 +253,135 @@ void EjectionSearch::shake(int moves) {
   }
 }
 
+double EjectionSearch::energy() const {
+  double e = 0;
+  for (int j = 0; j < m_.jobs; ++j) e += reduced_now_[j];
+  for (int r = 0; r < m_.rows; ++r) e += row(r, slack_[r]);
+  return e;
+}
+
+// Chains from all agents that were touched, until none improves.
+void EjectionSearch::settle() {
+  for (bool any = true; any && work_ <= 4 * work_limit_;) {
+    any = false;
+    order_.clear();
+    for (int j = 0; j < m_.jobs; ++j)
+      if (touched_[agent_of_[j]]) order_.push_back(j);
+    std::fill(touched_.begin(), touched_.end(), 0);
+    for (int k = static_cast<int>(order_.size()) - 1; k > 0; --k) std::swap(order_[k], order_[random_.below(k + 1)]);
+    for (const int j : order_) any = improve_from(j) || any;
+    work_ += m_.jobs / 4;
+  }
+  std::fill(touched_.begin(), touched_.end(), 0);
+}
+
+void EjectionSearch::hop(double temperature) {
+  ++hops_;
+  log_.clear();
+  for (int k = 1 + random_.below(3); k > 0; --k) {
+    const int j = random_.below(m_.jobs);
+    int best = -1;
+    for (int t = 0; t < 3; ++t) {
+      const int i = random_.below(m_.agents);
+      if (i == agent_of_[j] || reduced_.reduced_of(i)[j] >= ReducedModel::kForbidden) continue;
+      if (best < 0 || reduced_.reduced_of(i)[j] < reduced_.reduced_of(best)[j]) best = i;
+    }
+    if (best < 0) continue;
+    touch(agent_of_[j]);
+    touch(best);
+    move(j, best);
+  }
+  settle();
+  work_ += m_.jobs;
+  const double next = energy();
+  const bool fits = feasible();
+  feasible_hops_ += fits;
+  if (fits && next < best_energy_ + enough()) {
+    best_energy_ = next;
+    cycle_best_ = agent_of_;
+  }
+  if (next <= energy_ || random_.uniform() < std::exp((energy_ - next) / temperature)) {
+    energy_ = next;
+    return;
+  }
+  for (size_t k = log_.size(); k-- > 0;) {
+    const auto [job, from] = log_[k];
+    move(job, from);
+    log_.pop_back();
+  }
+}
+
 void EjectionSearch::run(int64_t round, int64_t work, const std::function<bool()>& stop) {
   random_ = FastRandom(seed_, static_cast<uint64_t>(round) * 256 + static_cast<uint64_t>(number_));
   work_ = 0;
   work_limit_ = work;
+  price();
   std::vector<int32_t> start(m_.jobs);
   while (work_ < work && !stop()) {
     const auto& elites = pool_.elites();
-    price();
-    if (elites.size() < kPool) {
-      // From the relaxation's cheapest agents, or the pool's only member, shaken.
-      if (elites.empty()) {
-        for (int j = 0; j < m_.jobs; ++j) {
-          int best = 0;
-          for (int i = 1; i < m_.agents; ++i)
-            if (reduced_.reduced_of(i)[j] < reduced_.reduced_of(best)[j]) best = i;
-          start[j] = best;
-        }
-        load(start);
-      } else {
-        load(elites[random_.below(static_cast<int32_t>(elites.size()))].agent_of);
-        shake(std::max(2, m_.jobs / 4));
-      }
-    } else {
+    if (elites.size() < kFirst || elites.front().violation > 0) {
+      first_solutions(start, stop);
+      continue;
+    }
+    if (cycle_at_ < 0 || cycle_at_ >= kCycle) {
+      if (cycle_at_ > 0 && best_energy_ < 1e299) pool_.offer(m_, cycle_best_);
       const int a = random_.below(static_cast<int32_t>(elites.size()));
       int b = random_.below(static_cast<int32_t>(elites.size()) - 1);
       if (b >= a) ++b;
       load(elites[a].agent_of);
-      relink(elites[b].agent_of, 0.2 + 0.6 * random_.uniform());
-      shake(1 + random_.below(3));
+      relink(elites[b].agent_of, 0.1 + 0.5 * random_.uniform());
+      std::fill(touched_.begin(), touched_.end(), 1);
+      log_.clear();
+      settle();
+      energy_ = energy();
+      best_energy_ = 1e300;
+      cycle_at_ = 0;
     }
-    // Descend; an infeasible end is offered too, then its excess gets dearer until it is gone.
-    const double kept = factor_;
-    bool first = true;
-    for (int attempt = 0; attempt < 6; ++attempt) {
-      descend(stop);
-      if (feasible()) break;
-      first = false;
-      if (attempt >= 2 && pool_.elites().size() >= kPool && pool_.elites().back().violation == 0 && attempt >= 4) break;
-      factor_ *= 1.5;
-      price();
-    }
-    const bool ok = feasible();
-    factor_ = std::clamp(first ? kept * 0.95 : kept * 1.03, 1.0, 1e4);
-    if (ok || pool_.elites().empty() || pool_.elites().back().violation > 0) pool_.offer(m_, agent_of_);
+    // Sums drift by rounding, and the price of excess has changed.
+    start = agent_of_;
+    load(start);
+    price();
+    energy_ = energy();
+    if (best_energy_ < 1e299 && cycle_at_ == 0) best_energy_ = 1e300;
+    const double hot = kHot * reduced_.typical, cold = kCold * reduced_.typical;
+    feasible_hops_ = 0;
+    int done = 0;
+    for (; done < kHops && work_ < work && !(done % 4 == 0 && stop()); ++done, ++cycle_at_)
+      hop(hot * std::pow(cold / hot, std::min(1.0, cycle_at_ / (0.9 * kCycle))));
+    if (done > 8) factor_ = std::clamp(feasible_hops_ < 0.3 * done ? factor_ * 1.05 : feasible_hops_ > 0.6 * done ? factor_ * 0.97 : factor_, 0.5, 1e4);
   }
+  if (best_energy_ < 1e299 && !cycle_best_.empty()) pool_.offer(m_, cycle_best_);
+}
+
+// From the relaxation's cheapest agents, or a member of the pool, shaken: descend, and make excess dearer until it is gone.
+void EjectionSearch::first_solutions(std::vector<int32_t>& start, const std::function<bool()>& stop) {
+  const auto& elites = pool_.elites();
+  order_.resize(m_.jobs);
+  std::iota(order_.begin(), order_.end(), 0);
+  if (elites.empty()) {
+    for (int j = 0; j < m_.jobs; ++j) {
+      int best = 0;
+      for (int i = 1; i < m_.agents; ++i)
+        if (reduced_.reduced_of(i)[j] < reduced_.reduced_of(best)[j]) best = i;
+      start[j] = best;
+    }
+    load(start);
+  } else {
+    load(elites[random_.below(static_cast<int32_t>(elites.size()))].agent_of);
+    shake(std::max(2, m_.jobs / 8));
+  }
+  const double kept = factor_;
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    descend(stop);
+    log_.clear();
+    if (feasible()) break;
+    factor_ *= 1.5;
+    price();
+  }
+  const bool fits = feasible();
+  factor_ = fits ? kept : std::min(kept * 1.1, 1e4);
+  price();
+  pool_.offer(m_, agent_of_);
 }
 
 }  // namespace xcore::thermo

@@ -3,7 +3,11 @@
 // A chain takes a job in hand, fills the gap it left with the job that fits best, fills the gap that one left, and so
 // on; after every step it tries to close by putting the job in hand into the newest gap or at any other agent. Energies
 // are those of reduced.hpp: limits may be exceeded at a price that rises while the search finds nothing feasible and
-// falls while it does (strategic oscillation). New starting points lie between two good solutions.
+// falls while it does (strategic oscillation).
+//
+// Between local optima the search hops: a few jobs are displaced, chains from the agents concerned mend what they can, and
+// the new optimum is kept by Metropolis' rule at a temperature that falls over a cycle of hops (D. Wales, J. Doye, J. Phys.
+// Chem. A 101, 1997). Each cycle starts between two good solutions.
 //   M. Yagiura, T. Ibaraki, F. Glover, "An ejection chain approach for the generalized assignment problem", INFORMS J.
 //   Computing 16, 2004; the same, "A path relinking approach with ejection chains for the generalized assignment
 //   problem", EJOR 169, 2006.
@@ -48,7 +52,7 @@ class EjectionSearch {
   // Takes a solution found elsewhere into the pool.
   void offer(const std::vector<int32_t>& agent_of) { pool_.offer(m_, agent_of); }
   const ElitePool& pool() const { return pool_; }
-  int64_t descents() const { return descents_; }
+  int64_t descents() const { return hops_; }
 
  private:
   void load(const std::vector<int32_t>& agent_of);
@@ -58,6 +62,11 @@ class EjectionSearch {
   bool improve_from(int job);
   bool extend(int job, int gap, double energy, int depth);
   void descend(const std::function<bool()>& stop);
+  void first_solutions(std::vector<int32_t>& start, const std::function<bool()>& stop);
+  void hop(double temperature);
+  void settle();
+  void touch(int agent) { touched_[agent] = 1; }
+  double energy() const;
   void relink(const std::vector<int32_t>& target, double share);
   void shake(int moves);
   double row(int r, double slack) const { return std::max(reduced_.left[r] * slack, -over_[r] * slack); }
@@ -72,10 +81,15 @@ class EjectionSearch {
   FastRandom random_;
   double factor_ = 2;
   int64_t work_ = 0, work_limit_ = 0;
-  int64_t descents_ = 0;
+  int64_t descents_ = 0, hops_ = 0, feasible_hops_ = 0;
+  int cycle_at_ = -1;         // hops done of the cycle; -1 before the first
+  double energy_ = 0;         // of the solution hopped from
+  double best_energy_ = 0;    // of the feasible ones of the cycle
   int target_ = -1;
 
-  std::vector<int32_t> agent_of_, order_;
+  std::vector<int32_t> agent_of_, order_, cycle_best_;
+  std::vector<char> touched_;                        // [agents] changed since settled
+  std::vector<std::pair<int32_t, int32_t>> log_;     // moves of the hop: job, where it came from
   std::vector<double> slack_, over_;                 // [rows]
   std::vector<double> reduced_now_, use_now_;        // [jobs], [layers][jobs]
   std::vector<double> reduced_in_hand_, use_in_hand_;  // [agents], [layers][agents]

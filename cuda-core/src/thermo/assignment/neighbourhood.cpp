@@ -1,3 +1,7 @@
+#include <cstdlib>
+#ifndef TUNE
+#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
+#endif
 #include "thermo/assignment/neighbourhood.hpp"
 
 #include <algorithm>
@@ -59,10 +63,13 @@ void NeighbourhoodSearch::start(const std::vector<int32_t>& agent_of) {
 
 void NeighbourhoodSearch::run(int64_t round, int nodes, const std::function<bool()>& stop) {
   FastRandom random(seed_, (uint64_t{1} << 32) + static_cast<uint64_t>(round) * 256 + static_cast<uint64_t>(number_));
-  while (nodes > 0 && !stop()) nodes -= improve(random, std::min(nodes, kNodesATree), stop);
+  while (nodes > 0 && !stop()) nodes -= improve(random, std::min(nodes, (int)TUNE("KN",250)), stop);
 }
 
 int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::function<bool()>& stop) {
+  // Of the two kinds the one whose turn it is: all agents with the least decided jobs, or a few agents with all theirs.
+  const bool spread = m_.agents <= 64 && random.uniform() < TUNE("SPR",0.7);
+  double& wanted = spread ? spread_wanted_ : jobs_wanted_;
   // Agents in random order until their jobs are enough, at least two; of too many jobs those with the most to gain.
   std::vector<std::vector<int>> jobs_of(m_.agents);
   for (int j = 0; j < m_.jobs; ++j) jobs_of[agent_of_[j]].push_back(j);
@@ -72,9 +79,9 @@ int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::funct
     std::swap(order[i], order[i + random.below(m_.agents - i)]);
     agents.push_back(order[i]);
     jobs.insert(jobs.end(), jobs_of[order[i]].begin(), jobs_of[order[i]].end());
-    if (agents.size() >= 2 && jobs.size() >= jobs_wanted_) break;
+    if (!spread && agents.size() >= 2 && jobs.size() >= wanted) break;
   }
-  const size_t most = static_cast<size_t>(jobs_wanted_ * 1.5) + 4;
+  const size_t most = static_cast<size_t>(spread ? wanted : wanted * 1.5 + 4);
   if (jobs.size() > most) {
     // A job stays when it is where it should be and every other of these agents would be dear; chance mixes in.
     std::vector<std::pair<double, int>> keyed;
@@ -82,7 +89,7 @@ int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::funct
       double other = ReducedModel::kForbidden;
       for (const int i : agents)
         if (i != agent_of_[j]) other = std::min(other, reduced_.reduced_of(i)[j]);
-      keyed.push_back({(other - reduced_.reduced_of(agent_of_[j])[j]) * random.uniform(), j});
+      keyed.push_back({(other - reduced_.reduced_of(agent_of_[j])[j]) * (spread ? std::pow(random.uniform(), TUNE("PW",1)) : random.uniform()), j});
     }
     std::nth_element(keyed.begin(), keyed.begin() + most, keyed.end());
     jobs.clear();
@@ -92,7 +99,7 @@ int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::funct
   if (jobs.empty()) return 1;
   const AssignmentModel part = part_of(m_, agents, jobs, agent_of_);
   if (!BranchBound::suits(part)) {
-    jobs_wanted_ = std::max(kFewestJobs, jobs_wanted_ * 0.8);
+    wanted = std::max(kFewestJobs, wanted * 0.8);
     return 1;
   }
   double cost = 0;
@@ -101,7 +108,11 @@ int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::funct
   for (int s = 0; s < m_.layers; ++s)
     for (size_t a = 0; a < (s < m_.resources ? agents.size() : 1); ++a)
       multipliers[part.row(s, static_cast<int>(a))] = multipliers_[m_.row(s, agents[a])];
-  BranchBound tree(part, multipliers, -std::numeric_limits<double>::infinity(), BranchBound::Aim::improve);
+  std::vector<double> prices;
+  if (!prices_.empty())
+    for (const int j : jobs) prices.push_back(prices_[j]);
+  BranchBound tree(part, multipliers, -std::numeric_limits<double>::infinity(), BranchBound::Aim::improve,
+                   prices);
   tree.upper(cost);
   tree.run(nodes, stop);
   if (!tree.best().empty()) {
@@ -112,9 +123,9 @@ int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::funct
     else
       agent_of_ = before;  // only rounding can bring this about
   } else if (tree.done()) {
-    jobs_wanted_ = std::min(kMostJobs, jobs_wanted_ * 1.04);
+    wanted = std::min(kMostJobs, wanted * 1.04);
   } else {
-    jobs_wanted_ = std::max(kFewestJobs, jobs_wanted_ * 0.96);
+    wanted = std::max(kFewestJobs, wanted * 0.96);
   }
   return static_cast<int>(tree.nodes()) + 1;
 }

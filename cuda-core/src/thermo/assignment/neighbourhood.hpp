@@ -20,6 +20,9 @@ class NeighbourhoodSearch {
 
   // The solution to improve, feasible. Keeps the size of neighbourhood that was found to suit.
   void start(const std::vector<int32_t>& agent_of);
+  // Prices of the Lagrangian over the whole problem, [jobs].
+  void use(std::vector<double> prices) { prices_ = std::move(prices); }
+  bool has_prices() const { return !prices_.empty(); }
   bool started() const { return !agent_of_.empty(); }
   // Frees parts until about this many tree nodes are spent.
   void run(int64_t round, int nodes, const std::function<bool()>& stop);
@@ -36,7 +39,8 @@ class NeighbourhoodSearch {
   uint64_t seed_;
   int number_;
   std::vector<int32_t> agent_of_;
-  double jobs_wanted_ = 40;
+  double jobs_wanted_ = 40, spread_wanted_ = 40;  // of the two kinds of neighbourhood
+  std::vector<double> prices_;
   int idle_ = 0;
 };
 
