@@ -83,7 +83,9 @@ export class InfeasibleError extends InvalidArgumentError {
     this.conflicts = conflicts;
   }
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return InvalidArgumentError[Symbol.hasInstance](value) && Array.isArray((value as { conflicts?: unknown }).conflicts);
+    return (
+      InvalidArgumentError[Symbol.hasInstance](value) && Array.isArray((value as { conflicts?: unknown }).conflicts)
+    );
   }
 }
 

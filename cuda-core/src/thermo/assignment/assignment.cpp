@@ -1,7 +1,3 @@
-#include <cstdlib>
-#ifndef TUNE
-#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
-#endif
 #include "thermo/assignment/assignment.hpp"
 
 #include <chrono>
@@ -28,6 +24,8 @@ constexpr int kRampRounds = 7;           // the first rounds are shorter by powe
 constexpr int kTreeNodes = 60;           // of a searcher's round
 constexpr int kProverNodes = 40;
 constexpr int kManyJobs = 2000;          // beyond, chains over all jobs take too long once there is a solution
+constexpr int kFirstChains = 12;         // rounds of chains before the first neighbourhoods
+constexpr int kChainsEvery = 20;         // and one of so many rounds after
 constexpr int kPatience = 60;            // neighbourhoods without gain before a searcher takes another solution
 
 void check_options(const xc_thermo_assignment_options& o) {
@@ -45,13 +43,12 @@ struct Searcher {
   void run(int64_t round, const std::function<bool()>& stop) {
     const auto& elites = chains.pool().elites();
     const bool have = !elites.empty() && elites.front().violation == 0;
-    // One searcher keeps to chains for a third of its rounds; all begin with some.
     const bool many = jobs > kManyJobs;
-    if (!have || (!many && (round < TUNE("KR",2) || (round + number) % (int)TUNE("KM",4) == 0))) {
+    if (!have || (!many && (round < kFirstChains || (round + number) % kChainsEvery == 0))) {
       chains.run(round, kChainWork >> std::max<int64_t>(0, kRampRounds - round), stop);
       return;
     }
-    if (!parts.started() || parts.idle() > TUNE("KPAT",60)) {
+    if (!parts.started() || parts.idle() > kPatience) {
       // The best first, then any of the good ones.
       size_t feasible = 0;
       while (feasible < elites.size() && elites[feasible].violation == 0) ++feasible;

@@ -1,7 +1,3 @@
-#include <cstdlib>
-#ifndef TUNE
-#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
-#endif
 #include "thermo/assignment/branch_bound.hpp"
 
 #include <algorithm>
@@ -14,7 +10,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kTableEntries = 4e6;  // of one knapsack: 32 MB
 constexpr int32_t kFinestGrid = 20000;
-constexpr int kRootIterations = 1200, kNodeIterations = 25, kPartIterations = 120;
+constexpr int kRootIterations = 1200, kNodeIterations = 25, kPartIterations = 40;
 
 double grid_limit(const AssignmentModel& m) { return std::min<double>(kFinestGrid, kTableEntries / (m.jobs + 1.0)); }
 
@@ -406,7 +402,7 @@ void BranchBound::run(int nodes, const std::function<bool()>& stop) {
     // The Lagrangian's maximum first, with no target to prune by. It is long, so a stop only pauses it.
     target_ = kInfinity;
     if (nodes_ == 0) price_pairs();
-    if (process(aim_ == Aim::prove ? kRootIterations : (int)TUNE("KP",120), stop) == Fate::stopped) {
+    if (process(aim_ == Aim::prove ? kRootIterations : kPartIterations, stop) == Fate::stopped) {
       root_prices_ = prices_;
       return;
     }
@@ -438,7 +434,7 @@ void BranchBound::run(int nodes, const std::function<bool()>& stop) {
       ++nodes_;
       ++k;
       if (!possible) continue;
-      const Fate fate = process(aim_ == Aim::improve ? (int)TUNE("KI",25) : kNodeIterations * 4, stop);
+      const Fate fate = process(aim_ == Aim::improve ? kNodeIterations : 4 * kNodeIterations, stop);
       if (fate == Fate::stopped) {
         tree_open_ = false;  // this target was not settled
         return;
@@ -463,7 +459,7 @@ void BranchBound::run(int nodes, const std::function<bool()>& stop) {
     ++nodes_;
     ++k;
     if (!possible) continue;
-    const Fate fate = process(aim_ == Aim::improve ? (int)TUNE("KI",25) : kNodeIterations, stop);
+    const Fate fate = process(kNodeIterations, stop);
     if (fate == Fate::stopped) {
       frames_.back().next--;
       return;

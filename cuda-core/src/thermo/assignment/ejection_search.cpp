@@ -13,14 +13,9 @@ constexpr int kDepth = 7;  // fills of one chain
 constexpr int kBreadthMost = 8;
 constexpr int kBreadth[kDepth] = {8, 5, 3, 2, 2, 1, 1};
 constexpr size_t kPool = 12, kFirst = 5;
+constexpr int kCycle = 6000;  // hops of a cycle
+constexpr double kHot = 0.25, kCold = 0.1;  // temperatures of a cycle, in typical second best reduced costs
 constexpr int kHops = 64;     // between looks at the clock and at the price of excess
-#include <cstdlib>
-#ifndef TUNE
-#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
-#endif
-#define kHot TUNE("HOT",0.5)
-#define kCold TUNE("COLD",0.05)
-#define kCycle TUNE("CYC",6000)
 
 int32_t chain_step(const ChainStep& step) {
 #if defined(__x86_64__)
@@ -196,7 +191,6 @@ bool EjectionSearch::extend(int job, int gap, double energy, int depth) {
 }
 
 void EjectionSearch::descend(const std::function<bool()>& stop) {
-  ++descents_;
   for (int i = m_.jobs - 1; i > 0; --i) std::swap(order_[i], order_[random_.below(i + 1)]);
   int since = 0, polled = 0;
   for (int at = 0; since < m_.jobs; at = at + 1 == m_.jobs ? 0 : at + 1) {
@@ -276,7 +270,6 @@ void EjectionSearch::settle() {
 }
 
 void EjectionSearch::hop(double temperature) {
-  ++hops_;
   log_.clear();
   for (int k = 1 + random_.below(3); k > 0; --k) {
     const int j = random_.below(m_.jobs);

@@ -34,7 +34,6 @@ class ElitePool {
  public:
   explicit ElitePool(size_t capacity) : capacity_(capacity) {}
   void offer(const AssignmentModel& model, const std::vector<int32_t>& agent_of);
-  void keep_best() { if (elites_.size() > 1) elites_.resize(1); }
   const std::vector<Elite>& elites() const { return elites_; }
 
  private:
@@ -52,7 +51,6 @@ class EjectionSearch {
   // Takes a solution found elsewhere into the pool.
   void offer(const std::vector<int32_t>& agent_of) { pool_.offer(m_, agent_of); }
   const ElitePool& pool() const { return pool_; }
-  int64_t descents() const { return hops_; }
 
  private:
   void load(const std::vector<int32_t>& agent_of);
@@ -81,7 +79,7 @@ class EjectionSearch {
   FastRandom random_;
   double factor_ = 2;
   int64_t work_ = 0, work_limit_ = 0;
-  int64_t descents_ = 0, hops_ = 0, feasible_hops_ = 0;
+  int64_t feasible_hops_ = 0;
   int cycle_at_ = -1;         // hops done of the cycle; -1 before the first
   double energy_ = 0;         // of the solution hopped from
   double best_energy_ = 0;    // of the feasible ones of the cycle

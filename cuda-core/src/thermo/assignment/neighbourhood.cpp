@@ -1,7 +1,3 @@
-#include <cstdlib>
-#ifndef TUNE
-#define TUNE(n,d) ([]{static const double v=std::getenv(n)?std::atof(std::getenv(n)):d; return v;}())
-#endif
 #include "thermo/assignment/neighbourhood.hpp"
 
 #include <algorithm>
@@ -15,7 +11,9 @@ namespace xcore::thermo {
 namespace {
 
 constexpr double kFewestJobs = 12, kMostJobs = 160;
-constexpr int kNodesATree = 250;
+constexpr int kNodesATree = 300;
+constexpr double kSpreadShare = 0.9;  // of the neighbourhoods over all agents
+constexpr int kSpreadAgents = 64;     // at most so many agents for them
 
 // The part of a model that these agents and jobs make up when all other jobs stay where they are.
 AssignmentModel part_of(const AssignmentModel& m, const std::vector<int>& agents, const std::vector<int>& jobs,
@@ -63,12 +61,12 @@ void NeighbourhoodSearch::start(const std::vector<int32_t>& agent_of) {
 
 void NeighbourhoodSearch::run(int64_t round, int nodes, const std::function<bool()>& stop) {
   FastRandom random(seed_, (uint64_t{1} << 32) + static_cast<uint64_t>(round) * 256 + static_cast<uint64_t>(number_));
-  while (nodes > 0 && !stop()) nodes -= improve(random, std::min(nodes, (int)TUNE("KN",250)), stop);
+  while (nodes > 0 && !stop()) nodes -= improve(random, std::min(nodes, kNodesATree), stop);
 }
 
 int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::function<bool()>& stop) {
   // Of the two kinds the one whose turn it is: all agents with the least decided jobs, or a few agents with all theirs.
-  const bool spread = m_.agents <= 64 && random.uniform() < TUNE("SPR",0.7);
+  const bool spread = m_.agents <= kSpreadAgents && random.uniform() < kSpreadShare;
   double& wanted = spread ? spread_wanted_ : jobs_wanted_;
   // Agents in random order until their jobs are enough, at least two; of too many jobs those with the most to gain.
   std::vector<std::vector<int>> jobs_of(m_.agents);
@@ -89,7 +87,8 @@ int NeighbourhoodSearch::improve(FastRandom& random, int nodes, const std::funct
       double other = ReducedModel::kForbidden;
       for (const int i : agents)
         if (i != agent_of_[j]) other = std::min(other, reduced_.reduced_of(i)[j]);
-      keyed.push_back({(other - reduced_.reduced_of(agent_of_[j])[j]) * (spread ? std::pow(random.uniform(), TUNE("PW",1)) : random.uniform()), j});
+      const double chance = random.uniform();
+      keyed.push_back({(other - reduced_.reduced_of(agent_of_[j])[j]) * chance * (spread ? chance : 1), j});
     }
     std::nth_element(keyed.begin(), keyed.begin() + most, keyed.end());
     jobs.clear();
