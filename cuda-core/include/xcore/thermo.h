@@ -11,6 +11,7 @@
 #include "xcore/core.h"
 #include "xcore/thermo_beliefs.h"
 #include "xcore/thermo_langevin.h"
+#include "xcore/thermo_assignment.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -84,6 +85,18 @@ typedef struct xc_thermo_table {
    * thermo_langevin.h. Long call. */
   xc_status (*langevin_cooling)(const xc_thermo_langevin* run, xc_device device, const xc_control* control,
                                 xc_error* error);
+
+  /* A solution of a generalised assignment problem and a proven bound; see thermo_assignment.h. assignment [jobs]: the
+   * agent of each job, the least violating one known when none is feasible, -1 for a job without any possible agent.
+   * Long: obeys the time limit and polls `control` at least every 50 ms. */
+  xc_status (*solve_assignment)(const xc_thermo_assignment* problem, const xc_thermo_assignment_options* options,
+                                int32_t* assignment, xc_thermo_assignment_result* result, const xc_control* control,
+                                xc_error* error);
+
+  /* conflict [resources x agents + budgets]: 1 for the limits of an irreducible set that no assignment, not even a
+   * fractional one, keeps together; all 0 when there is no such set. Every job needs an allowed agent. */
+  xc_status (*assignment_conflict)(const xc_thermo_assignment* problem, uint8_t* conflict, const xc_control* control,
+                                   xc_error* error);
 } xc_thermo_table;
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 
 #include "runtime/error.hpp"
 #include "thermo/belief_table/belief_table.hpp"
+#include "thermo/assignment/assignment.hpp"
 #include "thermo/beta_posterior/beta_posterior.hpp"
 #include "thermo/boltzmann/boltzmann.hpp"
 #include "thermo/langevin/langevin.hpp"
@@ -95,6 +96,17 @@ xc_status langevin_cooling(const xc_thermo_langevin* run, xc_device device, cons
   });
 }
 
+xc_status solve_assignment(const xc_thermo_assignment* problem, const xc_thermo_assignment_options* options,
+                           int32_t* assignment, xc_thermo_assignment_result* result, const xc_control* control,
+                           xc_error* error) {
+  return guard(error, [&] { thermo::solve_assignment(*problem, *options, assignment, result, Control(control)); });
+}
+
+xc_status assignment_conflict(const xc_thermo_assignment* problem, uint8_t* conflict, const xc_control* control,
+                              xc_error* error) {
+  return guard(error, [&] { thermo::assignment_conflict(*problem, conflict, Control(control)); });
+}
+
 const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)},
                                boltzmann,
                                beta_update,
@@ -108,7 +120,9 @@ const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)
                                beliefs_write,
                                beliefs_summary,
                                beliefs_sample,
-                               langevin_cooling};
+                               langevin_cooling,
+                               solve_assignment,
+                               assignment_conflict};
 
 }  // namespace
 

@@ -58,7 +58,15 @@ function load(set) {
     const [input, output] = list.get(m) ?? [0.2, 0.2];
     return ((row.prompt.length / 4) * input + 200 * (output || input)) / 1e6;
   };
-  return { models, rows: rows.map((r) => ({ text: r.prompt, label: r.domain, q: models.map((m) => Number(quality(r, m))), cost: models.map((m) => cost(r, m)) })) };
+  return {
+    models,
+    rows: rows.map((r) => ({
+      text: r.prompt,
+      label: r.domain,
+      q: models.map((m) => Number(quality(r, m))),
+      cost: models.map((m) => cost(r, m)),
+    })),
+  };
 }
 
 function generator(seed) {
@@ -99,7 +107,11 @@ const POLICIES = {
   // was seen in this kind of question.
   ours({ models, C, lambda, seed }) {
     const costs = new Costs(models);
-    const router = new QueryRouter({ models: models.map((name) => ({ name, cost: 1, priorQuality: 0.6 })), seed, maxDomains: 16 });
+    const router = new QueryRouter({
+      models: models.map((name) => ({ name, cost: 1, priorQuality: 0.6 })),
+      seed,
+      maxDomains: 16,
+    });
     const consensus = new Consensus({
       models: models.map((name) => ({ name, cost: C })),
       energy: { cost: lambda, costNormaliser: C },
@@ -167,7 +179,8 @@ const POLICIES = {
       const inverse = Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0));
       return { inverse, b: new Float64Array(d) };
     });
-    const times = (a, x) => Float64Array.from({ length: d }, (_, i) => x.reduce((sum, v, j) => sum + a[i * d + j] * v, 0));
+    const times = (a, x) =>
+      Float64Array.from({ length: d }, (_, i) => x.reduce((sum, v, j) => sum + a[i * d + j] * v, 0));
     const dot = (x, y) => x.reduce((sum, v, i) => sum + v * y[i], 0);
     return {
       choose(row) {
@@ -198,7 +211,10 @@ const POLICIES = {
     return { choose: (row) => choice.get(row.label), learn() {} };
   },
   'oracle (all outcomes)'({ models, C, lambda }) {
-    return { choose: (row) => best(models.map((_, m) => row.q[m] - (Math.max(lambda, 1e-6) * row.cost[m]) / C)), learn() {} };
+    return {
+      choose: (row) => best(models.map((_, m) => row.q[m] - (Math.max(lambda, 1e-6) * row.cost[m]) / C)),
+      learn() {},
+    };
   },
 };
 
@@ -243,7 +259,9 @@ function withInterval(values) {
   const sorted = [...values].sort((a, b) => a - b);
   if (sorted.some(Number.isNaN)) {
     const reached = sorted.filter((v) => !Number.isNaN(v));
-    return reached.length === 0 ? 'not reached' : `${percent(mean(reached))} (reached by ${reached.length}/${values.length})`;
+    return reached.length === 0
+      ? 'not reached'
+      : `${percent(mean(reached))} (reached by ${reached.length}/${values.length})`;
   }
   const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
   return `${percent(mean(values))} [${percent(at(0.025))}, ${percent(at(0.975))}]`;
@@ -257,8 +275,12 @@ for (const set of flags.sets.split(',')) {
   const singles = singlesOf(rows);
   const reference = singles[best(singles.map((s) => s.quality))];
   const C = reference.cost;
-  console.log(`\n## ${set}: ${rows.length} questions, ${models.length} models; best single model ${models[singles.indexOf(reference)]}, quality ${reference.quality.toFixed(4)}\n`);
-  console.log('| policy | saving % at 100 % | at 98 % | at 95 % | regret at lambda 0.1 | quality, cost % at lambda 0.1 |');
+  console.log(
+    `\n## ${set}: ${rows.length} questions, ${models.length} models; best single model ${models[singles.indexOf(reference)]}, quality ${reference.quality.toFixed(4)}\n`,
+  );
+  console.log(
+    '| policy | saving % at 100 % | at 98 % | at 95 % | regret at lambda 0.1 | quality, cost % at lambda 0.1 |',
+  );
   console.log('|---|---:|---:|---:|---:|---:|');
   const zero = SHARES.map((share) => percent(saving(singles, reference, share)));
   console.log(`| zero router (hull of single models) | ${zero.join(' | ')} | | |`);

@@ -10,6 +10,7 @@ XADDON_DOMAIN(xc_thermo_table, "thermo", XC_THERMO_ABI)
 // One file a subject.
 void init_beliefs(Napi::Object exports);
 void init_langevin(Napi::Object exports);
+void init_assignment(Napi::Object exports);
 
 namespace {
 
@@ -144,6 +145,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "betaSampleJob", job<sample_call>);
   init_beliefs(exports);
   init_langevin(exports);
+  init_assignment(exports);
   return exports;
 }
 

@@ -1,5 +1,12 @@
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { type NativeDevice, numberIn, objectIn, parseDevice, refuse, SEED_MAX, shown } from '@x/cuda-core/addon';
+import {
+  type BatchConstraints,
+  type BatchContext,
+  type BatchRouting,
+  type BatchRoutingOptions,
+  routeBatch,
+} from './batch-routing';
 import { Beliefs, estimateStrength, type Lent, resolveLearning } from './beliefs';
 import type { Change } from './change-detector';
 import { COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
@@ -178,6 +185,67 @@ export class Consensus {
     if (this.#schedule.advance && this.#selection === 'boltzmann') this.#adapt();
     this.#step++;
     return decision;
+  }
+
+  /**
+   * Chooses models for many queries at once: the routing of least total energy within constraints that bind the batch as
+   * a whole, with a proven bound. Energies are those of `choose`, with means (or, with Thompson and top-two selection, one draw
+   * a query) as qualities; deadlines are constraints and no part of them, and the temperature plays none. Counts as one choice a
+   * query.
+   *
+   * @throws InfeasibleError (an InvalidArgumentError) naming an irreducible set of constraints in conflict;
+   *   LimitExceededError when no routing was found in the time and none is excluded.
+   */
+  async chooseBatch(
+    contexts: readonly BatchContext[],
+    constraints: BatchConstraints = {},
+    options: BatchRoutingOptions = {},
+  ): Promise<BatchRouting> {
+    if (!Array.isArray(contexts) || contexts.length < 1 || contexts.length > 2 ** 20)
+      refuse('contexts', `contexts is ${shown(contexts)}; it must be an array of 1 to 2^20 contexts.`);
+    objectIn(constraints, 'constraints');
+    objectIn(options, 'options');
+    const count = this.#names.length;
+    const queries = contexts.length;
+    const matrix = () => new Float64Array(count * queries);
+    const batch = {
+      models: this.#names,
+      latencies: this.#latencies.map((l) => l.typical),
+      queries,
+      energies: matrix(),
+      costs: matrix(),
+      qualities: matrix(),
+      tokens: new Float64Array(queries),
+      deadlines: new Float64Array(queries),
+    };
+    const range = { min: 0, infinite: true };
+    const deadline = numberIn(constraints.deadline ?? Number.POSITIVE_INFINITY, 'deadline', range);
+    const decisions: BatchRouting['decisions'] = [];
+    const step = this.#step;
+    try {
+      for (const [j, given] of (contexts as readonly BatchContext[]).entries()) {
+        const { deadline: own = deadline, ...context } = objectIn(given, `contexts[${j}]`) as BatchContext;
+        const demand = this.#believe(context, `contexts[${j}].`);
+        if (this.#selection === 'thompson' || this.#selection === 'top-two') this.#draw(0);
+        this.#weigh(demand, context);
+        for (let i = 0; i < count; i++) {
+          batch.energies[i * queries + j] = this.#energies[i]!;
+          batch.costs[i * queries + j] = this.#block[COLUMN.cost * count + i]!;
+          batch.qualities[i * queries + j] = this.#block[COLUMN.quality * count + i]!;
+        }
+        batch.tokens[j] = demand.tokens ? demand.tokens.input + demand.tokens.output : 0;
+        batch.deadlines[j] = own >= 0 ? own : numberIn(own, `contexts[${j}].deadline`, range);
+        decisions.push({ model: '', domain: context.domain === undefined ? undefined : domainKey(context.domain) });
+        this.#step++;
+      }
+      const routing = await routeBatch(batch, constraints, { ...options, seed: this.#seed });
+      for (let j = 0; j < queries; j++) decisions[j]!.model = this.#names[routing.assignment[j]!]!;
+      return { decisions, ...routing };
+    } catch (error) {
+      // A refused batch made no choices, unless others were made meanwhile.
+      if (this.#step === step + decisions.length) this.#step = step;
+      throw error;
+    }
   }
 
   /**
@@ -387,7 +455,7 @@ export class Consensus {
   }
 
   /** Posteriors of all models for this context, and their means as qualities. */
-  #believe(context: ChooseContext): Demand {
+  #believe(context: ChooseContext, where = ''): Demand {
     objectIn(context, 'context');
     const domain = domainKey(context.domain);
     const count = this.#names.length;
@@ -419,7 +487,9 @@ export class Consensus {
     }
     return {
       tokens:
-        context.tokens === undefined ? undefined : resolveTokens(context.tokens, 'tokens', this.#energy.tokens.output),
+        context.tokens === undefined
+          ? undefined
+          : resolveTokens(context.tokens, `${where}tokens`, this.#energy.tokens.output),
       deadline: context.deadline === undefined ? undefined : numberIn(context.deadline, 'deadline', { min: 0 }),
     };
   }

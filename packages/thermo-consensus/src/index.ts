@@ -1,4 +1,12 @@
 export {
+  type AssignmentBudget,
+  type AssignmentOptions,
+  type AssignmentProblem,
+  type AssignmentResource,
+  type AssignmentSolution,
+  solveAssignment,
+} from './assignment';
+export {
   type BatchOptions,
   type BetaPairs,
   type BoltzmannBatch,
@@ -8,6 +16,15 @@ export {
   summarizeBeta,
   updateBeta,
 } from './batch';
+export {
+  type BatchConstraints,
+  type BatchContext,
+  type BatchRouting,
+  type BatchRoutingOptions,
+  type Conflict,
+  InfeasibleError,
+  type PerModel,
+} from './batch-routing';
 export { type BeliefPrior, type BeliefStatistics, BeliefTable, type BeliefTableOptions } from './belief-table';
 export type { LearningOptions } from './beliefs';
 export {

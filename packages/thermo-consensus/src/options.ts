@@ -78,8 +78,11 @@ export interface ChooseContext {
   quality?: Readonly<Record<string, QualityEstimate>>;
   /** Models that must not be chosen. */
   exclude?: readonly string[];
-  /** Tokens of the request, for models with prices and for `contextLength`. `output` defaults to `energy.tokens.output`. */
-  tokens?: Tokens;
+  /**
+   * Tokens of the request, for models with prices and for `contextLength`: in all, or in and out, `output` defaulting to
+   * `energy.tokens.output`.
+   */
+  tokens?: number | Tokens;
   /** Time left for the answer, in the unit of the models' latencies; 0 or more. */
   deadline?: number;
   /** Multiplies costs, for all models or by model: expected tokens, a discount. 0 or more. Default 1. */

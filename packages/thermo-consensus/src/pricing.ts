@@ -45,7 +45,9 @@ export function resolvePrice(given: Price, field: string): ResolvedPrice {
   };
 }
 
-export function resolveTokens(given: Tokens, field: string, fallbackOutput = 0): ResolvedTokens {
+/** A bare number is of tokens in. */
+export function resolveTokens(given: number | Tokens, field: string, fallbackOutput = 0): ResolvedTokens {
+  if (typeof given === 'number') return { input: numberIn(given, field, { min: 0, max: 1e12 }), output: 0, cached: 0 };
   const tokens = objectIn(given, field) as unknown as Tokens;
   const input = numberIn(tokens.input, `${field}.input`, { min: 0 });
   return {

@@ -1,0 +1,10 @@
+#include "thermo/assignment/knapsack_row.inl"
+
+namespace xcore::thermo {
+void knapsack_row_portable(const double* row, double* next, int32_t capacity, int32_t weight, double profit) {
+  knapsack_row(row, next, capacity, weight, profit);
+}
+double knapsack_split_portable(const double* before, const double* after, int32_t capacity) {
+  return knapsack_split(before, after, capacity);
+}
+}  // namespace xcore::thermo
