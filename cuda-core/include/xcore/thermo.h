@@ -9,6 +9,7 @@
 #define XCORE_THERMO_H
 
 #include "xcore/core.h"
+#include "xcore/thermo_ising.h"
 
 #ifdef __cplusplus
 extern "C" {
