@@ -3,6 +3,7 @@
 
 void bench_boltzmann(xc_device device);
 void bench_beta_posterior(xc_device device);
+void bench_bitsliced(xc_device device);
 
 int main() {
   for (const bool gpu : {false, true}) {
@@ -10,6 +11,7 @@ int main() {
     const xc_device device = gpu ? xcore::cuda_device(0) : xcore::kCpu;
     bench_boltzmann(device);
     bench_beta_posterior(device);
+    bench_bitsliced(device);
   }
   return 0;
 }
