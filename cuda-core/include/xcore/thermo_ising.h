@@ -52,22 +52,75 @@ typedef struct xc_ising_solve_result {
   xc_device device;        /* where it ran */
 } xc_ising_solve_result;
 
+enum { XC_ISING_METROPOLIS = 0, XC_ISING_HEAT_BATH = 1 };
+
+enum { XC_ISING_LADDER_FIXED = 0, XC_ISING_LADDER_EQUAL_REJECTION = 1, XC_ISING_LADDER_FEEDBACK = 2 };
+
+typedef struct xc_ising_temper_options {
+  const double* betas;       /* [slots], ascending from >= 0 (hottest first), all finite */
+  int32_t slots, chains;     /* 2 .. 4096 temperatures; 1 .. 65536 independent runs of the whole ladder */
+  int64_t burn_in, rounds;   /* rounds before and while measuring; rounds >= 1 */
+  int32_t sweeps_per_round;  /* >= 1; swaps follow each round, of even and odd pairs in turn */
+  int32_t rule;              /* XC_ISING_METROPOLIS or XC_ISING_HEAT_BATH */
+  int32_t ladder;            /* XC_ISING_LADDER_*: how the betas between the first and the last adapt */
+  int32_t adaptations;       /* how often they do; measurement k takes burn_in rounds doubled k times, then 0 again */
+  int32_t cluster_moves;     /* 1: Houdayer moves between chains in slots colder than the mean coupling */
+  int32_t reserved;
+  uint64_t seed;
+} xc_ising_temper_options;
+
 /* The columns of `readings` of ising_temper, one row a temperature slot. */
 enum {
   XC_ISING_BETA = 0,
   XC_ISING_MEAN_ENERGY = 1,
   XC_ISING_ENERGY_VARIANCE = 2,
-  XC_ISING_MEAN_ABS_MAGNETIZATION = 3, /* of |sum s| / n */
-  XC_ISING_SWAP_ACCEPTANCE = 4,        /* with the next slot; NaN in the last */
-  XC_ISING_UPWARD_FRACTION = 5,        /* of the replicas here that last visited the hottest slot; NaN: none did */
-  XC_ISING_LOG_PARTITION = 6,          /* log Z by the stepping stone from the first slot, whose log Z must be known */
-  XC_ISING_LOG_PARTITION_ERROR = 7,    /* its standard error, from batch means */
-  XC_ISING_LOG_PARTITION_TI = 8,       /* the same by thermodynamic integration of <E> (Simpson-like, variance corrected) */
-  XC_ISING_FLIP_ACCEPTANCE = 9,
+  XC_ISING_SWAP_ACCEPTANCE = 3,        /* with the next slot; NaN in the last */
+  XC_ISING_UPWARD_FRACTION = 4,        /* of the replicas here that last visited the hottest slot; NaN: none did */
+  XC_ISING_FLIP_ACCEPTANCE = 5,        /* flips a spin and sweep */
+  XC_ISING_LOG_PARTITION = 6,          /* by Bennett's ratio from slot to slot; absolute when the first beta is 0, else
+                                          relative to the first slot */
+  XC_ISING_LOG_PARTITION_ERROR = 7,    /* standard error, from batches in time */
+  XC_ISING_LOG_PARTITION_TI = 8,       /* by thermodynamic integration of the mean energy, corrected by its variance */
+  XC_ISING_LOG_PARTITION_TI_ERROR = 9,
   XC_ISING_READINGS = 10
 };
 
-enum { XC_ISING_METROPOLIS = 0, XC_ISING_HEAT_BATH = 1 };
+typedef struct xc_ising_temper_result {
+  double best_energy;
+  double barrier;        /* sum of the swap rejections: Syed's global communication barrier */
+  int64_t round_trips;   /* hottest - coldest - hottest, of all chains while measuring */
+  int64_t spin_updates;
+  double time_s;
+  xc_device device;
+} xc_ising_temper_result;
+
+typedef struct xc_ising_population_options {
+  const double* betas;       /* [steps], from the first to the last temperature in this order, finite, >= 0 */
+  int32_t steps, replicas;   /* 1 .. 2^20, 1 .. 2^22 */
+  int32_t sweeps_per_step;   /* >= 0, after each step */
+  int32_t first_sweeps;      /* at betas[0], from random spins */
+  int32_t rule;
+  int32_t resample;          /* 1: population annealing; 0: independent paths (Jarzynski, annealed importance sampling) */
+  uint64_t seed;
+} xc_ising_population_options;
+
+/* The columns of `readings` of ising_population, one row a step. */
+enum {
+  XC_ISING_STEP_BETA = 0,
+  XC_ISING_STEP_MEAN_ENERGY = 1,     /* of the population after the sweeps (unweighted) */
+  XC_ISING_STEP_LOG_PARTITION = 2,   /* absolute when betas[0] is 0, else relative to it */
+  XC_ISING_STEP_FAMILIES = 3,        /* families of the first step that are left */
+  XC_ISING_STEP_RHO = 4,             /* mean square family size, sum n_i^2 / R: equilibrium where it is far below R */
+  XC_ISING_STEP_FAMILY_ENTROPY = 5,  /* -sum (n_i / R) log (n_i / R) */
+  XC_ISING_STEP_READINGS = 6
+};
+
+typedef struct xc_ising_population_result {
+  double best_energy;
+  int64_t spin_updates;
+  double time_s;
+  xc_device device;
+} xc_ising_population_result;
 
 #ifdef __cplusplus
 }

@@ -45,6 +45,22 @@ inline Model testing_square_lattice(int32_t rows, int32_t columns, double coupli
   return build_model(rows * columns, std::move(list), std::vector<double>(rows * columns, 0.0));
 }
 
+// A model as callers pass it.
+struct TestingOutside {
+  std::vector<int32_t> edges;
+  std::vector<double> weights, fields;
+  xc_ising_model model{};
+  explicit TestingOutside(const Model& m) : fields(m.fields) {
+    for (int32_t i = 0; i < m.n; ++i)
+      for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k)
+        if (m.neighbours[k] > i) {
+          edges.insert(edges.end(), {i, m.neighbours[k]});
+          weights.push_back(m.couplings[k]);
+        }
+    model = {edges.data(), weights.data(), fields.data(), static_cast<int64_t>(weights.size()), m.n, 0};
+  }
+};
+
 struct TestingBoltzmann {
   std::vector<double> probability;  // of state b, spin i up where bit i is set
   double log_partition = 0, mean_energy = 0, least_energy = 0;

@@ -153,6 +153,13 @@ __global__ void __launch_bounds__(kSweepThreads, 1)
   random[blockIdx.x * blockDim.x + threadIdx.x] = make_uint4(draws.s0, draws.s1, draws.s2, draws.s3);
 }
 
+__global__ void seed_kernel(uint64_t seed, uint4* random) {
+  const uint64_t t = static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  Philox draws(seed, t | uint64_t{1} << 62);
+  const uint32_t a = draws.next_u32() | 1, b = draws.next_u32(), c = draws.next_u32(), d = draws.next_u32();
+  random[t] = make_uint4(a, b, c, d);
+}
+
 constexpr int kSharedLimit = 200 << 10;
 
 }  // namespace
@@ -172,7 +179,9 @@ DeviceBitsliced::DeviceBitsliced(const IntegerModel& model, int blocks, int word
   const BitslicedProgram program = compile_bitsliced(model);
   largest_weight_ = program.largest_weight;
   const auto bytes = [&](int w) { return static_cast<int64_t>(n_ + 1) * w * 4; };
-  if (words_ == 0) words_ = kLaneWords;
+  // Few words mean that a sweep takes little time, as long as the spins of one colour still occupy all threads.
+  if (words_ == 0)
+    for (words_ = 1; words_ < kLaneWords && static_cast<int64_t>(words_) * n_ < int64_t{kSweepThreads} * colours();) words_ *= 2;
   while (words_ > 1 && bytes(words_) > kSharedLimit) words_ /= 2;
   in_shared_ = bytes(words_) <= kSharedLimit;
   if (!in_shared_) words_ = kLaneWords;
@@ -190,23 +199,15 @@ DeviceBitsliced::DeviceBitsliced(const IntegerModel& model, int blocks, int word
   for (const int32_t row : program.entries) entries.push_back(static_cast<int32_t>(row * stride));
   if ((n_ + 1) * stride > INT32_MAX)
     throw Error(XC_OUT_OF_MEMORY, "the replicas of this model are more than the kernel can address", "device");
-  std::vector<uint4> random;
-  for (int64_t t = 0; t < static_cast<int64_t>(blocks_) * kSweepThreads; ++t) {
-    Philox draws(seed, static_cast<uint64_t>(t) | uint64_t{1} << 62);
-    uint4 s;
-    s.x = draws.next_u32() | 1;
-    s.y = draws.next_u32();
-    s.z = draws.next_u32();
-    s.w = draws.next_u32();
-    random.push_back(s);
-  }
   if (levels.empty()) levels.push_back(make_int2(0, 0));
   if (entries.empty()) entries.push_back(0);
   spins_ = cuda::Buffer<int4>::from_host(spins.data(), spins.size(), stream_);
   levels_ = cuda::Buffer<int2>::from_host(levels.data(), levels.size(), stream_);
   entries_ = cuda::Buffer<int32_t>::from_host(entries.data(), entries.size(), stream_);
   colour_starts_ = cuda::Buffer<int32_t>::from_host(colouring_.starts.data(), colouring_.starts.size(), stream_);
-  random_ = cuda::Buffer<uint4>::from_host(random.data(), random.size(), stream_);
+  random_ = cuda::Buffer<uint4>(static_cast<size_t>(blocks_) * kSweepThreads, stream_);
+  seed_kernel<<<blocks_, kSweepThreads, 0, stream_.get()>>>(seed, random_.data());
+  XC_CUDA_LAUNCHED("thermo.bitsliced_seed");
   stream_.synchronize();  // the host copies end here
 }
 

@@ -2,11 +2,9 @@
 // (of one or several blocks) keep, cross, mate and replace as on the CPU, one thread a lineage.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 
 #include "runtime/device.hpp"
-
 #include "thermo/ising/bitsliced/bitsliced_cuda.hpp"
 #include "thermo/ising/crossover/crossover_cuda.hpp"
 #include "thermo/ising/ground_state/ground_state.hpp"
@@ -25,13 +23,13 @@ class DeviceSearch {
  public:
   DeviceSearch(const SearchSpace& space, Search& search, int device)
       : space_(space), search_(search), stream_(device), plan_(space.plan),
-        annealer_(space.integers, multiprocessors(device), preferred_words(space.model), search.options.seed, stream_),
-        crossover_(space.model, annealer_.row_words(), search.options.seed, stream_),
-        lineages_(cells(), stream_), annealed_(cells(), stream_), energies_(annealer_.lanes(), stream_),
-        partners_(annealer_.lanes(), stream_), to_(annealer_.lanes(), stream_), from_(annealer_.lanes(), stream_),
-        fresh_(annealer_.blocks(), stream_), host_energies_(annealer_.lanes()), host_partners_(annealer_.lanes()),
-        block_fresh_(annealer_.blocks(), 1), random_(search.options.seed, uint64_t{1} << 60),
+        annealer_(space.integers, multiprocessors(device), 0, search.options.seed, stream_),
         group_(std::min(annealer_.lanes(), std::max(kLanes, 32 * annealer_.words()))),
+        crossover_(space.model, annealer_.row_words(), group_, search.options.seed, stream_),
+        lineages_(cells(), stream_), annealed_(cells(), stream_), energies_(annealer_.lanes(), stream_),
+        to_(annealer_.lanes(), stream_), from_(annealer_.lanes(), stream_), fresh_(annealer_.blocks(), stream_),
+        host_energies_(annealer_.lanes()),
+        block_fresh_(annealer_.blocks(), 1), random_(search.options.seed, uint64_t{1} << 60),
         era_best_((annealer_.lanes() + group_ - 1) / group_, INFINITY), stagnant_(era_best_.size(), 0) {
     std::vector<DeviceSweep> schedule;
     for (const double from : {plan_.reheat, plan_.hot}) {
@@ -62,11 +60,6 @@ class DeviceSearch {
  private:
   static constexpr int kDescent = 3;
 
-  // Fewer lanes a block mean more rounds a second, as long as the spins of a colour occupy all threads.
-  static int preferred_words(const Model& m) {
-    if (const char* w = std::getenv("GS_WORDS")) return std::atoi(w);
-    return m.n >= 4000 ? 8 : 16;
-  }
   size_t cells() const { return static_cast<size_t>(space_.model.n) * annealer_.row_words(); }
   DeviceSweep at_temperature(double t) const {
     return device_sweep(t > 0 ? space_.program.unit / t : INFINITY, space_.program.largest_weight);
@@ -101,10 +94,10 @@ class DeviceSearch {
                                   space_.model.n, cudaMemcpyDeviceToDevice, stream_.get()));
       }
       if (start) put_lane_0(start);
-      crossover_.improve(lineages_.data(), annealed_.data(), nullptr, energies_.data());
+      crossover_.improve(lineages_.data(), annealed_.data(), energies_.data());
       crossover_.energies(lineages_.data(), energies_.data());
     } else {
-      crossover_.improve(lineages_.data(), annealed_.data(), nullptr, energies_.data());
+      crossover_.improve(lineages_.data(), annealed_.data(), energies_.data());
     }
   }
 
@@ -123,18 +116,8 @@ class DeviceSearch {
   }
 
   void mate() {
-    const int lanes = annealer_.lanes();
-    for (int l = 0; l < lanes; ++l) {
-      const int base = l / group_ * group_;
-      host_partners_[l] = -1;
-      if (random_.next_float() < plan_.mating) {
-        const int other = base + static_cast<int>(random_.next_below(std::min(group_, lanes - base)));
-        if (other != l) host_partners_[l] = other;
-      }
-    }
-    partners_.upload(host_partners_.data(), lanes);
-    crossover_.improve(lineages_.data(), annealed_.data(), partners_.data(), energies_.data());
-    energies_.download(host_energies_.data(), lanes);
+    crossover_.mate(lineages_.data(), annealed_.data(), static_cast<float>(plan_.mating), energies_.data());
+    energies_.download(host_energies_.data(), host_energies_.size());
     stream_.synchronize();
   }
 
@@ -201,15 +184,15 @@ class DeviceSearch {
   cuda::Stream stream_;
   const SearchPlan plan_;
   DeviceBitsliced annealer_;
+  const int group_;  // lineages a population
   DeviceCrossover crossover_;
   cuda::Buffer<uint32_t> lineages_, annealed_;
   cuda::Buffer<double> energies_;
-  cuda::Buffer<int32_t> partners_, to_, from_, fresh_;
+  cuda::Buffer<int32_t> to_, from_, fresh_;
   cuda::Buffer<DeviceSweep> schedule_;
   std::vector<double> host_energies_;
-  std::vector<int32_t> host_partners_, block_fresh_;
+  std::vector<int32_t> block_fresh_;
   Philox random_;
-  const int group_;  // lineages a population
   std::vector<double> era_best_;
   std::vector<int32_t> stagnant_;
   int part_ = 64;

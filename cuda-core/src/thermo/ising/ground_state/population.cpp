@@ -64,17 +64,18 @@ void Population::insert() {
     }
 }
 
-void Population::take_first() {
-  for (int r = 0; r < kLanes; ++r) {
-    if (r == 0 && !start_.empty()) {
-      std::copy(start_.begin(), start_.end(), lineage(0));
-      start_.clear();
-    } else {
-      extract(r, lineage(r));
-    }
-    descend(space_.model, lineage(r));
-    energies_[r] = space_.model.energy(lineage(r));
+void Population::take(int lane, bool annealed) {
+  int8_t* const spins = lineage(lane);
+  if (lane == 0 && !start_.empty()) {
+    std::copy(start_.begin(), start_.end(), spins);
+    start_.clear();
+    annealed = false;
+  } else {
+    extract(lane, spins);
   }
+  // The end of an annealing is a descent already, in the weights of the integer model.
+  if (!annealed || !space_.integers.exact) descend(space_.model, spins);
+  energies_[lane] = space_.model.energy(spins);
 }
 
 void Population::cross_with_annealed() {

@@ -52,7 +52,9 @@ class Population {
   bool anneal(double from, int32_t sweeps, const Stop& stop);
   void extract(int lane, int8_t* spins) const;
   void insert();
-  void take_first();
+  template <class Stop>
+  void take_first(bool annealed, const Stop& stop);
+  void take(int lane, bool annealed);
   void cross_with_annealed();
   void mate();
   void replace_worst();
@@ -90,17 +92,29 @@ bool Population::anneal(double from, int32_t sweeps, const Stop& stop) {
 }
 
 template <class Stop>
+void Population::take_first(bool annealed, const Stop& stop) {
+  take(0, annealed);
+  for (int r = 1; r < kLanes; ++r) {
+    if (!annealed && stop()) {  // too late for all: the others are as good as the first
+      std::copy(lineage(0), lineage(0) + space_.model.n, lineage(r));
+      energies_[r] = energies_[0];
+    } else {
+      take(r, annealed);
+    }
+  }
+}
+
+template <class Stop>
 void Population::round(const Stop& stop) {
   if (fresh_) {
     bitsliced_randomize(space_.program, rows_.data(), lanes_random_);
-    anneal(space_.plan.hot, space_.plan.first_sweeps, stop);
-    take_first();
+    take_first(anneal(space_.plan.hot, space_.plan.first_sweeps, stop), stop);
     era_best_ = INFINITY;
     stagnant_ = 0;
     fresh_ = false;
   } else {
     insert();
-    anneal(space_.plan.reheat, space_.plan.sweeps, stop);
+    if (!anneal(space_.plan.reheat, space_.plan.sweeps, stop)) return;
     cross_with_annealed();
   }
   mate();
