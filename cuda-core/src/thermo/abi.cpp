@@ -2,6 +2,9 @@
 #include "runtime/error.hpp"
 #include "thermo/beta_posterior/beta_posterior.hpp"
 #include "thermo/boltzmann/boltzmann.hpp"
+#include "thermo/ising/ground_state/ground_state.hpp"
+#include "thermo/ising/population_annealing/population_annealing.hpp"
+#include "thermo/ising/replica_exchange/replica_exchange.hpp"
 #include "xcore/thermo.h"
 
 namespace {
@@ -43,8 +46,32 @@ xc_status beta_sample(const double* alpha, const double* beta, int64_t count, ui
   });
 }
 
+xc_status ising_solve(const xc_ising_model* model, const xc_ising_solve_options* options, xc_device device, int8_t* spins,
+                      xc_ising_solve_result* result, const xc_control* control, xc_error* error) {
+  return guard(error, [&] { *result = thermo::ising::solve(*model, *options, device, spins, Control(control)); });
+}
+
+xc_status ising_temper(const xc_ising_model* model, const xc_ising_temper_options* options, xc_device device,
+                       double* readings, double* energies, double* magnetizations, int64_t* round_trips, int8_t* spins,
+                       int8_t* best, xc_ising_temper_result* result, const xc_control* control, xc_error* error) {
+  return guard(error, [&] {
+    *result = thermo::ising::temper(*model, *options, device,
+                                    {readings, energies, magnetizations, round_trips, spins, best}, Control(control));
+  });
+}
+
+xc_status ising_population(const xc_ising_model* model, const xc_ising_population_options* options, xc_device device,
+                           double* readings, double* energies, double* works, int8_t* spins, int8_t* best,
+                           xc_ising_population_result* result, const xc_control* control, xc_error* error) {
+  return guard(error, [&] {
+    *result = thermo::ising::anneal_population(*model, *options, device, {readings, energies, works, spins, best},
+                                               Control(control));
+  });
+}
+
 const xc_thermo_table table = {
-    {"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)}, boltzmann, beta_update, beta_summary, beta_sample};
+    {"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)}, boltzmann, beta_update, beta_summary, beta_sample,
+    ising_solve, ising_temper, ising_population};
 
 }  // namespace
 

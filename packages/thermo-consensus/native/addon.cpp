@@ -5,6 +5,8 @@
 #include "xcore/addon.hpp"
 #include "xcore/thermo.h"
 
+void init_ising(Napi::Object exports);  // ising.cpp
+
 XADDON_DOMAIN(xc_thermo_table, "thermo", XC_THERMO_ABI)
 
 namespace {
@@ -138,6 +140,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "betaUpdateJob", job<update_call>);
   XADDON_METHOD(exports, "betaSummaryJob", job<summary_call>);
   XADDON_METHOD(exports, "betaSampleJob", job<sample_call>);
+  init_ising(exports);
   return exports;
 }
 

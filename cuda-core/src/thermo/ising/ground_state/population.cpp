@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 
 namespace xcore::thermo::ising {
@@ -16,8 +15,6 @@ int32_t largest_digit(const Model& m) {
   return static_cast<int32_t>(std::clamp<int64_t>((1 << 15) / degree, 1, 64));
 }
 
-double env(const char* name, double otherwise) { const char* v = std::getenv(name); return v ? std::atof(v) : otherwise; }
-
 }  // namespace
 
 SearchPlan plan_search(const Model& m) {
@@ -26,14 +23,15 @@ SearchPlan plan_search(const Model& m) {
   const double scale = m.couplings.empty() ? 1 : std::sqrt(squares / m.n);
   const double typical = m.couplings.empty() ? 1 : sum / static_cast<double>(m.couplings.size());
   SearchPlan plan;
-  plan.hot = env("HOT", 0.8) * scale;
-  plan.reheat = env("REHEAT", 0.3) * scale;
-  plan.cold = env("COLD", 0.3) * typical;
-  plan.first_sweeps = env("FIRST", 1000);
-  plan.sweeps = env("SWEEPS", 500);
-  plan.mating = env("MATE", 0.05);
-  plan.replaced = env("REPL", 50);
-  plan.patience = env("PAT", 30);
+  // Found by measurement on graphs like those of the Gset; see bench/results/thermo-ising.md.
+  plan.hot = 0.8 * scale;
+  plan.reheat = 0.35 * scale;
+  plan.cold = std::min(0.4 * typical, plan.reheat);
+  plan.first_sweeps = 200;
+  plan.sweeps = 300;
+  plan.mating = 0.05;
+  plan.replaced = 50;
+  plan.patience = 30;
   return plan;
 }
 
