@@ -9,9 +9,10 @@
 #define XCORE_THERMO_H
 
 #include "xcore/core.h"
-#include "xcore/thermo_beliefs.h"
-#include "xcore/thermo_langevin.h"
 #include "xcore/thermo_assignment.h"
+#include "xcore/thermo_beliefs.h"
+#include "xcore/thermo_ising.h"
+#include "xcore/thermo_langevin.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -97,6 +98,24 @@ typedef struct xc_thermo_table {
    * fractional one, keeps together; all 0 when there is no such set. Every job needs an allowed agent. */
   xc_status (*assignment_conflict)(const xc_thermo_assignment* problem, uint8_t* conflict, const xc_control* control,
                                    xc_error* error);
+
+  /* Ising models: see thermo_ising.h. The least energy found within the limits of the options; spins [n]. */
+  xc_status (*ising_solve)(const xc_ising_model* model, const xc_ising_solve_options* options, xc_device device,
+                           int8_t* spins, xc_ising_solve_result* result, const xc_control* control, xc_error* error);
+
+  /* Replica exchange. readings [slots x XC_ISING_READINGS]; the rest may be NULL: energies [chains x slots x rounds],
+   * magnetizations [chains x rounds] (|sum s| / n of the coldest slot), round_trips [chains], spins [chains x slots x n]
+   * at the end, best [n] of least energy. */
+  xc_status (*ising_temper)(const xc_ising_model* model, const xc_ising_temper_options* options, xc_device device,
+                            double* readings, double* energies, double* magnetizations, int64_t* round_trips,
+                            int8_t* spins, int8_t* best, xc_ising_temper_result* result, const xc_control* control,
+                            xc_error* error);
+
+  /* A population along a path of temperatures. readings [steps x XC_ISING_STEP_READINGS]; the rest may be NULL:
+   * energies and works [replicas], spins [replicas x n], best [n]. */
+  xc_status (*ising_population)(const xc_ising_model* model, const xc_ising_population_options* options, xc_device device,
+                                double* readings, double* energies, double* works, int8_t* spins, int8_t* best,
+                                xc_ising_population_result* result, const xc_control* control, xc_error* error);
 } xc_thermo_table;
 
 #ifdef __cplusplus

@@ -2,10 +2,13 @@
 #include <algorithm>
 
 #include "runtime/error.hpp"
-#include "thermo/belief_table/belief_table.hpp"
 #include "thermo/assignment/assignment.hpp"
+#include "thermo/belief_table/belief_table.hpp"
 #include "thermo/beta_posterior/beta_posterior.hpp"
 #include "thermo/boltzmann/boltzmann.hpp"
+#include "thermo/ising/ground_state/ground_state.hpp"
+#include "thermo/ising/population_annealing/population_annealing.hpp"
+#include "thermo/ising/replica_exchange/replica_exchange.hpp"
 #include "thermo/langevin/langevin.hpp"
 #include "xcore/thermo.h"
 
@@ -107,6 +110,29 @@ xc_status assignment_conflict(const xc_thermo_assignment* problem, uint8_t* conf
   return guard(error, [&] { thermo::assignment_conflict(*problem, conflict, Control(control)); });
 }
 
+xc_status ising_solve(const xc_ising_model* model, const xc_ising_solve_options* options, xc_device device, int8_t* spins,
+                      xc_ising_solve_result* result, const xc_control* control, xc_error* error) {
+  return guard(error, [&] { *result = thermo::ising::solve(*model, *options, device, spins, Control(control)); });
+}
+
+xc_status ising_temper(const xc_ising_model* model, const xc_ising_temper_options* options, xc_device device,
+                       double* readings, double* energies, double* magnetizations, int64_t* round_trips, int8_t* spins,
+                       int8_t* best, xc_ising_temper_result* result, const xc_control* control, xc_error* error) {
+  return guard(error, [&] {
+    *result = thermo::ising::temper(*model, *options, device,
+                                    {readings, energies, magnetizations, round_trips, spins, best}, Control(control));
+  });
+}
+
+xc_status ising_population(const xc_ising_model* model, const xc_ising_population_options* options, xc_device device,
+                           double* readings, double* energies, double* works, int8_t* spins, int8_t* best,
+                           xc_ising_population_result* result, const xc_control* control, xc_error* error) {
+  return guard(error, [&] {
+    *result = thermo::ising::anneal_population(*model, *options, device, {readings, energies, works, spins, best},
+                                               Control(control));
+  });
+}
+
 const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)},
                                boltzmann,
                                beta_update,
@@ -122,7 +148,10 @@ const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)
                                beliefs_sample,
                                langevin_cooling,
                                solve_assignment,
-                               assignment_conflict};
+                               assignment_conflict,
+                               ising_solve,
+                               ising_temper,
+                               ising_population};
 
 }  // namespace
 

@@ -11,6 +11,7 @@ XADDON_DOMAIN(xc_thermo_table, "thermo", XC_THERMO_ABI)
 void init_beliefs(Napi::Object exports);
 void init_langevin(Napi::Object exports);
 void init_assignment(Napi::Object exports);
+void init_ising(Napi::Object exports);
 
 namespace {
 
@@ -146,6 +147,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_beliefs(exports);
   init_langevin(exports);
   init_assignment(exports);
+  init_ising(exports);
   return exports;
 }
 

@@ -35,8 +35,22 @@ export {
 } from './change-detector';
 export { Consensus } from './consensus';
 export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
+export { type Chains, diagnostics } from './diagnostics';
 export { Ensemble, type EnsembleMember, type Tally } from './ensemble';
 export { type Cooling, coolLandscape, type FokkerPlanckOptions } from './fokker-planck';
+export {
+  type DenseIsingModel,
+  type DenseQuboModel,
+  type IsingModel,
+  isingEnergy,
+  type QuboModel,
+  type Solution,
+  type SolveOptions,
+  solveIsing,
+  solveQubo,
+  type WeightedGraph,
+} from './ising';
+export { solveMaxCut } from './maxcut';
 export {
   evaluatePolicy,
   type LoggedChoice,
@@ -55,9 +69,20 @@ export type {
 } from './options';
 export type { Price, Tokens } from './pricing';
 export {
+  ladders,
+  type PopulationAnnealingOptions,
+  type PopulationAnnealingResult,
+  populationAnnealing,
+  type ReplicaExchangeOptions,
+  type ReplicaExchangeResult,
+  replicaExchange,
+  type SpinRule,
+  type TemperatureSlot,
+} from './replica-exchange';
+export {
   type AdaptiveOptions,
   type RampOptions,
-  type ReplicaExchangeOptions,
+  type ReplicaScheduleOptions,
   type Schedule,
   type ScheduleFunction,
   type ScheduleReading,

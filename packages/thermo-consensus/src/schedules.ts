@@ -146,7 +146,7 @@ function adaptive(options: AdaptiveOptions = {}): Schedule {
 
 const ADAPTIVE_VALUES = { acceptance: 0.234, entropy: 0.3, speed: 0.01 } as const;
 
-export interface ReplicaExchangeOptions {
+export interface ReplicaScheduleOptions {
   /** Temperature of the coldest replica, above 0. */
   coldest: number;
   /** Temperature of the hottest replica, above `coldest`. */
@@ -161,7 +161,7 @@ export interface ReplicaExchangeOptions {
  * of their last choices, even and odd pairs in turn (S. Syed et al., JRSS-B 84, 2022). So a share of the choices always explores, and
  * what hot replicas find good cools down.
  */
-function replicaExchange(options: ReplicaExchangeOptions): Schedule {
+function replicaExchange(options: ReplicaScheduleOptions): Schedule {
   const coldest = numberIn(options.coldest, 'schedule.coldest', { min: 0, above: true });
   const hottest = numberIn(options.hottest, 'schedule.hottest', { min: coldest, above: true });
   const replicas = numberIn(options.replicas ?? 8, 'schedule.replicas', { min: 2, max: 256, integer: true });
@@ -259,7 +259,7 @@ export function restoreSchedule(kind: string, options: Record<string, unknown>):
     case 'adaptive':
       return adaptive(options as AdaptiveOptions);
     case 'replica-exchange':
-      return replicaExchange(options as unknown as ReplicaExchangeOptions);
+      return replicaExchange(options as unknown as ReplicaScheduleOptions);
     case 'table':
       return table(String(options.temperatures).split(' ').map(Number));
     default:

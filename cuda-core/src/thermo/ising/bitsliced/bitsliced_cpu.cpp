@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/cpu_features.hpp"
+#include "thermo/ising/bitsliced/bitsliced_kernel.hpp"
+
+namespace xcore::thermo::ising {
+
+BitslicedProgram compile_bitsliced(const IntegerModel& m) {
+  BitslicedProgram p;
+  p.n = m.n;
+  p.unit = m.unit;
+  p.spins.resize(m.n);
+  int64_t widest = 0;
+  for (int32_t i = 0; i < m.n; ++i) {
+    auto& spin = p.spins[i];
+    spin.first_entry = static_cast<int64_t>(p.entries.size());
+    spin.first_level = static_cast<int32_t>(p.levels.size());
+    std::vector<std::pair<int32_t, int32_t>> bonds;  // row, weight
+    for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k)
+      if (m.couplings[k] != 0) bonds.emplace_back(m.neighbours[k], m.couplings[k]);
+    if (m.fields[i] != 0) bonds.emplace_back(m.n, m.fields[i]);
+    uint32_t weight = 0, digits = 0;
+    for (const auto& b : bonds) {
+      weight += static_cast<uint32_t>(std::abs(b.second));
+      digits |= static_cast<uint32_t>(std::abs(b.second));
+    }
+    spin.weight = weight;
+    spin.levels = 0;
+    int64_t column = 0;
+    for (int level = 0; digits >> level != 0; ++level, ++spin.levels) {
+      BitslicedProgram::Level part{0, 0};
+      for (const bool ferro : {false, true})
+        for (const auto& b : bonds)
+          if ((b.second > 0) == ferro && (std::abs(b.second) >> level & 1)) {
+            p.entries.push_back(b.first);
+            ++(ferro ? part.ferro : part.antiferro);
+          }
+      p.levels.push_back(part);
+      column = part.antiferro + part.ferro + (column + 1) / 2;  // with the carries from below
+      widest = std::max(widest, column);
+    }
+    p.largest_weight = std::max(p.largest_weight, weight);
+  }
+  p.scratch_rows = static_cast<int32_t>(2 * (widest + 1));
+  return p;
+}
+
+AcceptancePlanes acceptance_planes(double beta_unit, uint32_t largest_weight, int resolution) {
+  AcceptancePlanes out;
+  const double q = std::exp(-2 * beta_unit), cutoff = std::ldexp(0.5, -resolution);
+  // Rounded to the digits that will be read; 1 itself has no such digits, the largest fraction stands for it.
+  const auto fraction = [&](double p) {
+    const double scaled = std::floor(std::ldexp(p, resolution) + 0.5);
+    const double most = std::ldexp(1.0, resolution) - 1;
+    return static_cast<uint32_t>(std::min(scaled, most)) << (32 - resolution);
+  };
+  out.odd = fraction(q / (1 + q));
+  double odds = q * q;  // of digit 1
+  while (out.planes < AcceptancePlanes::kMost && odds > cutoff && (largest_weight >> out.planes) != 0) {
+    out.digit[out.planes++] = fraction(odds / (1 + odds));
+    odds *= odds;
+  }
+  if (odds > cutoff) out.overflow = fraction(odds);
+  return out;
+}
+
+void LaneThresholds::set_uniform(const AcceptancePlanes& a, int digits) {
+  planes = a.planes;
+  resolution = digits;
+  any_odd = a.odd != 0;
+  any_overflow = a.overflow != 0;
+  masks.resize(static_cast<size_t>(planes + any_odd + any_overflow) * digits);
+  LaneRow* row = masks.data();
+  const auto spread = [&](uint32_t p) {
+    for (int b = 32 - digits; b < 32; ++b, ++row) std::memset(row, (p >> b & 1) ? 0xFF : 0, sizeof *row);
+  };
+  for (int j = 0; j < planes; ++j) spread(a.digit[j]);
+  if (any_odd) spread(a.odd);
+  if (any_overflow) spread(a.overflow);
+}
+
+void LaneThresholds::set_lanes(const AcceptancePlanes* lanes, int digits) {
+  planes = 0;
+  resolution = digits;
+  any_odd = any_overflow = false;
+  for (int r = 0; r < kLanes; ++r) {
+    planes = std::max(planes, lanes[r].planes);
+    any_odd |= lanes[r].odd != 0;
+    any_overflow |= lanes[r].overflow != 0;
+  }
+  masks.assign(static_cast<size_t>(planes + any_odd + any_overflow) * digits, LaneRow{});
+  for (int r = 0; r < kLanes; ++r) {
+    LaneRow* row = masks.data();
+    const auto spread = [&](uint32_t p) {
+      for (int b = 32 - digits; b < 32; ++b, ++row)
+        if (p >> b & 1) row->flip(r);
+    };
+    for (int j = 0; j < planes; ++j) spread(j < lanes[r].planes ? lanes[r].digit[j] : 0);
+    if (any_odd) spread(lanes[r].odd);
+    if (any_overflow) spread(lanes[r].overflow);
+  }
+}
+
+void bitsliced_sweep_portable(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, const LaneThresholds& t,
+                              LaneRow* scratch) {
+  sweep(p, rows, r, t, scratch);
+}
+
+void bitsliced_sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, const LaneThresholds& t, LaneRow* scratch) {
+#if defined(__x86_64__)
+  static const SweepKernel kernel = cpu_features().level >= CpuLevel::avx512 ? bitsliced_sweep_avx512
+                                    : cpu_features().level >= CpuLevel::avx2 ? bitsliced_sweep_avx2
+                                                                             : bitsliced_sweep_portable;
+  kernel(p, rows, r, t, scratch);
+#else
+  bitsliced_sweep_portable(p, rows, r, t, scratch);
+#endif
+}
+
+void bitsliced_randomize(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random) {
+  Xoshiro draws(random);
+  for (int32_t i = 0; i < p.n; ++i) store(rows[i], draws.next());
+  draws.save(random);
+  store(rows[p.n], ~Lanes{});
+}
+
+// Twice the satisfied weight of the bonds between spins plus that of the fields, summed in binary planes over all spins.
+void bitsliced_energies(const BitslicedProgram& p, const LaneRow* rows, LaneRow* scratch, int64_t* energies) {
+  Lanes* const column = reinterpret_cast<Lanes*>(scratch);
+  Lanes* const carries = column + p.scratch_rows / 2;
+  Lanes planes[kSumPlanes];
+  // A counts bonds twice and fields once. Fields are counted apart, so that both come out as they should.
+  constexpr int kTotalPlanes = 56;
+  Lanes total[kTotalPlanes] = {}, field[kTotalPlanes] = {};
+  const auto add = [](Lanes* sum, const Lanes& from, int plane) {
+    Lanes bit = from;
+    for (; plane < kTotalPlanes; ++plane) {
+      const Lanes carry = sum[plane] & bit;
+      sum[plane] ^= bit;
+      bit = carry;
+      bool any = false;
+      for (int w = 0; w < kLaneWords; ++w) any |= bit[w] != 0;
+      if (!any) return;
+    }
+  };
+  int64_t weights = 0, field_weights = 0;
+  for (int32_t i = 0; i < p.n; ++i) {
+    const auto& spin = p.spins[i];
+    const Lanes self = load(rows[i]);
+    const int sums = satisfied_weight(p, spin, rows, self, column, carries, planes);
+    for (int j = 0; j < sums; ++j) add(total, planes[j], j);
+    weights += spin.weight;
+    const int32_t* entry = p.entries.data() + spin.first_entry;
+    for (int level = 0; level < spin.levels; ++level) {
+      const auto part = p.levels[spin.first_level + level];
+      for (int k = 0; k < part.antiferro + part.ferro; ++k, ++entry) {
+        if (*entry != p.n) continue;
+        add(field, k < part.antiferro ? ~self : self, level);
+        field_weights += int64_t{1} << level;
+      }
+    }
+  }
+  // E = W_total - 2 A_total over bonds; each bond between spins was met twice, each field once.
+  for (int r = 0; r < kLanes; ++r) {
+    int64_t all = 0, fields = 0;
+    for (int j = 0; j < kTotalPlanes; ++j) {
+      all |= static_cast<int64_t>(total[j][r >> 5] >> (r & 31) & 1) << j;
+      fields |= static_cast<int64_t>(field[j][r >> 5] >> (r & 31) & 1) << j;
+    }
+    const int64_t bonds = (all - fields) / 2, bond_weights = (weights - field_weights) / 2;
+    energies[r] = (bond_weights - 2 * bonds) + (field_weights - 2 * fields);
+  }
+}
+
+}  // namespace xcore::thermo::ising

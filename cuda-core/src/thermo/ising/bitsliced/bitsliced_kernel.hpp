@@ -1,0 +1,157 @@
+// The sweep, written once on vectors of the compiler; included by one file an instruction set.
+#pragma once
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#include "thermo/ising/bitsliced/bitsliced.hpp"
+
+namespace xcore::thermo::ising {
+namespace {
+
+// Always inlined: vectors wider than the instruction set have no settled calling convention.
+#pragma GCC diagnostic ignored "-Wpsabi"
+#define XC_LANES inline __attribute__((always_inline))
+
+typedef uint32_t Lanes __attribute__((vector_size(64)));
+typedef uint32_t StoredLanes __attribute__((vector_size(64), may_alias));
+static_assert(sizeof(Lanes) == sizeof(LaneRow), "a row is one vector");
+
+XC_LANES Lanes load(const LaneRow& row) { return *reinterpret_cast<const StoredLanes*>(&row); }
+XC_LANES void store(LaneRow& row, Lanes x) { *reinterpret_cast<StoredLanes*>(&row) = x; }
+
+#if defined(__AVX512F__)
+template <int table>
+XC_LANES Lanes ternary(Lanes a, Lanes b, Lanes c) {
+  return (Lanes)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, (__m512i)c, table);
+}
+XC_LANES Lanes xor3(Lanes a, Lanes b, Lanes c) { return ternary<0x96>(a, b, c); }
+XC_LANES Lanes majority(Lanes a, Lanes b, Lanes c) { return ternary<0xE8>(a, b, c); }
+// One digit, from the least up, of a <= b: (~a & b) | (~(a ^ b) & below).
+XC_LANES Lanes not_above(Lanes a, Lanes b, Lanes below) { return ternary<0x8E>(a, b, below); }
+#else
+XC_LANES Lanes xor3(Lanes a, Lanes b, Lanes c) { return a ^ b ^ c; }
+XC_LANES Lanes majority(Lanes a, Lanes b, Lanes c) { return (a & b) | (c & (a | b)); }
+XC_LANES Lanes not_above(Lanes a, Lanes b, Lanes below) { return (~a & b) | (~(a ^ b) & below); }
+#endif
+
+struct Xoshiro {
+  Lanes s0, s1, s2, s3;
+  explicit Xoshiro(const LaneRandom& r)
+      : s0(load(r.state[0])), s1(load(r.state[1])), s2(load(r.state[2])), s3(load(r.state[3])) {}
+  void save(LaneRandom& r) const {
+    store(r.state[0], s0);
+    store(r.state[1], s1);
+    store(r.state[2], s2);
+    store(r.state[3], s3);
+  }
+  static XC_LANES Lanes rotate(Lanes x, int k) { return (x << k) | (x >> (32 - k)); }
+  XC_LANES Lanes next() {
+    const Lanes out = rotate(s0 + s3, 7) + s0;
+    const Lanes t = s1 << 9;
+    s2 ^= s0;
+    s3 ^= s1;
+    s1 ^= s2;
+    s0 ^= s3;
+    s2 ^= t;
+    s3 = rotate(s3, 11);
+    return out;
+  }
+  // Bits that are 1 with the probability whose binary digits are the masks, least first: reading a fresh random digit r
+  // beside a threshold digit t, x becomes t where they differ in favour, and stays where they tie.
+  XC_LANES Lanes bernoulli(const LaneRow* digits, int count) {
+    Lanes x{};
+    for (int b = 0; b < count; ++b) x = majority(x, next(), load(digits[b]));
+    return x;
+  }
+};
+
+// Reduces `count` bits of equal value to one sum plane; their carries, half as many, go to `carries`.
+XC_LANES Lanes add_column(const Lanes* bits, int count, Lanes* carries, int& carry_count) {
+  if (count == 0) return Lanes{};
+  Lanes sum = bits[0];
+  int k = 1;
+  for (; k + 1 < count; k += 2) {
+    carries[carry_count++] = majority(sum, bits[k], bits[k + 1]);
+    sum = xor3(sum, bits[k], bits[k + 1]);
+  }
+  if (k < count) {
+    carries[carry_count++] = sum & bits[k];
+    sum ^= bits[k];
+  }
+  return sum;
+}
+
+constexpr int kSumPlanes = 32;
+
+// The planes of A, the weight of the satisfied bonds of spin i. Returns how many there are.
+XC_LANES int satisfied_weight(const BitslicedProgram& p, const BitslicedProgram::Spin& spin, const LaneRow* rows, Lanes self,
+                            Lanes* column, Lanes* carries, Lanes* planes) {
+  const int32_t* entry = p.entries.data() + spin.first_entry;
+  int waiting = 0, level = 0;  // `waiting` carries stand in `column`
+  while (level < spin.levels || waiting > 0) {
+    int count = waiting;
+    if (level < spin.levels) {
+      const auto part = p.levels[spin.first_level + level];
+      for (int k = 0; k < part.antiferro; ++k) column[count++] = load(rows[*entry++]) ^ self;
+      const Lanes opposite = ~self;
+      for (int k = 0; k < part.ferro; ++k) column[count++] = load(rows[*entry++]) ^ opposite;
+    }
+    int carried = 0;
+    planes[level++] = add_column(column, count, carries, carried);
+    Lanes* const other = column;
+    column = carries;
+    carries = other;
+    waiting = carried;
+  }
+  return level;
+}
+
+inline void sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneThresholds& t, LaneRow* scratch) {
+  Xoshiro draws(random);
+  Lanes* const column = reinterpret_cast<Lanes*>(scratch);
+  Lanes* const carries = column + p.scratch_rows / 2;
+  Lanes planes[kSumPlanes];
+  const LaneRow* const odd_masks = t.masks.data() + t.planes * t.resolution;
+  const LaneRow* const overflow_masks = odd_masks + (t.any_odd ? t.resolution : 0);
+  for (int32_t i = 0; i < p.n; ++i) {
+    const BitslicedProgram::Spin& spin = p.spins[i];
+    const Lanes self = load(rows[i]);
+    const int sums = satisfied_weight(p, spin, rows, self, column, carries, planes);
+    const uint32_t half = spin.weight / 2;
+    // Digit by digit: limit = half + G / 2 (+ G mod 2), and whether A <= limit so far.
+    Lanes carry{};
+    if ((spin.weight & 1) && t.any_odd) carry = draws.bernoulli(odd_masks, t.resolution);
+    Lanes accepted = ~Lanes{};
+    int j = 0;
+    for (; j < t.planes; ++j) {
+      const Lanes g = draws.bernoulli(t.masks.data() + j * t.resolution, t.resolution);
+      Lanes limit;
+      if (half >> j & 1) {
+        limit = ~(g ^ carry);
+        carry |= g;
+      } else {
+        limit = g ^ carry;
+        carry &= g;
+      }
+      accepted = not_above(j < sums ? planes[j] : Lanes{}, limit, accepted);
+    }
+    for (; j < sums || half >> j != 0; ++j) {
+      Lanes limit = carry;
+      if (half >> j & 1) {
+        limit = ~carry;
+      } else {
+        carry = Lanes{};
+      }
+      accepted = not_above(j < sums ? planes[j] : Lanes{}, limit, accepted);
+    }
+    accepted |= carry;
+    if (t.any_overflow) accepted |= draws.bernoulli(overflow_masks, t.resolution);
+    store(rows[i], self ^ accepted);
+  }
+  draws.save(random);
+}
+
+}  // namespace
+}  // namespace xcore::thermo::ising

@@ -1,0 +1,223 @@
+#include <algorithm>
+
+#include "runtime/philox.hpp"
+#include "thermo/ising/crossover/crossover_cuda.hpp"
+
+namespace xcore::thermo::ising {
+
+namespace {
+
+constexpr int kMostWarps = 8;  // a block
+constexpr int kSets = 7;       // of spins, that the crossover keeps in shared memory
+constexpr unsigned kAll = 0xFFFFFFFFu;
+constexpr size_t kSharedLimit = 200 << 10;
+
+struct Graph {
+  int32_t n;
+  bool mirror;
+  const int64_t* offsets;
+  const int32_t* neighbours;
+  const double* couplings;
+  const double* fields;
+};
+
+// Bit i of a set of spins, 32 a word.
+__device__ __forceinline__ bool has(const uint32_t* set, int32_t i) { return set[i >> 5] >> (i & 31) & 1u; }
+
+// Gathers one lane's spins into a set: the warp reads 32 rows at a time and votes.
+__device__ __forceinline__ void gather(const uint32_t* rows, int64_t row_words, int64_t lane, int32_t n, uint32_t* set) {
+  const int t = threadIdx.x & 31;
+  const uint32_t* const column = rows + lane / 32;
+  for (int32_t base = 0; base < n; base += 32) {
+    const bool up = base + t < n && (column[(base + t) * row_words] >> (lane & 31) & 1u);
+    const uint32_t word = __ballot_sync(kAll, up);
+    if (t == 0) set[base >> 5] = word;
+  }
+  __syncwarp();
+}
+
+__device__ __forceinline__ double warp_sum(double x) {
+  for (int k = 16; k > 0; k /= 2) x += __shfl_xor_sync(kAll, x, k);
+  return x;
+}
+
+__global__ void energies_kernel(Graph g, const uint32_t* __restrict__ rows, int64_t row_words, int words_a_set,
+                                double* __restrict__ energies) {
+  extern __shared__ uint32_t sets[];
+  const int t = threadIdx.x & 31, warp = threadIdx.x >> 5;
+  const int64_t lane = static_cast<int64_t>(blockIdx.x) * (blockDim.x >> 5) + warp;
+  if (lane >= row_words * 32) return;
+  uint32_t* const up = sets + static_cast<int64_t>(warp) * words_a_set;
+  gather(rows, row_words, lane, g.n, up);
+  double twice = 0, field = 0;
+  for (int32_t i = t; i < g.n; i += 32) {
+    double h = 0;
+    for (int64_t k = g.offsets[i]; k < g.offsets[i + 1]; ++k) h += has(up, g.neighbours[k]) ? g.couplings[k] : -g.couplings[k];
+    twice += has(up, i) ? h : -h;
+    field += has(up, i) ? g.fields[i] : -g.fields[i];
+  }
+  twice = warp_sum(twice);
+  field = warp_sum(field);
+  if (t == 0) energies[lane] = -twice / 2 - field;
+}
+
+// One warp a lane, its sets of spins in shared memory. A component grows by whole frontiers: each thread owns every 32nd
+// word and visits the frontier spins in it. Sums are over spins in a fixed order, so results repeat.
+__global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restrict__ others, int64_t row_words, int words_a_set,
+                               float mating, int group, uint64_t seed, uint64_t round, double* __restrict__ energies) {
+  extern __shared__ uint32_t sets[];
+  const int t = threadIdx.x & 31, warp = threadIdx.x >> 5;
+  const int64_t lanes = row_words * 32, lane = static_cast<int64_t>(blockIdx.x) * (blockDim.x >> 5) + warp;
+  if (lane >= lanes) return;
+  Philox random(seed, static_cast<uint64_t>(lane) | uint64_t{1} << 61, round << 16);
+  int64_t partner = lane;
+  if (mating >= 0) {
+    if (random.next_float() >= mating) return;
+    const int64_t base = lane / group * group, size = min(static_cast<int64_t>(group), lanes - base);
+    partner = base + random.next_below(static_cast<uint32_t>(size));
+    if (partner == lane) return;
+  }
+  uint32_t* const up = sets + static_cast<int64_t>(warp) * words_a_set * kSets;
+  uint32_t *const differs = up + words_a_set, *const left = differs + words_a_set, *frontier = left + words_a_set,
+           *next = frontier + words_a_set, *const component = next + words_a_set, *const taken = component + words_a_set;
+  gather(rows, row_words, lane, g.n, up);
+  gather(others, row_words, partner, g.n, differs);
+  int count = 0;
+  for (int w = t; w < words_a_set; w += 32) {
+    differs[w] ^= up[w];
+    count += __popc(differs[w]);
+  }
+  count = static_cast<int>(__reduce_add_sync(kAll, static_cast<unsigned>(count)));
+  const bool turned = g.mirror && count > g.n / 2;
+  if (turned) count = g.n - count;
+  if (count == 0) return;
+  for (int w = t; w < words_a_set; w += 32) {
+    if (turned) differs[w] = ~differs[w] & (w == g.n / 32 ? (1u << (g.n % 32)) - 1 : kAll);
+    left[w] = differs[w];
+    frontier[w] = next[w] = component[w] = taken[w] = 0;
+  }
+  __syncwarp();
+  double change = 0;
+  for (int at = 0; at < words_a_set; ++at) {
+    for (uint32_t word = left[at]; word != 0; word = left[at]) {
+      __syncwarp();  // all have read it
+      if (t == 0) {
+        frontier[at] = word & (0u - word);
+        left[at] = word & (word - 1);
+      }
+      __syncwarp();
+      double boundary = 0;
+      int first = at, last = at + 1;           // words in which the frontier may be
+      int component_first = at, component_last = at + 1;
+      while (first < last) {
+        int low = words_a_set, high = 0;
+        for (int w = first + t; w < last; w += 32) {
+          uint32_t spins = frontier[w];
+          frontier[w] = 0;
+          component[w] |= spins;
+          for (; spins != 0; spins &= spins - 1) {
+            const int32_t i = 32 * w + __ffs(spins) - 1;
+            double bond = g.fields[i];
+            for (int64_t k = g.offsets[i]; k < g.offsets[i + 1]; ++k) {
+              const int32_t j = g.neighbours[k], home = j >> 5;
+              const uint32_t bit = 1u << (j & 31);
+              if (!(differs[home] & bit)) {
+                bond += has(up, j) ? g.couplings[k] : -g.couplings[k];
+              } else if ((left[home] & bit) && (atomicAnd(left + home, ~bit) & bit)) {
+                atomicOr(next + home, bit);
+                low = min(low, home);
+                high = max(high, home + 1);
+              }
+            }
+            boundary += has(up, i) ? bond : -bond;
+          }
+        }
+        __syncwarp();
+        first = __reduce_min_sync(kAll, low);
+        last = __reduce_max_sync(kAll, high);
+        component_first = min(component_first, first);
+        component_last = max(component_last, last);
+        uint32_t* const other = frontier;
+        frontier = next;
+        next = other;
+      }
+      boundary = warp_sum(boundary);
+      const bool take = boundary < 0 || (boundary == 0 && (random.next_u32() & 1u));
+      if (take) change += 2 * boundary;
+      for (int w = component_first + t; w < component_last; w += 32) {
+        if (take) taken[w] |= component[w];
+        component[w] = 0;
+      }
+      __syncwarp();
+    }
+  }
+  // Other lanes of the words change their own bits meanwhile.
+  const uint32_t mine = 1u << (lane & 31);
+  for (int32_t i = t; i < g.n; i += 32)
+    if (has(taken, i)) atomicXor(rows + i * row_words + lane / 32, mine);
+  if (t == 0) energies[lane] += change;
+}
+
+__global__ void copy_kernel(int32_t n, uint32_t* __restrict__ rows, const uint32_t* __restrict__ source, int64_t row_words,
+                            const int32_t* __restrict__ to, const int32_t* __restrict__ from, int count,
+                            double* __restrict__ energies) {
+  const int k = blockIdx.x;
+  const int32_t target = to[k], origin = from[k];
+  const uint32_t bit = 1u << (target & 31);
+  for (int32_t i = threadIdx.x; i < n; i += blockDim.x) {
+    uint32_t* const word = rows + i * row_words + target / 32;
+    if (source[i * row_words + origin / 32] >> (origin & 31) & 1u) {
+      atomicOr(word, bit);
+    } else {
+      atomicAnd(word, ~bit);
+    }
+  }
+  if (threadIdx.x == 0) energies[target] = energies[origin];
+}
+
+}  // namespace
+
+DeviceCrossover::DeviceCrossover(const Model& m, int64_t row_words, int group, uint64_t seed, const cuda::Stream& stream)
+    : stream_(stream), n_(m.n), row_words_(row_words), group_(group), mirror_(!m.has_fields()), seed_(seed),
+      offsets_(cuda::Buffer<int64_t>::from_host(m.offsets.data(), m.offsets.size(), stream)),
+      neighbours_(std::max<size_t>(1, m.neighbours.size()), stream), couplings_(std::max<size_t>(1, m.couplings.size()), stream),
+      fields_(cuda::Buffer<double>::from_host(m.fields.data(), m.fields.size(), stream)) {
+  neighbours_.upload(m.neighbours.data(), m.neighbours.size());
+  couplings_.upload(m.couplings.data(), m.couplings.size());
+  const size_t a_warp = words_a_set() * kSets * 4;
+  warps_ = static_cast<int>(std::clamp<size_t>(kSharedLimit / 2 / a_warp, 1, kMostWarps));
+  shared_ = a_warp * warps_;
+  if (shared_ > kSharedLimit)
+    throw Error(XC_OUT_OF_MEMORY, "a state of this model does not fit the shared memory of the crossover", "device");
+  for (const void* kernel : {reinterpret_cast<const void*>(energies_kernel), reinterpret_cast<const void*>(improve_kernel)})
+    XC_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kSharedLimit)));
+  stream_.synchronize();
+}
+
+void DeviceCrossover::energies(const uint32_t* rows, double* energies) {
+  const Graph g{n_, mirror_, offsets_.data(), neighbours_.data(), couplings_.data(), fields_.data()};
+  energies_kernel<<<blocks(), 32 * warps_, shared_, stream_.get()>>>(g, rows, row_words_, words_a_set(), energies);
+  XC_CUDA_LAUNCHED("thermo.ising_energies");
+}
+
+void DeviceCrossover::launch(uint32_t* rows, const uint32_t* others, float mating, double* energies) {
+  const Graph g{n_, mirror_, offsets_.data(), neighbours_.data(), couplings_.data(), fields_.data()};
+  improve_kernel<<<blocks(), 32 * warps_, shared_, stream_.get()>>>(g, rows, others, row_words_, words_a_set(), mating, group_,
+                                                                    seed_, ++round_, energies);
+  XC_CUDA_LAUNCHED("thermo.partition_crossover");
+}
+
+void DeviceCrossover::improve(uint32_t* rows, const uint32_t* others, double* energies) { launch(rows, others, -1, energies); }
+
+void DeviceCrossover::mate(uint32_t* rows, const uint32_t* others, float mating, double* energies) {
+  launch(rows, others, mating, energies);
+}
+
+void DeviceCrossover::copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to,
+                                 const int32_t* from, int count) {
+  if (count == 0) return;
+  copy_kernel<<<count, 256, 0, stream_.get()>>>(n_, rows, source, row_words_, to, from, count, energies);
+  XC_CUDA_LAUNCHED("thermo.copy_lanes");
+}
+
+}  // namespace xcore::thermo::ising

@@ -1,0 +1,41 @@
+// Partition crossover of many pairs of states in bit-sliced rows: one warp a lane.
+#pragma once
+
+#include "runtime/cuda.hpp"
+#include "thermo/ising/model/model.hpp"
+
+namespace xcore::thermo::ising {
+
+class DeviceCrossover {
+ public:
+  // Rows are [n x row_words] words, lane l being bit l % 32 of word l / 32. Lanes form groups of `group`.
+  DeviceCrossover(const Model& model, int64_t row_words, int group, uint64_t seed, const cuda::Stream& stream);
+
+  // energies [lanes] of all lanes, in double.
+  void energies(const uint32_t* rows, double* energies);
+  // Improves every lane of `rows` by the same lane of `others`, as PartitionCrossover does, and adds the change to energies.
+  void improve(uint32_t* rows, const uint32_t* others, double* energies);
+  // The same with probability `mating`, by a random lane of the same group. `others` must not be `rows`.
+  void mate(uint32_t* rows, const uint32_t* others, float mating, double* energies);
+  // Lane to[k] of `rows` becomes lane from[k] of `source`, energies included; all `to` differ, and no lane stands in both.
+  void copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to, const int32_t* from, int count);
+
+ private:
+  int words_a_set() const { return (n_ + 31) / 32; }
+  unsigned blocks() const { return static_cast<unsigned>((row_words_ * 32 + warps_ - 1) / warps_); }
+  void launch(uint32_t* rows, const uint32_t* others, float mating, double* energies);
+
+  const cuda::Stream& stream_;
+  int32_t n_;
+  int64_t row_words_;
+  int group_;
+  bool mirror_;
+  uint64_t seed_, round_ = 0;
+  int warps_;          // a block
+  size_t shared_;      // bytes a block
+  cuda::Buffer<int64_t> offsets_;
+  cuda::Buffer<int32_t> neighbours_;
+  cuda::Buffer<double> couplings_, fields_;
+};
+
+}  // namespace xcore::thermo::ising

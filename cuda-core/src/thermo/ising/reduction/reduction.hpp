@@ -1,0 +1,38 @@
+// Exact removal of spins with few neighbours.
+//
+// In a ground state a spin follows its local field, so it contributes -|sum_j J_j s_j| as a function of its neighbours
+// (a field counts as a neighbour that is always +1). For up to three neighbours that function is a constant plus
+// couplings between them, which may then stand for the spin (the star-triangle relation at temperature zero):
+//   J_12 += (|a+b+c| + |a+b-c| - |a-b+c| - |-a+b+c|) / 4, and likewise for the other pairs.
+// Repeating this removes trees, chains and much of sparse random graphs; nothing is lost.
+#pragma once
+
+#include <vector>
+
+#include "thermo/ising/model/model.hpp"
+
+namespace xcore::thermo::ising {
+
+class Reduction {
+ public:
+  explicit Reduction(const Model& model);
+  // What is left; n = 0 when the reduction solved the model.
+  const Model& kernel() const { return kernel_; }
+  // The original index of each spin of the kernel.
+  const std::vector<int32_t>& kept() const { return kept_; }
+  // A ground state of the kernel becomes one of the model. kernel_spins [kernel().n], spins [n].
+  void expand(const int8_t* kernel_spins, int8_t* spins) const;
+
+ private:
+  struct Removed {
+    int32_t spin, count;
+    int32_t neighbour[3];  // n: the field
+    double coupling[3];
+  };
+  int32_t n_;
+  Model kernel_;
+  std::vector<int32_t> kept_;
+  std::vector<Removed> removed_;  // in order of removal
+};
+
+}  // namespace xcore::thermo::ising

@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/cpu_features.hpp"
+#include "runtime/device.hpp"
+#include "runtime/thread_pool.hpp"
+#include "thermo/ising/single_spin/cluster_exchange.hpp"
+#include "thermo/ising/single_spin/replicas.hpp"
+#include "thermo/ising/single_spin/sweep_lanes.hpp"
+
+namespace xcore::thermo::ising {
+
+void sweep_lanes_portable(const SweepModel& m, const LaneBlock& b) { sweep_lanes(m, b); }
+
+AcceptanceTables::AcceptanceTables(const Model& model) {
+  const IntegerModel integers = to_integers(model, kTableLimit);
+  if (!integers.exact) return;
+  int64_t most = 1;
+  for (int32_t i = 0; i < model.n; ++i) {
+    int64_t weight = std::abs(integers.fields[i]);
+    for (int64_t k = integers.offsets[i]; k < integers.offsets[i + 1]; ++k) weight += std::abs(integers.couplings[k]);
+    most = std::max(most, weight);
+  }
+  // Local fields must come out as whole numbers: the unit's inverse must be exact, as it is for powers of two, or the
+  // couplings whole numbers themselves.
+  int exponent;
+  const bool power_of_two = std::frexp(integers.unit, &exponent) == 0.5;
+  if (most > kTableLimit || !power_of_two) return;
+  reach = static_cast<int32_t>(most);
+  inverse_unit = 1 / integers.unit;
+}
+
+std::vector<int32_t> AcceptanceTables::table(double beta, int32_t rule) const {
+  std::vector<int32_t> out;
+  if (reach == 0) return out;
+  for (int32_t x = -reach; x <= reach; ++x)
+    out.push_back(static_cast<int32_t>(std::lround(acceptance(beta, x / inverse_unit, rule) * (1 << kFractionBits))));
+  return out;
+}
+
+namespace {
+
+class ReplicasCpu final : public Replicas {
+ public:
+  ReplicasCpu(const Model& model, int64_t count, const ReplicaOptions& o, const Control& control)
+      : Replicas(count), model_(model), options_(o), control_(control), tables_(model),
+        sweep_model_{model.n, o.rule, tables_.reach, tables_.inverse_unit, model.offsets.data(), model.neighbours.data(),
+                     model.couplings.data(), model.fields.data()},
+        groups_((count + L - 1) / L), spins_(groups_ * L * model.n, 1.0), energies_(groups_ * L), flips_(groups_ * L),
+        clusters_(model) {}
+
+  void randomize() override {
+    // Block 2^62 of each stream is beyond any sweep.
+    thread_pool().parallel_for(groups_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g)
+        for (int l = 0; l < L; ++l) {
+          Philox random(options_.seed, options_.first_stream + static_cast<uint64_t>(g * L + l), uint64_t{1} << 62);
+          for (int32_t i = 0; i < model_.n; ++i) spin(g * L + l, i) = random.next_u32() & 1 ? 1.0 : -1.0;
+        }
+    });
+    refresh_energies();
+  }
+
+  void set_betas(const std::vector<double>& betas) override {
+    betas_ = betas;
+    table_of_beta_.clear();
+    for (const double beta : betas) table_of_beta_.push_back(tables_.table(beta, options_.rule));
+  }
+
+  void sweep(const int32_t* slot, int64_t sweeps) override {
+    static const SweepLanes kernel =
+#if defined(__x86_64__)
+        cpu_features().level >= CpuLevel::avx512 ? sweep_lanes_avx512
+        : cpu_features().level >= CpuLevel::avx2 ? sweep_lanes_avx2
+                                                 :
+#endif
+                                                 sweep_lanes_portable;
+    thread_pool().parallel_for(groups_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g) {
+        double beta[L];
+        const int32_t* table[L];
+        for (int l = 0; l < L; ++l) {
+          const int32_t s = g * L + l < count_ ? slot[g * L + l] : slot[0];
+          beta[l] = betas_[s];
+          table[l] = table_of_beta_[s].data() + tables_.reach;
+        }
+        LaneBlock block{spins_.data() + g * L * model_.n, energies_.data() + g * L, flips_.data() + g * L, beta, table,
+                        options_.seed, options_.first_stream + static_cast<uint64_t>(g * L), 0};
+        for (int64_t k = 0; k < sweeps; ++k) {
+          if (k % 8 == 0) control_.throw_if_cancelled();
+          block.sweep = done_ + static_cast<uint64_t>(k);
+          kernel(sweep_model_, block);
+        }
+      }
+    });
+    done_ += static_cast<uint64_t>(sweeps);
+    // Sums of rounded changes are set right now and then; whole numbers need no help.
+    if (tables_.reach == 0 && (unchecked_ += sweeps) >= 64) refresh_energies();
+  }
+
+  const double* energies() override { return energies_.data(); }
+
+  void take_flips(uint64_t* flips) override {
+    std::copy(flips_.begin(), flips_.begin() + count_, flips);
+    std::fill(flips_.begin(), flips_.end(), 0);
+  }
+
+  void resample(const int32_t* from) override {
+    std::vector<double> next(spins_.size());
+    thread_pool().parallel_for(groups_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g)
+        for (int l = 0; l < L; ++l) {
+          const int64_t r = g * L + l;
+          const int64_t source = r < count_ ? from[r] : r;
+          for (int32_t i = 0; i < model_.n; ++i) next[(g * model_.n + i) * L + l] = spin(source, i);
+        }
+    });
+    spins_.swap(next);
+    std::vector<double> energies(energies_);
+    for (int64_t r = 0; r < count_; ++r) energies_[r] = energies[from[r]];
+  }
+
+  void read(int64_t first, int64_t count, int8_t* spins) override {
+    for (int64_t r = 0; r < count; ++r)
+      for (int32_t i = 0; i < model_.n; ++i) spins[r * model_.n + i] = static_cast<int8_t>(spin(first + r, i));
+  }
+
+  void write(int64_t replica, const int8_t* spins) override {
+    for (int32_t i = 0; i < model_.n; ++i) spin(replica, i) = spins[i];
+    energies_[replica] = model_.energy(spins);
+  }
+
+  void exchange_clusters(const int32_t* pairs, int64_t count) override {
+    std::vector<int8_t> a(model_.n), b(model_.n);
+    for (int64_t k = 0; k < count; ++k) {
+      read(pairs[2 * k], 1, a.data());
+      read(pairs[2 * k + 1], 1, b.data());
+      Philox random(options_.seed, options_.first_stream + (uint64_t{1} << 40) + static_cast<uint64_t>(k), 64 * moves_);
+      const double change = clusters_.exchange(a.data(), b.data(), random);
+      if (clusters_.members().empty()) continue;
+      for (const int32_t i : clusters_.members()) {
+        spin(pairs[2 * k], i) = -spin(pairs[2 * k], i);
+        spin(pairs[2 * k + 1], i) = -spin(pairs[2 * k + 1], i);
+      }
+      energies_[pairs[2 * k]] += change;
+      energies_[pairs[2 * k + 1]] -= change;
+    }
+    ++moves_;
+  }
+
+ private:
+  double& spin(int64_t r, int32_t i) { return spins_[(r / L * model_.n + i) * L + r % L]; }
+
+  void refresh_energies() {
+    unchecked_ = 0;
+    thread_pool().parallel_for(groups_ * L, 1, [&](int64_t begin, int64_t end) {
+      std::vector<int8_t> spins(model_.n);
+      for (int64_t r = begin; r < end; ++r) {
+        for (int32_t i = 0; i < model_.n; ++i) spins[i] = static_cast<int8_t>(spin(r, i));
+        energies_[r] = model_.energy(spins.data());
+      }
+    });
+  }
+
+  const Model& model_;
+  const ReplicaOptions options_;
+  const Control& control_;
+  const AcceptanceTables tables_;
+  const SweepModel sweep_model_;
+  const int64_t groups_;
+  std::vector<double> spins_;  // [groups x n x L]
+  std::vector<double> energies_;
+  std::vector<uint64_t> flips_;
+  std::vector<double> betas_;
+  std::vector<std::vector<int32_t>> table_of_beta_;
+  ClusterExchange clusters_;
+  uint64_t done_ = 0, moves_ = 0;
+  int64_t unchecked_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Replicas> make_replicas_cpu(const Model& model, int64_t count, const ReplicaOptions& options,
+                                            const Control& control) {
+  return std::make_unique<ReplicasCpu>(model, count, options, control);
+}
+
+std::unique_ptr<Replicas> make_replicas(const Model& model, int64_t count, const ReplicaOptions& options, xc_device device,
+                                        const Control& control) {
+  // A GPU thread is slow alone: it pays from some thousands of replicas.
+  return run_on(
+      device, count >= 2048 && count * model.n >= 1 << 20, "thermo.ising_replicas",
+      [&](int index) {
+#if XCORE_CUDA
+        return make_replicas_cuda(model, count, options, index, control);
+#else
+        (void)index;
+        throw Error(XC_DEVICE_UNAVAILABLE, "this build has no CUDA", "device");
+        return std::unique_ptr<Replicas>();
+#endif
+      },
+      [&] { return make_replicas_cpu(model, count, options, control); });
+}
+
+}  // namespace xcore::thermo::ising

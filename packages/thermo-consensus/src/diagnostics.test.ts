@@ -1,0 +1,133 @@
+import { InvalidArgumentError } from '@x/cuda-core';
+import { describe, expect, it } from 'vitest';
+import { normalQuantile } from './diagnostics';
+import { diagnostics } from './index';
+
+function normals(seed: number): () => number {
+  let state = seed >>> 0;
+  const draw = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = Math.imul(state ^ (state >>> 15), 1 | state);
+    z ^= z + Math.imul(z ^ (z >>> 7), 61 | z);
+    return (((z ^ (z >>> 14)) >>> 0) + 0.5) / 2 ** 32;
+  };
+  return () => Math.sqrt(-2 * Math.log(draw())) * Math.cos(2 * Math.PI * draw());
+}
+
+/** x_t = phi x_{t-1} + sqrt(1 - phi^2) e_t: N draws are worth N (1 - phi) / (1 + phi). */
+function autoregressive(length: number, phi: number, seed: number, shift = 0): Float64Array {
+  const next = normals(seed);
+  const out = new Float64Array(length);
+  let x = next();
+  for (let t = 0; t < length; t++) {
+    out[t] = x + shift;
+    x = phi * x + Math.sqrt(1 - phi * phi) * next();
+  }
+  return out;
+}
+
+const chains = (length: number, phi: number, shift = 0) =>
+  [11, 22, 33, 44].map((seed, c) => autoregressive(length, phi, seed, c === 0 ? shift : 0));
+
+describe('diagnostics', () => {
+  it('the normal quantile is that of the tables', () => {
+    for (const [p, z] of [
+      [0.5, 0],
+      [0.975, 1.959963984540054],
+      [0.001, -3.090232306167813],
+      [0.8413447460685429, 1],
+    ] as const)
+      expect(normalQuantile(p)).toBeCloseTo(z, 8);
+  });
+
+  it('split R-hat is its formula, written out', () => {
+    // Halves 1 2 | 3 4 and 2 4 | 6 8: means 1.5 3.5 3 7, variances 0.5 0.5 2 2, so W = 1.25 and B / n = var(means).
+    const means = [1.5, 3.5, 3, 7];
+    const grand = 3.75;
+    const between = means.reduce((sum, m) => sum + (m - grand) ** 2, 0) / 3;
+    const expected = Math.sqrt((between + 1.25 / 2) / 1.25);
+    expect(
+      diagnostics.splitRHat([
+        [1, 2, 3, 4],
+        [2, 4, 6, 8],
+      ]),
+    ).toBeCloseTo(expected, 12);
+  });
+
+  it('rank-normalised R-hat is 1 for chains that agree, and tells a shift, a scale and heavy tails', () => {
+    const agreeing = chains(1000, 0.3);
+    expect(diagnostics.rHat(agreeing)).toBeLessThan(1.01);
+    expect(diagnostics.rHat(chains(1000, 0.3, 1))).toBeGreaterThan(1.05);
+    // Equal means, one chain four times as wide: the plain statistic is blind, the folded one is not.
+    const scaled = agreeing.map((x, c) => (c === 0 ? x.map((v) => 4 * v) : x));
+    expect(diagnostics.splitRHat(scaled)).toBeLessThan(1.01);
+    expect(diagnostics.rHat(scaled)).toBeGreaterThan(1.1);
+    // Cubing keeps ranks, and so keeps what is made of them.
+    const cubed = agreeing.map((x) => x.map((v) => v ** 3));
+    expect(diagnostics.essBulk(cubed)).toBeCloseTo(diagnostics.essBulk(agreeing), 9);
+  });
+
+  it('effective sample sizes are those of an autoregressive process', () => {
+    for (const phi of [0, 0.5, 0.9]) {
+      const x = chains(10_000, phi);
+      const expected = (40_000 * (1 - phi)) / (1 + phi);
+      expect(diagnostics.essMean(x) / expected).toBeGreaterThan(0.8);
+      expect(diagnostics.essMean(x) / expected).toBeLessThan(1.2);
+      expect(diagnostics.essBulk(x) / expected).toBeGreaterThan(0.8);
+      expect(diagnostics.essBulk(x) / expected).toBeLessThan(1.2);
+      expect(diagnostics.essTail(x)).toBeGreaterThan(0.8 * expected);
+      expect(diagnostics.autocorrelationTime(x)).toBeCloseTo(40_000 / diagnostics.essMean(x), 9);
+      expect(diagnostics.mcseMean(x)).toBeCloseTo(1 / Math.sqrt(expected), 2);
+    }
+    // Antithetic draws are worth more than independent ones, up to log10 of their number times.
+    expect(diagnostics.essMean(chains(1000, -0.8))).toBeGreaterThan(4000);
+    expect(diagnostics.essMean(chains(1000, -0.8))).toBeLessThanOrEqual(4000 * Math.log10(4000) + 1e-6);
+  });
+
+  it('the effective sample size is its definition, summed in another way', () => {
+    // Two chains of 16 draws, four halves of 8: autocovariances from the products of all pairs of draws, then the pairs of
+    // lags (0, 1), (2, 3) as long as they are positive and do not rise.
+    const x = [3, 1].map((seed) => Array.from(autoregressive(16, 0.6, seed)));
+    const halves = x.flatMap((c) => [c.slice(0, 8), c.slice(8)]);
+    const mean = (v: number[]) => v.reduce((sum, y) => sum + y, 0) / v.length;
+    const covariance = (lag: number) =>
+      mean(
+        halves.map(
+          (h) => h.reduce((sum, _, i) => sum + (h[i]! - mean(h)) * ((h[i + lag] ?? mean(h)) - mean(h)), 0) / 8,
+        ),
+      );
+    const centre = mean(halves.map(mean));
+    const between = halves.reduce((sum, h) => sum + (mean(h) - centre) ** 2, 0) / 3;
+    const within = (covariance(0) * 8) / 7;
+    const rho = (lag: number) => 1 - (within - covariance(lag)) / (covariance(0) + between);
+    const second = Math.min(rho(2) + rho(3), 1 + rho(1));
+    // Lags 2 and 3 are the last that eight draws allow, and lag 4 is never reached: see the loop's bound of length - 5.
+    expect(1 + rho(1)).toBeGreaterThan(0);
+    const third = rho(4) + rho(5);
+    const time =
+      second > 0
+        ? -1 + 2 * (1 + rho(1)) + (third > 0 ? 2 * second : 0) + tail()
+        : -1 + Math.max(rho(2), 0) + 2 * (1 + rho(1));
+    function tail(): number {
+      const pair = third > 0 ? rho(4) + rho(5) : rho(2) + rho(3);
+      const last = third > 0 ? rho(4) : rho(2);
+      return pair > (third > 0 ? second : 1 + rho(1)) ? (third > 0 ? second : 1 + rho(1)) / 2 : last;
+    }
+    expect(diagnostics.essMean(x)).toBeCloseTo(32 / Math.max(time, 1 / Math.log10(32)), 9);
+  });
+
+  it('constant, short and infinite chains have no diagnostic; unequal ones are refused', () => {
+    for (const bad of [[[1, 1, 1, 1, 1]], [[1, 2]], [[1, 2, Number.NaN, 4]], [[1, 2, Number.POSITIVE_INFINITY, 4]]]) {
+      expect(diagnostics.rHat(bad)).toBeNaN();
+      expect(diagnostics.essBulk(bad)).toBeNaN();
+      expect(diagnostics.essTail(bad)).toBeNaN();
+    }
+    expect(() =>
+      diagnostics.rHat([
+        [1, 2, 3, 4],
+        [1, 2, 3],
+      ]),
+    ).toThrow(InvalidArgumentError);
+    expect(() => diagnostics.rHat([])).toThrow(InvalidArgumentError);
+  });
+});
