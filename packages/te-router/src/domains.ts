@@ -2,6 +2,7 @@
 // hashed tokens; a question belongs to the domain in which the most of its tokens are usual. A token's weight grows
 // with how often it has recurred in the stream at all (template words recur, content does not) and falls with how
 // common it is everywhere.
+import { refuse } from '@x/cuda-core/addon';
 import { mix, type TextFeatures } from './features';
 
 /** Hashed tokens are told apart by this many slots. */
@@ -13,16 +14,25 @@ export interface DomainState {
   domains: { label: string; members: number; tokens: [number, number][]; sizeMean: number; sizeSquares: number }[];
 }
 
+/** A domain this much less alike than the nearest weighs e times less. */
+const SOFTNESS = 0.03;
+
 interface Domain {
   label: string;
   members: number;
-  /** Part of the members that hold a token of this slot. */
-  usual: Float32Array;
   sizeMean: number;
   sizeSquares: number;
 }
 
+/** Part of a question that belongs to a domain. */
+export interface Membership {
+  domain: number;
+  weight: number;
+}
+
 export interface Assignment {
+  /** The nearest domains, the first the nearest; their weights sum to 1. Empty when none is near enough. */
+  memberships: Membership[];
   /** Index of the domain; -1 when none is near enough. */
   domain: number;
   /** Weighted part of the tokens that are usual in it, 0 to 1. */
@@ -35,11 +45,17 @@ export class Domains {
   private seen = 0;
   private frequency = new Float64Array(SLOTS);
   private list: Domain[] = [];
+  /** Part of a domain's members that hold a token of a slot: slots x domains, so that one token's row is contiguous. */
+  private readonly usual: Float32Array;
+  private readonly sums: Float64Array;
 
   constructor(
     private readonly limit: number,
     private readonly threshold: number,
-  ) {}
+  ) {
+    this.usual = new Float32Array(SLOTS * limit);
+    this.sums = new Float64Array(limit);
+  }
 
   get count(): number {
     return this.list.length;
@@ -57,20 +73,45 @@ export class Domains {
       weights[i] = this.weight(slots[i]!);
       total += weights[i]!;
     }
+    const count = this.list.length;
+    const sums = this.sums;
+    sums.fill(0, 0, count);
+    for (let i = 0; i < slots.length; i++) {
+      const from = slots[i]! * this.limit;
+      const weight = weights[i]!;
+      for (let d = 0; d < count; d++) sums[d]! += weight * this.usual[from + d]!;
+    }
     let best = -1;
     let similarity = 0;
-    for (let d = 0; d < this.list.length; d++) {
-      const usual = this.list[d]!.usual;
-      let sum = 0;
-      for (let i = 0; i < slots.length; i++) sum += weights[i]! * usual[slots[i]!]!;
-      if (sum > similarity) {
-        similarity = sum;
+    for (let d = 0; d < count; d++)
+      if (sums[d]! > similarity) {
+        similarity = sums[d]!;
         best = d;
       }
-    }
     similarity = total > 0 ? similarity / total : 0;
-    if (similarity < this.threshold && this.list.length < this.limit) best = -1;
-    return { domain: best, similarity, relativeSize: best < 0 ? 0 : this.relativeSize(this.list[best]!, text.size) };
+    if (similarity < this.threshold && count < this.limit) best = -1;
+    return {
+      domain: best,
+      memberships: best < 0 ? [] : this.memberships(best, similarity, total),
+      similarity,
+      relativeSize: best < 0 ? 0 : this.relativeSize(this.list[best]!, text.size),
+    };
+  }
+
+  /** The nearest domain and up to two others that are nearly as near, from the sums of the last search. */
+  private memberships(best: number, similarity: number, total: number): Membership[] {
+    const near = [{ domain: best, weight: 1 }];
+    for (let d = 0; d < this.list.length; d++) {
+      const behind = similarity - this.sums[d]! / total;
+      if (d === best || behind > 4 * SOFTNESS) continue;
+      const weight = Math.exp(-behind / SOFTNESS);
+      near.push({ domain: d, weight });
+    }
+    near.sort((a, b) => b.weight - a.weight);
+    near.length = Math.min(near.length, 3);
+    const sum = near.reduce((s, m) => s + m.weight, 0);
+    for (const m of near) m.weight /= sum;
+    return near;
   }
 
   /** Finds the nearest domain, or founds one, and counts this question in it. */
@@ -82,14 +123,15 @@ export class Domains {
     if (found.domain < 0) {
       if (this.list.length >= this.limit) return found; // an empty question, and no room
       found.domain = this.list.length;
-      this.list.push({ label: text.template, members: 0, usual: new Float32Array(SLOTS), sizeMean: 0, sizeSquares: 0 });
+      found.memberships = [{ domain: found.domain, weight: 1 }];
+      this.list.push({ label: text.template, members: 0, sizeMean: 0, sizeSquares: 0 });
     }
     const domain = this.list[found.domain]!;
     domain.members++;
     // A mean at first, later a slowly moving average.
     const rate = Math.max(1 / domain.members, 0.02);
-    for (let s = 0; s < SLOTS; s++) domain.usual[s]! *= 1 - rate;
-    for (const s of slots) domain.usual[s]! += rate;
+    for (let at = found.domain; at < this.usual.length; at += this.limit) this.usual[at]! *= 1 - rate;
+    for (const s of slots) this.usual[s * this.limit + found.domain]! += rate;
     const off = text.size - domain.sizeMean;
     domain.sizeMean += off / domain.members;
     domain.sizeSquares += off * (text.size - domain.sizeMean);
@@ -110,10 +152,12 @@ export class Domains {
     return {
       seen: this.seen,
       frequency: [...this.frequency],
-      domains: this.list.map((d) => ({
+      domains: this.list.map((d, at) => ({
         label: d.label,
         members: d.members,
-        tokens: [...d.usual].flatMap((v, s): [number, number][] => (v !== 0 ? [[s, v]] : [])),
+        tokens: Array.from({ length: SLOTS }, (_, s): [number, number] => [s, this.usual[s * this.limit + at]!]).filter(
+          ([, part]) => part !== 0,
+        ),
         sizeMean: d.sizeMean,
         sizeSquares: d.sizeSquares,
       })),
@@ -122,10 +166,11 @@ export class Domains {
   restore(state: DomainState): void {
     this.seen = state.seen;
     this.frequency = Float64Array.from({ length: SLOTS }, (_, s) => state.frequency[s] ?? 0);
-    this.list = state.domains.map((d) => {
-      const usual = new Float32Array(SLOTS);
-      for (const [s, v] of d.tokens) if (s >= 0 && s < SLOTS) usual[s] = v;
-      return { label: d.label, members: d.members, usual, sizeMean: d.sizeMean, sizeSquares: d.sizeSquares };
+    if (state.domains.length > this.limit)
+      refuse('domains', `there are ${state.domains.length} domains, more than maxDomains.`);
+    this.list = state.domains.map((d, at) => {
+      for (const [s, part] of d.tokens) if (s >= 0 && s < SLOTS) this.usual[s * this.limit + at] = part;
+      return { label: d.label, members: d.members, sizeMean: d.sizeMean, sizeSquares: d.sizeSquares };
     });
   }
 }

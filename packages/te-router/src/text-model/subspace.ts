@@ -70,17 +70,17 @@ export class Subspace {
     const tall = new Float64Array(n * p);
     for (let i = 0; i < POWER; i++) {
       yield* times(wide, tall, false);
-      orthonormalise(tall, n, p);
-      yield;
+      yield* orthonormalise(tall, n, p);
       yield* times(tall, wide, true);
-      if (i < POWER - 1) orthonormalise(wide, words, p);
-      yield;
+      if (i < POWER - 1) yield* orthonormalise(wide, words, p);
     }
     // wide = X'Q, so B = Q'X = wide'; the right singular vectors of B are wide W / sigma.
     const gram = new Float64Array(p * p);
-    for (let w = 0; w < words; w++)
+    for (let w = 0; w < words; w++) {
       for (let a = 0; a < p; a++)
         for (let b = 0; b <= a; b++) gram[a * p + b]! += wide[w * p + a]! * wide[w * p + b]!;
+      if (w % 1024 === 1023) yield;
+    }
     for (let a = 0; a < p; a++) for (let b = 0; b < a; b++) gram[b * p + a] = gram[a * p + b]!;
     yield;
     const { values, vectors } = eigenSymmetric(gram, p);
@@ -99,7 +99,7 @@ export class Subspace {
 }
 
 /** Gram-Schmidt on the p columns of an n x p matrix, twice, for orthogonality to rounding. */
-function orthonormalise(m: Float64Array, n: number, p: number): void {
+function* orthonormalise(m: Float64Array, n: number, p: number): Generator<void> {
   for (let c = 0; c < p; c++) {
     for (let pass = 0; pass < 2; pass++) {
       for (let b = 0; b < c; b++) {
@@ -112,6 +112,7 @@ function orthonormalise(m: Float64Array, n: number, p: number): void {
     for (let r = 0; r < n; r++) squares += m[r * p + c]! ** 2;
     const scale = squares > 1e-20 ? 1 / Math.sqrt(squares) : 0;
     for (let r = 0; r < n; r++) m[r * p + c]! *= scale;
+    yield;
   }
 }
 

@@ -40,6 +40,9 @@ const keys = new Uint32Array(MOST);
 /** The block of each key: 0 or 1; single words are told by `single`. */
 const blocks = new Uint8Array(MOST);
 
+/** A hash of two hashes in their order; `mix` alone would not tell (a, b) from (b, a). */
+const pair = (a: number, b: number) => mix(Math.imul(a, 0x85ebca6b) ^ (b >>> 15), b);
+
 /** Writes the n-grams of a text into `keys` and `blocks`; gives their number. Words come first. */
 function ngrams(text: TextFeatures): number {
   const { sequence: t, stem } = text;
@@ -49,16 +52,16 @@ function ngrams(text: TextFeatures): number {
     blocks[n++] = block;
   };
   for (let i = 0; i < t.length; i++) add(mix(t[i]!, WORD), 0);
-  for (let i = 0; i + 1 < t.length; i++) add(mix(mix(t[i]!, t[i + 1]!), PAIR), 0);
+  for (let i = 0; i + 1 < t.length; i++) add(mix(pair(t[i]!, t[i + 1]!), PAIR), 0);
   for (let i = 0; i < t.length; i++) add(mix(t[i]!, i < stem ? STEM : OPTION), 1);
   let head = FIRST;
   for (let i = 0; i < Math.min(3, stem); i++) {
-    head = mix(mix(head, t[i]!), FIRST);
+    head = pair(head, t[i]!);
     add(head, 1);
   }
   let tail = LAST;
   for (let i = 1; i <= Math.min(3, stem); i++) {
-    tail = mix(mix(tail, t[stem - i]!), LAST);
+    tail = pair(tail, t[stem - i]!);
     if (i > 1) add(tail, 1);
   }
   return n;
@@ -69,8 +72,14 @@ const slotOf = (key: number, mask: number) => (Math.imul(key, 0x9e3779b1) >>> 7)
 
 export interface VocabularyState {
   keys: Uint32Array;
+  /** Inverse document frequency, 1 + log((1 + texts) / (1 + texts with it)). */
   inverse: Float32Array;
+  /** How many are single words; they come first. */
   words: number;
+  /** How many belong to the first block; they come first. */
+  first: number;
+  /** Texts it was built from. */
+  texts: number;
 }
 
 export class Vocabulary {
@@ -105,12 +114,12 @@ export class Vocabulary {
   /** The n-grams of two texts or more (of one, when texts are few), weighted by how few texts hold them. */
   static *build(texts: readonly TextFeatures[]): Generator<void, Vocabulary> {
     const least = texts.length < FEW ? 1 : 2;
-    const seen = new Map<number, { rows: number; last: number; word: boolean }>();
+    const seen = new Map<number, { rows: number; last: number; kind: number }>();
     for (const [r, text] of texts.entries()) {
       const n = ngrams(text);
       for (let i = 0; i < n; i++) {
         const known = seen.get(keys[i]!);
-        if (!known) seen.set(keys[i]!, { rows: 1, last: r, word: i < text.sequence.length });
+        if (!known) seen.set(keys[i]!, { rows: 1, last: r, kind: i < text.sequence.length ? 0 : 1 + blocks[i]! });
         else if (known.last !== r) {
           known.rows++;
           known.last = r;
@@ -121,12 +130,37 @@ export class Vocabulary {
     let kept = [...seen].filter(([, v]) => v.rows >= least);
     // Map order is that of first sight, so ties are broken alike everywhere.
     if (kept.length > LIMIT) kept = kept.sort((a, b) => b[1].rows - a[1].rows).slice(0, LIMIT);
-    kept = [...kept.filter(([, v]) => v.word), ...kept.filter(([, v]) => !v.word)];
+    kept = [0, 1, 2].flatMap((kind) => kept.filter(([, v]) => v.kind === kind));
     return new Vocabulary({
       keys: Uint32Array.from(kept, ([key]) => key),
       inverse: Float32Array.from(kept, ([, v]) => 1 + Math.log((1 + texts.length) / (1 + v.rows))),
-      words: kept.filter(([, v]) => v.word).length,
+      words: kept.filter(([, v]) => v.kind === 0).length,
+      first: kept.filter(([, v]) => v.kind < 2).length,
+      texts: texts.length,
     });
+  }
+
+  /** The block of each n-gram. */
+  blocks(): Uint8Array {
+    return new Uint8Array(this.size).fill(1, this.state.first);
+  }
+
+  /** Part of the words of one of the texts it was built from that the other texts would not have made known, 0 to 1. */
+  unknownToOthers(text: TextFeatures): number {
+    const n = text.sequence.length;
+    if (n === 0) return 1;
+    const least = this.state.texts < FEW ? 1 : 2;
+    // The text itself was one of those that hold the word.
+    const most = Math.fround(1 + Math.log((1 + this.state.texts) / (1 + least)));
+    ngrams(text);
+    let unknown = 0;
+    for (let i = 0; i < n; i++) {
+      let s = slotOf(keys[i]!, this.mask);
+      while (this.table[2 * s + 1] !== 0 && this.table[2 * s] !== keys[i]!) s = (s + 1) & this.mask;
+      const found = this.table[2 * s + 1]!;
+      if (found === 0 || this.state.inverse[found - 1]! >= most) unknown++;
+    }
+    return unknown / n;
   }
 
   /** The TF-IDF row of a text: (1 + log count) x inverse frequency, each block scaled to length 1. */
