@@ -3,10 +3,7 @@
 // with how often it has recurred in the stream at all (template words recur, content does not) and falls with how
 // common it is everywhere.
 import { refuse } from '@x/cuda-core/addon';
-import { mix, type TextFeatures } from './features';
-
-/** Hashed tokens are told apart by this many slots. */
-export const SLOTS = 1024;
+import { SLOTS, type TextFeatures } from './features';
 
 export interface DomainState {
   seen: number;
@@ -48,6 +45,7 @@ export class Domains {
   /** Part of a domain's members that hold a token of a slot: slots x domains, so that one token's row is contiguous. */
   private readonly usual: Float32Array;
   private readonly sums: Float64Array;
+  private readonly weights = new Float64Array(SLOTS);
 
   constructor(
     private readonly limit: number,
@@ -66,8 +64,8 @@ export class Domains {
 
   /** Finds the nearest domain; changes nothing. */
   find(text: TextFeatures): Assignment {
-    const slots = slotsOf(text);
-    const weights = new Float64Array(slots.length);
+    const { slots } = text;
+    const { weights } = this;
     let total = 0;
     for (let i = 0; i < slots.length; i++) {
       weights[i] = this.weight(slots[i]!);
@@ -117,7 +115,7 @@ export class Domains {
   /** Finds the nearest domain, or founds one, and counts this question in it. */
   learn(text: TextFeatures): Assignment {
     const found = this.find(text);
-    const slots = slotsOf(text);
+    const { slots } = text;
     this.seen++;
     for (const s of slots) this.frequency[s]!++;
     if (found.domain < 0) {
@@ -173,19 +171,4 @@ export class Domains {
       return { label: d.label, members: d.members, sizeMean: d.sizeMean, sizeSquares: d.sizeSquares };
     });
   }
-}
-
-const known = new WeakMap<TextFeatures, Uint16Array>();
-
-/** Distinct slots of a question's tokens; the empty question has one of its own. */
-function slotsOf(text: TextFeatures): Uint16Array {
-  let slots = known.get(text);
-  if (!slots) {
-    const distinct = new Set<number>();
-    for (const t of text.tokens) distinct.add((t ^ (t >>> 15)) & (SLOTS - 1));
-    if (distinct.size === 0) distinct.add(mix(0, 0) & (SLOTS - 1));
-    slots = Uint16Array.from(distinct);
-    known.set(text, slots);
-  }
-  return slots;
 }

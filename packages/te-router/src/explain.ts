@@ -1,58 +1,41 @@
-// A decision in words.
+// A decision in words. What they rest on is noted when the decision is made; the words are made when somebody reads them.
 import { FEATURE_NAMES } from './features';
 import type { Sparse } from './quality';
-import type { ModelEstimate, RouteDecision } from './router';
-import { BLOCKS, type TextPrediction } from './text-model/text-model';
+import type { ModelEstimate } from './router';
+import { BLOCKS } from './text-model/text-model';
 
-export interface Reasons {
-  decision: RouteDecision;
-  best: ModelEstimate;
-  bestIndex: number;
-  /** Of the best model's regression, and what it was applied to. */
-  weights: Float64Array;
-  x: Sparse;
+interface Circumstances {
+  domain: number;
+  label: string | undefined;
   similarity: number;
-  /** Outcomes of the best model in the nearest domain. */
+  /** The model of the best expected quality. */
+  best: ModelEstimate;
+  /** Its outcomes in the nearest domain. */
   tally: { count: number; sum: number } | undefined;
-  said: TextPrediction | undefined;
+  /** What each block of the text model adds to its quality; undefined without a text model. */
+  parts: Float64Array | undefined;
   /** The nearest question that the text model keeps. */
   landmark: string | undefined;
-  lambda: number;
+  choice: string;
+  outlier: boolean;
   outlierLevel: number;
+  lambda: number;
 }
 
-export function explain(reasons: Reasons): string {
-  const { decision, best, tally, said, landmark } = reasons;
-  const { domain } = decision;
-  const where =
-    domain < 0
-      ? 'unlike any domain seen so far'
-      : `domain ${domain} ("${decision.domainLabel}", ${Math.round(100 * reasons.similarity)} % alike; ${best.model} there: ${
-          tally ? `${tally.count} answers, mean quality ${(tally.sum / tally.count).toFixed(2)}` : 'not asked yet'
-        })`;
-  const why = said
-    ? `by ${partsOf(said, reasons.bestIndex)}; most like "${landmark}"`
-    : `most for it: ${reasons.weights.length > 0 ? extremes(reasons) : 'nothing yet'}`;
-  const choice = decision.outlier
-    ? `stranger than ${(100 * (1 - reasons.outlierLevel)).toFixed(1)} % of the known questions, so the safe model: ${decision.choice}`
-    : `choice: ${decision.choice}, the largest quality - ${reasons.lambda.toFixed(3)} x relative cost`;
-  return (
-    `${where}; best expected: ${best.model} ${best.quality.toFixed(2)} +- ${best.uncertainty.toFixed(2)}; ${why}; ${choice}`
-  );
+export interface Reasons extends Circumstances {
+  count: number;
+  mean: number;
+  /** Features that speak most for and most against the best model. */
+  forIt: string | undefined;
+  against: string | undefined;
 }
 
-function partsOf(said: TextPrediction, model: number): string {
-  return BLOCKS.map((name, b) => {
-    const part = said.parts[model * BLOCKS.length + b]!;
-    return `${name} ${part < 0 ? '-' : '+'}${Math.abs(part).toFixed(2)}`;
-  }).join(', ');
-}
-
-function extremes({ weights, x }: Reasons): string {
+/** Notes what will have changed by the time the words are wanted. */
+export function reasonsOf({ weights, x, ...rest }: Circumstances & { weights: Float64Array; x: Sparse }): Reasons {
   let most = 0;
   let least = 0;
-  let forIt = 'nothing yet';
-  let against = 'nothing yet';
+  let forIt: string | undefined;
+  let against: string | undefined;
   for (let a = 0; a < x.indices.length; a++) {
     const name = FEATURE_NAMES[x.indices[a]! - 1];
     if (name === undefined) continue;
@@ -60,5 +43,25 @@ function extremes({ weights, x }: Reasons): string {
     if (c > most) [most, forIt] = [c, name];
     if (c < least) [least, against] = [c, name];
   }
-  return `${forIt}, most against: ${against}`;
+  const { tally } = rest;
+  return { ...rest, count: tally?.count ?? 0, mean: tally ? tally.sum / tally.count : 0, forIt, against };
 }
+
+export function explain(r: Reasons): string {
+  const { best } = r;
+  const seen = r.count > 0 ? `${r.count} answers, mean quality ${r.mean.toFixed(2)}` : 'not asked yet';
+  const where =
+    r.domain < 0
+      ? 'unlike any domain seen so far'
+      : `domain ${r.domain} ("${r.label}", ${Math.round(100 * r.similarity)} % alike; ${best.model} there: ${seen})`;
+  const text = r.parts
+    ? `its text says ${BLOCKS.map((name, b) => `${name} ${signed(r.parts![b]!)}`).join(', ')}, most like "${r.landmark}"; `
+    : '';
+  const why = `${text}most for it: ${r.forIt ?? 'nothing yet'}, most against: ${r.against ?? 'nothing yet'}`;
+  const choice = r.outlier
+    ? `stranger than ${(100 * (1 - r.outlierLevel)).toFixed(1)} % of the known questions, so the safe model: ${r.choice}`
+    : `choice: ${r.choice}, the largest quality - ${r.lambda.toFixed(3)} x relative cost`;
+  return `${where}; best expected: ${best.model} ${best.quality.toFixed(2)} +- ${best.uncertainty.toFixed(2)}; ${why}; ${choice}`;
+}
+
+const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`;

@@ -63,6 +63,9 @@ const CUES = [
   'meanTokenRank',
 ] as const;
 
+/** The features of the second layer: the first so many. What follows is for the text model. */
+export const PLAIN = STRUCTURE.length + TRIGRAM_SLOTS;
+
 /** Names of the features, in the order of their values. */
 export const FEATURE_NAMES: readonly string[] = [
   ...STRUCTURE,
@@ -79,8 +82,11 @@ export interface QueryTokenizer {
 export interface TextFeatures {
   /** One value a name of FEATURE_NAMES, each roughly within [-1, 1]. */
   values: Float64Array;
-  /** Distinct hashed tokens of the template: words in lower case, any number as one token, each punctuation mark. */
-  tokens: Uint32Array;
+  /**
+   * Distinct tokens of the template (words in lower case, any number as one token, each punctuation mark), hashed to fewer
+   * than SLOTS; the empty question has one of its own.
+   */
+  slots: Uint16Array;
   /** All hashed tokens in their order, numbers as they are; with a tokenizer, its hashed ids. */
   sequence: Uint32Array;
   /** How many of `sequence` come before the answer options. */
@@ -117,8 +123,42 @@ export function mix(hash: number, value: number): number {
   return Math.imul(hash ^ value, 16777619) >>> 0;
 }
 
+/** Tokens of templates are told apart by this many slots. */
+export const SLOTS = 1024;
+
 // Written into anew by each reading: at most one token a character.
 const sequence = new Uint32Array(READ_LIMIT);
+const template = new Uint16Array(SLOTS);
+
+/** A set of hashes that is emptied in no time: open addressing, entries of earlier readings count as empty. */
+class Distinct {
+  private readonly keys = new Uint32Array(4 * READ_LIMIT);
+  private readonly stamps = new Uint32Array(4 * READ_LIMIT);
+  private readonly mask = 4 * READ_LIMIT - 1;
+  private stamp = 0;
+  size = 0;
+
+  clear(): void {
+    this.size = 0;
+    if (++this.stamp < 0xffffffff) return;
+    this.stamps.fill(0);
+    this.stamp = 1;
+  }
+  /** True when it was not there. */
+  add(key: number): boolean {
+    let at = (Math.imul(key, 0x9e3779b1) >>> 15) & this.mask;
+    while (this.stamps[at] === this.stamp) {
+      if (this.keys[at] === key) return false;
+      at = (at + 1) & this.mask;
+    }
+    this.stamps[at] = this.stamp;
+    this.keys[at] = key;
+    this.size++;
+    return true;
+  }
+}
+const tokens = new Distinct();
+const slotsSeen = new Distinct();
 
 /** Reads one text. Any string will do: empty, very long, or with unpaired surrogates. Deterministic by `seed`. */
 export function readText(text: string, seed: number, tokenizer?: QueryTokenizer): TextFeatures {
@@ -126,7 +166,14 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
   const counts = new Float64Array(8);
   const histogram = new Uint16Array(128);
   const trigrams = new Float64Array(TRIGRAM_SLOTS);
-  const tokens = new Set<number>();
+  tokens.clear();
+  slotsSeen.clear();
+  let slots = 0;
+  const token = (hash: number) => {
+    if (!tokens.add(hash)) return;
+    const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
+    if (slotsSeen.add(slot)) template[slots++] = slot;
+  };
   const shape: string[] = [];
   const start = mix(2166136261, seed | 0);
 
@@ -235,7 +282,7 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
         if (size > longestNumber) longestNumber = size;
         if (shape.length < 12 && shape.at(-1) !== '0') shape.push('0');
       }
-      tokens.add(hash);
+      token(hash);
       bracketRun = 0;
     } else {
       counts[kind]!++;
@@ -265,7 +312,7 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
         tokenCount++;
         single++;
         const mark = mix(mix(start, 1), code);
-        tokens.add(mark);
+        token(mark);
         sequence[length++] = mark;
         options.read(i, end, kind, code);
         const slot = mix(mix(mix(start, a), b), code);
@@ -289,6 +336,7 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
     i = end;
   }
   options.end();
+  if (slots === 0) template[slots++] = mix(0, 0) & (SLOTS - 1);
   if (stem < 0) stem = length;
   if (inSentence) sentences++;
   let rank = 0;
@@ -384,7 +432,7 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
   );
   return {
     values,
-    tokens: Uint32Array.from(tokens),
+    slots: template.slice(0, slots),
     sequence: sequence.slice(0, length),
     stem,
     size: Math.log1p(text.length) + Math.log1p(digits),

@@ -119,7 +119,7 @@ describe('QueryRouter', () => {
 
   it('follows a model whose quality changes, when it may forget', () => {
     const after = (forgetting: number) => {
-      const router = new QueryRouter({ models: [{ name: 'one', cost: 1 }], forgetting });
+      const router = new QueryRouter({ models: [{ name: 'one', cost: 1 }], forgetting, drift: false });
       const random = generator(3);
       for (let i = 0; i < 400; i++)
         router.observe({ query: question(random).text, model: 'one', quality: i < 300 ? 1 : 0 });
@@ -241,7 +241,7 @@ describe('save and load', () => {
       await writeFile(path, damage);
       await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(InvalidFormatError);
     }
-    await writeFile(path, whole.replace('"version":1', '"version":2'));
+    await writeFile(path, whole.replace('"version":2', '"version":3'));
     await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(UnsupportedError);
   });
 

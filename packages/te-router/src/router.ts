@@ -3,8 +3,8 @@ import { numberIn, objectIn, refuse, shown, signalIn } from '@x/cuda-core/addon'
 import { type Assignment, Domains, type Membership } from './domains';
 import { DriftDetector, type DriftEvent } from './drift';
 import { EMBEDDING_SLOTS, projectEmbedding } from './embedding';
-import { explain } from './explain';
-import { FEATURE_NAMES, mix, type QueryTokenizer, readText } from './features';
+import { explain, reasonsOf } from './explain';
+import { FEATURE_NAMES, mix, PLAIN, type QueryTokenizer, readText } from './features';
 import { type FeatureInfluence, type FeatureInfluenceOptions, featureInfluence } from './influence';
 import { Journal, type LoggedRow, Pending, type Reading } from './journal';
 import { type CheckedOptions, checkOptions, type QueryRouterOptions, type RoutedModel } from './options';
@@ -12,7 +12,7 @@ import { choose, costScale, DEFAULT_LAMBDA, type Policy, type PolicyRows, policy
 import { normalCdf, normalQuantile, Probit, type Sparse } from './quality';
 import { loadState, type RouterState, saveState } from './state';
 import { type FitResult, fitTextModel } from './text-model/fit';
-import { TextModel, type TextPrediction } from './text-model/text-model';
+import { BLOCKS, TextModel, type TextPrediction } from './text-model/text-model';
 
 /** A question: its text, or its text and an embedding of any length that the caller has. */
 export type Query = string | { text: string; embedding?: ArrayLike<number> };
@@ -86,7 +86,7 @@ export interface FitOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-const DENSE = 1 + FEATURE_NAMES.length;
+const DENSE = 1 + PLAIN;
 /** Outcomes before the first fit in passing, and the growth that calls for the next. */
 const FIRST_REFIT = 400;
 const GROWTH = 1.5;
@@ -196,32 +196,41 @@ export class QueryRouter {
       this.scale,
     );
     const { domain } = assignment;
+    const label = domain < 0 ? undefined : this.domains.label(domain);
+    const choice = outlier ? this.options.safeModel : models[chosen]!.model;
+    const reasons = reasonsOf({
+      label,
+      domain,
+      similarity: assignment.similarity,
+      best: models[best]!,
+      tally: this.tallies.get(domain * this.models.length + best),
+      parts: said && said.parts.slice(best * BLOCKS.length, (best + 1) * BLOCKS.length),
+      landmark: said && this.text!.state.labels[said.nearest],
+      weights: this.quality[best]!.mean,
+      x,
+      choice,
+      outlier,
+      outlierLevel: this.options.outlierLevel,
+      lambda: this.lambda,
+    });
+    let words: string | undefined;
     const decision: RouteDecision = {
       id: `${(this.decisions++).toString(36)}-${hashOf(reading.query).toString(36)}`,
       features: reading.text.values,
       domain,
-      domainLabel: domain < 0 ? undefined : this.domains.label(domain),
+      domainLabel: label,
       domains: assignment.memberships,
       difficulty: 1 - total / models.length,
       models,
-      choice: outlier ? this.options.safeModel : models[chosen]!.model,
+      choice,
       familiarity,
       outlier,
-      explanation: '',
+      // Put into words when it is read: that takes longer than the decision.
+      get explanation() {
+        words ??= explain(reasons);
+        return words;
+      },
     };
-    decision.explanation = explain({
-      decision,
-      best: models[best]!,
-      weights: this.quality[best]!.mean,
-      x,
-      similarity: assignment.similarity,
-      tally: this.tallies.get(domain * this.models.length + best),
-      said,
-      bestIndex: best,
-      landmark: said && this.text!.state.labels[said.nearest],
-      lambda: this.lambda,
-      outlierLevel: this.options.outlierLevel,
-    });
     this.readings.set(decision, reading);
     this.pending.add(decision.id, reading);
     return decision;
@@ -259,7 +268,7 @@ export class QueryRouter {
     tally.sum += quality;
     this.tallies.set(key, tally);
     this.stream.push({ features: reading.text.values, model, quality });
-    if (this.stream.length > this.options.window) this.stream.shift();
+    if (this.stream.length > this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
     if (this.options.refit === 'auto') this.refitInPassing();
   }
 
@@ -321,11 +330,15 @@ export class QueryRouter {
 
   /**
    * Another policy; its threshold is tuned on the rows of the last fit, each judged by a fit that had not seen it.
-   * @returns what it yielded there; undefined before a fit to rows with outcomes of all models.
+   * @returns what it yielded there; undefined for `{ lambda }` before a fit.
+   * @throws InvalidArgumentError for a level or a share when there was no fit since the router was made or loaded.
    */
   tunePolicy(policy: Policy): TunedPolicy | undefined {
-    this.policy = policyIn(policy);
-    if (this.policyRows) this.tuned = tune(this.policy, this.policyRows);
+    const checked = policyIn(policy);
+    if (!this.policyRows && !('lambda' in checked))
+      refuse('policy', 'there are no rows to tune it on; fit or refit first (they are not saved).');
+    this.policy = checked;
+    this.tuned = this.policyRows && tune(checked, this.policyRows);
     return this.tuned;
   }
 
@@ -493,7 +506,7 @@ export class QueryRouter {
       this.tallies.set(key, tally);
       this.stream.push({ features: reading.text.values, model: m, quality: quality[m]! });
     }
-    if (this.stream.length > 2 * this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
+    if (this.stream.length > this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
   }
 
   private fitWork(rows: readonly LoggedRow[], effort: 'full' | 'light'): Generator<void, FitResult> {
@@ -547,7 +560,12 @@ export class QueryRouter {
       const cost = result.heldOutCost[i * M + m]!;
       return Number.isNaN(cost) ? this.models[m]!.cost : cost;
     });
-    if (full.length > 0) this.scale = costScale(expectedCost, M);
+    if (full.length === 0) {
+      this.policyRows = undefined;
+      this.tuned = undefined;
+      return;
+    }
+    this.scale = costScale(expectedCost, M);
     this.policyRows = {
       expected: take((i, m) => result.heldOut[i * M + m]!),
       outcome: take((i, m) => rows[i]!.quality[m]!),
@@ -595,7 +613,7 @@ export class QueryRouter {
     };
     add(0, 1);
     const features = reading.text.values;
-    for (let f = 0; f < features.length; f++) add(1 + f, features[f]!);
+    for (let f = 0; f < PLAIN; f++) add(1 + f, features[f]!);
     const { embedding } = reading;
     if (embedding) for (let s = 0; s < EMBEDDING_SLOTS; s++) add(DENSE + s, embedding[s]!);
     for (const { domain, weight } of memberships) {
@@ -654,7 +672,7 @@ export class QueryRouter {
       this.quality[i]!.covariance.set(q.covariance);
     });
     for (const [key, count, sum] of state.tallies) this.tallies.set(key, { count, sum });
-    if (state.stream.length > 2 * this.options.window)
+    if (state.stream.length > this.options.window)
       refuse('stream', `there are ${state.stream.length} outcomes, more than the window holds.`);
     for (const outcome of state.stream) this.stream.push(outcome);
     const read = (query: string, embedding: Float64Array | undefined) => ({

@@ -1,13 +1,13 @@
 // The router on disk. Version 2; files of version 1 (before the text model) are brought up to it.
 import { InvalidArgumentError, InvalidFormatError, UnsupportedError, XError } from '@x/cuda-core';
 import { numberIn, objectIn, readSaved, refuse, shown, textIn, writeSaved } from '@x/cuda-core/addon';
-import { type DomainState, SLOTS } from './domains';
+import type { DomainState } from './domains';
 import { BET_COUNT, type DriftEvent, type DriftState } from './drift';
 import { EMBEDDING_SLOTS } from './embedding';
-import { FEATURE_NAMES } from './features';
+import { FEATURE_NAMES, PLAIN, SLOTS } from './features';
 import type { CheckedOptions, RoutedModel } from './options';
 import { type Policy, policyIn, type TunedPolicy } from './policy';
-import { STRUCTURE_AT, type TextModelState } from './text-model/text-model';
+import { SIZE_AT, STRUCTURE_AT, type TextModelState } from './text-model/text-model';
 
 const FORMAT = '@x/te-router QueryRouter';
 const SAVED = { format: FORMAT, version: 2 };
@@ -238,7 +238,7 @@ function checkText(value: unknown, models: number): void {
     return points / width;
   };
   const topics = landmarks('topic', rank + STRUCTURE_AT.length + embedding);
-  const count = topics + landmarks('structure', STRUCTURE_AT.length);
+  const count = topics + landmarks('structure', STRUCTURE_AT.length) + SIZE_AT.length;
   numbersIn(text.dense, 'text.dense', Float32Array, count * 3 * models);
   numbersIn(text.intercept, 'text.intercept', Float64Array, 3 * models);
   numbersIn(text.honesty, 'text.honesty', Float64Array, models);
@@ -249,7 +249,7 @@ function checkText(value: unknown, models: number): void {
     refuse('text.labels', 'text.labels must hold one text a topic landmark.');
 }
 
-const OLD_FEATURES = 45;
+const OLD_FEATURES = PLAIN;
 const OLD_EMBEDDING = 16;
 
 /** Version 1 as version 2: features were fewer, and there was nothing but the regressions, domains and streams. */
@@ -260,14 +260,9 @@ function upgraded(value: unknown): unknown {
   const maxDomains = numberIn(options.maxDomains, 'options.maxDomains', { min: 1, max: 128, integer: true });
   const priorStrength = numberIn(options.priorStrength, 'options.priorStrength', { min: 0, above: true });
   const oldSize = 1 + OLD_FEATURES + OLD_EMBEDDING + 2 * maxDomains;
-  const added = FEATURE_NAMES.length - OLD_FEATURES;
-  const size = oldSize + added + EMBEDDING_SLOTS - OLD_EMBEDDING;
-  /** Where an old regressor is now. */
-  const moved = (i: number) => {
-    if (i < 1 + OLD_FEATURES) return i;
-    if (i < 1 + OLD_FEATURES + OLD_EMBEDDING) return i + added;
-    return i + added + EMBEDDING_SLOTS - OLD_EMBEDDING;
-  };
+  const size = oldSize + EMBEDDING_SLOTS - OLD_EMBEDDING;
+  /** Where an old regressor is now: the embedding has grown. */
+  const moved = (i: number) => (i < 1 + OLD_FEATURES + OLD_EMBEDDING ? i : i + EMBEDDING_SLOTS - OLD_EMBEDDING);
   const quality = arrayIn(old.quality, 'quality').map((item, m) => {
     const q = objectIn(item, `quality[${m}]`);
     const from = numbersIn(q.mean, `quality[${m}].mean`, Float64Array, oldSize);

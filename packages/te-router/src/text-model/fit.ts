@@ -9,7 +9,7 @@ import { Landmarks } from './landmarks';
 import { shuffled } from './random';
 import { type Design, fitRidge, type RidgeFit, type RidgeTargets, rowPrediction } from './ridge';
 import { Subspace } from './subspace';
-import { BLOCKS, Coordinates, type Question, STRUCTURE_AT, TextModel } from './text-model';
+import { BLOCKS, Coordinates, type Question, SIZE_AT, STRUCTURE_AT, TextModel } from './text-model';
 import { Vocabulary } from './vocabulary';
 
 export interface FitRow extends Question {
@@ -36,19 +36,20 @@ const B = BLOCKS.length;
 
 interface Candidate {
   penalty: number;
-  /** Of words, places, topic, structure. */
+  /** Of each block of BLOCKS. */
   weights: readonly number[];
 }
 const CANDIDATES: readonly Candidate[] = [
-  { penalty: 10, weights: [1, 1, 1, 1] },
-  { penalty: 30, weights: [1, 1, 1, 1] },
-  { penalty: 20, weights: [1, 1, 0.5, 0.3] },
-  { penalty: 30, weights: [0.3, 0.3, 1, 2] },
+  { penalty: 10, weights: [1, 1, 1, 1, 0.02] },
+  { penalty: 30, weights: [1, 1, 1, 1, 0.1] },
+  { penalty: 20, weights: [1, 1, 0.5, 0.3, 0.02] },
+  { penalty: 30, weights: [0.3, 0.3, 1, 2, 0.3] },
+  { penalty: 30, weights: [0.1, 0.1, 0.2, 0.2, 1] },
 ];
 /** For fits in passing, while outcomes come in. */
 const FEW_CANDIDATES: readonly Candidate[] = [
-  { penalty: 18, weights: [1, 1, 1, 1] },
-  { penalty: 30, weights: [0.3, 0.3, 1, 2] },
+  { penalty: 18, weights: [1, 1, 1, 1, 0.05] },
+  { penalty: 30, weights: [0.3, 0.3, 0.8, 1.2, 0.5] },
 ];
 /** How much sharper than a fair vote: 1 would be the likelihood's own, which ignores that candidates err alike. */
 const SHARPNESS = 0.25;
@@ -103,7 +104,8 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     STRUCTURE_GAMMA,
   );
   yield;
-  const M = topic.count + structure.count;
+  const landmarks = topic.count + structure.count;
+  const M = landmarks + SIZE_AT.length;
   const dense = new Float32Array(n * M);
   const nearness = new Float64Array(n);
   const nearest = new Int32Array(n);
@@ -113,13 +115,14 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     nearness[i] = topic.similarities(topicRows.subarray(i * w, (i + 1) * w), own);
     for (let l = 1; l < topic.count; l++) if (own[l]! > own[nearest[i]!]!) nearest[i] = l;
     topic.whiten(own);
-    const rest = dense.subarray(i * M + topic.count, (i + 1) * M);
+    const rest = dense.subarray(i * M + topic.count, i * M + landmarks);
     const s = STRUCTURE_AT.length;
     structure.similarities(structureRows.subarray(i * s, (i + 1) * s), rest);
     structure.whiten(rest);
+    for (let j = 0; j < SIZE_AT.length; j++) dense[i * M + landmarks + j] = structureRows[i * s + SIZE_AT[j]!]!;
     if (i % 64 === 63) yield;
   }
-  const denseBlock = new Uint8Array(M).fill(2, 0, topic.count).fill(3, topic.count);
+  const denseBlock = new Uint8Array(M).fill(2, 0, topic.count).fill(3, topic.count, landmarks).fill(4, landmarks);
   const design: Design = {
     rows: n,
     sparse,
@@ -220,7 +223,8 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
   }
   const weights = new Float32Array(M * width);
   weights.set(topic.unwhiten(whitened.subarray(0, topic.count * width), width));
-  weights.set(structure.unwhiten(whitened.subarray(topic.count * width), width), topic.count * width);
+  weights.set(structure.unwhiten(whitened.subarray(topic.count * width, landmarks * width), width), topic.count * width);
+  weights.set(whitened.subarray(landmarks * width), landmarks * width);
   const intercept = new Float64Array(width);
   goal.compose(blended.intercept, 0, intercept, 0);
   for (let m = 0; m < models; m++) intercept[m]! += goal.centre[m]!;
@@ -502,7 +506,7 @@ function* fitSide(
     values,
     known,
     penalty: new Float64Array(R).fill(3),
-    blockWeight: Float64Array.from({ length: R * B }, (_, x) => (x % B < 2 ? 0 : 1)),
+    blockWeight: Float64Array.from({ length: R * B }, (_, x) => [0, 0, 1, 1, 0.1][x % B]!),
     blocks: B,
   });
   return { fit, priced };

@@ -6,13 +6,19 @@ import { Subspace } from './subspace';
 import { Vocabulary, type VocabularyState } from './vocabulary';
 
 /** Blocks of features that penalties tell apart. */
-export const BLOCKS = ['words', 'places', 'topic', 'structure'] as const;
+export const BLOCKS = ['words', 'places', 'topic', 'structure', 'size'] as const;
+const B = BLOCKS.length;
 /** How much structure counts in the distance between topics, and how much an embedding. */
 export const STRUCTURE_IN_TOPIC = 0.1;
 export const EMBEDDING_IN_TOPIC = 0.7;
 
 /** Features of structure: all but the hashed trigrams, which the n-grams make needless. */
 export const STRUCTURE_AT = FEATURE_NAMES.flatMap((name, i) => (name.startsWith('trigram') ? [] : [i]));
+
+/** Where the features of size are among those of structure: few and plain, so that a rule of length costs little to learn. */
+export const SIZE_AT = ['logLength', 'logWords', 'logDigits', 'logNumbers', 'logLines', 'logStemLength', 'logSentences'].map(
+  (name) => STRUCTURE_AT.indexOf(FEATURE_NAMES.indexOf(name)),
+);
 
 export interface Question {
   text: TextFeatures;
@@ -48,7 +54,7 @@ export interface TextModelState {
   scale: Float64Array;
   topic: LandmarksState;
   structure: LandmarksState;
-  /** Landmarks of topic and structure x (3 models): quality, log deviation, log cost. */
+  /** Landmarks of topic and structure, then features of size x (3 models): quality, log deviation, log cost. */
   dense: Float32Array;
   intercept: Float64Array;
   /** Factor on deviations that fits them to the errors of questions held out. */
@@ -95,6 +101,8 @@ export class TextModel {
   private readonly topicAt: Float32Array;
   private readonly structureAt: Float32Array;
   private readonly similar: Float32Array;
+  /** The part of `similar` for structure. */
+  private readonly similarStructure: Float32Array;
   private readonly sums: Float64Array;
   private readonly out: TextPrediction;
 
@@ -108,7 +116,8 @@ export class TextModel {
     this.structure = new Landmarks(state.structure);
     this.topicAt = new Float32Array(this.coordinates.topicWidth);
     this.structureAt = new Float32Array(STRUCTURE_AT.length);
-    this.similar = new Float32Array(this.topic.count + this.structure.count);
+    this.similar = new Float32Array(this.topic.count + this.structure.count + SIZE_AT.length);
+    this.similarStructure = this.similar.subarray(this.topic.count);
     this.sums = new Float64Array(3 * M);
     this.out = {
       quality: new Float64Array(M),
@@ -131,13 +140,13 @@ export class TextModel {
       const index = row.index[a]!;
       const value = row.value[a]!;
       const block = sparseBlock[index]!;
-      for (let m = 0; m < M; m++) parts[m * 4 + block]! += value * sparse[index * M + m]!;
+      for (let m = 0; m < M; m++) parts[m * B + block]! += value * sparse[index * M + m]!;
     }
     this.subspace.project(row, this.topicAt);
     this.coordinates.write(question, this.topicAt, this.structureAt);
     const T = this.topic.count;
     const nearness = this.topic.similarities(this.topicAt, similar);
-    this.structure.similarities(this.structureAt, similar.subarray(T));
+    this.structure.similarities(this.structureAt, this.similarStructure);
     const width = 3 * M;
     sums.set(intercept);
     let nearest = 0;
@@ -145,18 +154,21 @@ export class TextModel {
       const k = similar[l]!;
       if (k > similar[nearest]!) nearest = l;
       const at = l * width;
-      for (let m = 0; m < M; m++) parts[m * 4 + 2]! += k * dense[at + m]!;
+      for (let m = 0; m < M; m++) parts[m * B + 2]! += k * dense[at + m]!;
       for (let o = M; o < width; o++) sums[o]! += k * dense[at + o]!;
     }
+    const size = similar.length - SIZE_AT.length;
+    for (let j = 0; j < SIZE_AT.length; j++) similar[size + j] = this.structureAt[SIZE_AT[j]!]!;
     for (let l = T; l < similar.length; l++) {
       const k = similar[l]!;
       const at = l * width;
-      for (let m = 0; m < M; m++) parts[m * 4 + 3]! += k * dense[at + m]!;
+      const block = l < size ? 3 : 4;
+      for (let m = 0; m < M; m++) parts[m * B + block]! += k * dense[at + m]!;
       for (let o = M; o < width; o++) sums[o]! += k * dense[at + o]!;
     }
     for (let m = 0; m < M; m++) {
-      const p = m * 4;
-      const quality = sums[m]! + parts[p]! + parts[p + 1]! + parts[p + 2]! + parts[p + 3]!;
+      let quality = sums[m]!;
+      for (let b = 0; b < B; b++) quality += parts[m * B + b]!;
       out.quality[m] = Math.max(1e-3, Math.min(1 - 1e-3, quality));
       out.deviation[m] = this.state.honesty[m]! * Math.exp(Math.max(-7, Math.min(-0.7, sums[M + m]!)));
       out.cost[m] = this.state.priced[m] ? Math.exp(Math.max(-60, Math.min(60, sums[2 * M + m]!))) : Number.NaN;
