@@ -200,13 +200,13 @@ describe('tokenizer', () => {
 
 describe('a saved text model', () => {
   interface Saved {
-    text: Record<string, unknown> & { vocabulary: object; topic: object };
+    text: Record<string, unknown> & { vocabulary: object; landmarks: object };
   }
   it.each<[string, (state: Saved) => unknown]>([
     ['too few weights', (s) => ({ ...s, text: { ...s.text, sparse: { f32: '' } } })],
     ['a rank of other axes', (s) => ({ ...s, text: { ...s.text, rank: 3 } })],
     ['a vocabulary without keys', (s) => ({ ...s, text: { ...s.text, vocabulary: {} } })],
-    ['landmarks of no width', (s) => ({ ...s, text: { ...s.text, topic: { ...s.text.topic, width: 0 } } })],
+    ['landmarks of no width', (s) => ({ ...s, text: { ...s.text, landmarks: { ...s.text.landmarks, topicWidth: 0 } } })],
     ['labels that are missing', (s) => ({ ...s, text: { ...s.text, labels: [] } })],
   ])('is refused with %s even with a right checksum', async (_name, edit) => {
     const path = join(await mkdtemp(join(tmpdir(), 'router-')), 'router.json');

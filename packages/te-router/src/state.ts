@@ -227,26 +227,21 @@ function checkText(value: unknown, models: number): void {
   numbersIn(text.axes, 'text.axes', Float32Array, words * rank);
   numbersIn(text.centre, 'text.centre', Float64Array, STRUCTURE_AT.length);
   numbersIn(text.scale, 'text.scale', Float64Array, STRUCTURE_AT.length);
-  const landmarks = (name: 'topic' | 'structure', width: number): number => {
-    const field = `text.${name}`;
-    const state = objectIn(text[name], field);
-    if (state.shape !== 'smooth' && state.shape !== 'rough') refuse(`${field}.shape`, `${field}.shape is no shape.`);
-    if (state.width !== width) refuse(`${field}.width`, `${field}.width must be ${width}.`);
-    numberIn(state.gamma, `${field}.gamma`, { min: 0 });
-    const points = numbersIn(state.points, `${field}.points`, Float32Array).length;
-    if (points % width !== 0) refuse(`${field}.points`, `${field}.points must be rows of ${width}.`);
-    return points / width;
-  };
-  const topics = landmarks('topic', rank + STRUCTURE_AT.length + embedding);
-  const count = topics + landmarks('structure', STRUCTURE_AT.length) + SIZE_AT.length;
-  numbersIn(text.dense, 'text.dense', Float32Array, count * 3 * models);
+  const landmarks = objectIn(text.landmarks, 'text.landmarks');
+  if (landmarks.topicWidth !== rank + embedding || landmarks.structureWidth !== STRUCTURE_AT.length)
+    refuse('text.landmarks', 'text.landmarks has other widths than the text model.');
+  const points = numbersIn(landmarks.structure, 'text.landmarks.structure', Float32Array).length;
+  const count = points / STRUCTURE_AT.length;
+  if (!Number.isInteger(count) || count < 1) refuse('text.landmarks.structure', 'text.landmarks.structure is no matrix.');
+  numbersIn(landmarks.topic, 'text.landmarks.topic', Float32Array, count * (rank + embedding));
+  numbersIn(text.dense, 'text.dense', Float32Array, (2 * count + SIZE_AT.length) * 3 * models);
   numbersIn(text.intercept, 'text.intercept', Float64Array, 3 * models);
   numbersIn(text.honesty, 'text.honesty', Float64Array, models);
   numbersIn(text.priced, 'text.priced', Uint8Array, models);
   numbersIn(text.strangeness, 'text.strangeness', Float64Array);
   const labels = arrayIn(text.labels, 'text.labels');
-  if (labels.length !== topics || !labels.every((l) => typeof l === 'string'))
-    refuse('text.labels', 'text.labels must hold one text a topic landmark.');
+  if (labels.length !== count || !labels.every((l) => typeof l === 'string'))
+    refuse('text.labels', 'text.labels must hold one text a landmark.');
 }
 
 const OLD_FEATURES = PLAIN;

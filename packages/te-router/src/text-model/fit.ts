@@ -28,10 +28,7 @@ export interface FitResult {
 }
 
 const RANK = 64;
-const TOPIC_LANDMARKS = 256;
-const STRUCTURE_LANDMARKS = 256;
-const TOPIC_GAMMA = 0.7;
-const STRUCTURE_GAMMA = 0.5 / STRUCTURE_AT.length;
+const LANDMARKS = 256;
 const B = BLOCKS.length;
 
 interface Candidate {
@@ -76,53 +73,51 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
   const embedding = rows.reduce((most, r) => Math.max(most, r.embedding?.length ?? 0), 0);
   const coordinates = new Coordinates(subspace.rank, embedding, centre, scale);
 
-  const topicRows = new Float32Array(n * coordinates.topicWidth);
-  const structureRows = new Float32Array(n * STRUCTURE_AT.length);
+  const T = coordinates.topicWidth;
+  const Z = STRUCTURE_AT.length;
+  const topicRows = new Float32Array(n * T);
+  const structureRows = new Float32Array(n * Z);
   for (let i = 0; i < n; i++) {
-    const topic = topicRows.subarray(i * coordinates.topicWidth, (i + 1) * coordinates.topicWidth);
     const from = sparse.start[i]!;
     const to = sparse.start[i + 1]!;
-    const row = {
-      index: sparse.index.subarray(from, to),
-      value: sparse.value.subarray(from, to),
-      length: to - from,
-      unknown: 0,
-    };
-    subspace.project(row, topic);
-    coordinates.write(rows[i]!, topic, structureRows.subarray(i * STRUCTURE_AT.length, (i + 1) * STRUCTURE_AT.length));
+    const topic = topicRows.subarray(i * T, (i + 1) * T);
+    const index = sparse.index.subarray(from, to);
+    subspace.project({ index, value: sparse.value.subarray(from, to), length: to - from, unknown: 0 }, topic);
+    coordinates.write(rows[i]!, topic, structureRows.subarray(i * Z, (i + 1) * Z));
     if (i % 256 === 255) yield;
   }
   const order = shuffled(n, seed + 1);
-  const chosen = [...order.subarray(0, Math.min(n, TOPIC_LANDMARKS))];
-  const topic = Landmarks.at(topicRows, coordinates.topicWidth, chosen, 'rough', TOPIC_GAMMA);
-  yield;
-  const structure = Landmarks.at(
-    structureRows,
-    STRUCTURE_AT.length,
-    [...order.subarray(0, Math.min(n, STRUCTURE_LANDMARKS))],
-    'smooth',
-    STRUCTURE_GAMMA,
-  );
-  yield;
-  const landmarks = topic.count + structure.count;
-  const M = landmarks + SIZE_AT.length;
+  const chosen = [...order.subarray(0, Math.min(n, LANDMARKS))];
+  const take = (from: Float32Array, width: number) => {
+    const out = new Float32Array(chosen.length * width);
+    chosen.forEach((r, l) => {
+      out.set(from.subarray(r * width, (r + 1) * width), l * width);
+    });
+    return out;
+  };
+  const landmarks = new Landmarks({
+    topicWidth: T,
+    structureWidth: Z,
+    topic: take(topicRows, T),
+    structure: take(structureRows, Z),
+  });
+  yield* landmarks.factorise();
+  const L = landmarks.count;
+  const M = 2 * L + SIZE_AT.length;
   const dense = new Float32Array(n * M);
   const nearness = new Float64Array(n);
   const nearest = new Int32Array(n);
   for (let i = 0; i < n; i++) {
-    const own = dense.subarray(i * M, i * M + topic.count);
-    const w = coordinates.topicWidth;
-    nearness[i] = topic.similarities(topicRows.subarray(i * w, (i + 1) * w), own);
-    for (let l = 1; l < topic.count; l++) if (own[l]! > own[nearest[i]!]!) nearest[i] = l;
-    topic.whiten(own);
-    const rest = dense.subarray(i * M + topic.count, i * M + landmarks);
-    const s = STRUCTURE_AT.length;
-    structure.similarities(structureRows.subarray(i * s, (i + 1) * s), rest);
-    structure.whiten(rest);
-    for (let j = 0; j < SIZE_AT.length; j++) dense[i * M + landmarks + j] = structureRows[i * s + SIZE_AT[j]!]!;
+    landmarks.topicAt.set(topicRows.subarray(i * T, (i + 1) * T));
+    landmarks.structureAt.set(structureRows.subarray(i * Z, (i + 1) * Z));
+    const own = dense.subarray(i * M, (i + 1) * M);
+    nearest[i] = landmarks.similarities(own);
+    nearness[i] = own[nearest[i]!]!;
+    landmarks.whiten(own);
+    for (let j = 0; j < SIZE_AT.length; j++) own[2 * L + j] = structureRows[i * Z + SIZE_AT[j]!]!;
     if (i % 64 === 63) yield;
   }
-  const denseBlock = new Uint8Array(M).fill(2, 0, topic.count).fill(3, topic.count, landmarks).fill(4, landmarks);
+  const denseBlock = new Uint8Array(M).fill(2, 0, L).fill(3, L, 2 * L).fill(4, 2 * L);
   const design: Design = {
     rows: n,
     sparse,
@@ -200,7 +195,7 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     }
     yield;
   } else spreadOf.fill(0.2);
-  const honesty = honestyOf(rows, heldOut, spreadOf, nearest, topic.count, models);
+  const honesty = honestyOf(rows, heldOut, spreadOf, nearest, L, models);
   const side = yield* fitSide(design, rows, spreadOf, models);
 
   // Everything as weights on what a question is at prediction time.
@@ -222,9 +217,8 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     for (let o = 0; o < 2 * models; o++) whitened[j * width + models + o] = side.fit.dense[j * 2 * models + o]!;
   }
   const weights = new Float32Array(M * width);
-  weights.set(topic.unwhiten(whitened.subarray(0, topic.count * width), width));
-  weights.set(structure.unwhiten(whitened.subarray(topic.count * width, landmarks * width), width), topic.count * width);
-  weights.set(whitened.subarray(landmarks * width), landmarks * width);
+  weights.set(landmarks.unwhiten(whitened.subarray(0, 2 * L * width), width));
+  weights.set(whitened.subarray(2 * L * width), 2 * L * width);
   const intercept = new Float64Array(width);
   goal.compose(blended.intercept, 0, intercept, 0);
   for (let m = 0; m < models; m++) intercept[m]! += goal.centre[m]!;
@@ -245,8 +239,7 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     rank: subspace.rank,
     centre,
     scale,
-    topic: topic.toJSON(),
-    structure: structure.toJSON(),
+    landmarks: landmarks.toJSON(),
     dense: weights,
     intercept,
     honesty,

@@ -8,9 +8,8 @@ import { Vocabulary, type VocabularyState } from './vocabulary';
 /** Blocks of features that penalties tell apart. */
 export const BLOCKS = ['words', 'places', 'topic', 'structure', 'size'] as const;
 const B = BLOCKS.length;
-/** How much structure counts in the distance between topics, and how much an embedding. */
-export const STRUCTURE_IN_TOPIC = 0.1;
-export const EMBEDDING_IN_TOPIC = 0.7;
+/** How much an embedding counts beside the subspace's coordinates. */
+const EMBEDDING_IN_TOPIC = 0.7;
 
 /** Features of structure: all but the hashed trigrams, which the n-grams make needless. */
 export const STRUCTURE_AT = FEATURE_NAMES.flatMap((name, i) => (name.startsWith('trigram') ? [] : [i]));
@@ -52,8 +51,7 @@ export interface TextModelState {
   /** Mean and 1 / deviation of the structure features. */
   centre: Float64Array;
   scale: Float64Array;
-  topic: LandmarksState;
-  structure: LandmarksState;
+  landmarks: LandmarksState;
   /** Landmarks of topic and structure, then features of size x (3 models): quality, log deviation, log cost. */
   dense: Float32Array;
   intercept: Float64Array;
@@ -67,7 +65,7 @@ export interface TextModelState {
   labels: string[];
 }
 
-/** Part of the structure features with their embedding, scaled for distances; `topic` dimensions are left for the subspace. */
+/** Where a question is: structure features standardised, and the embedding behind the subspace's coordinates. */
 export class Coordinates {
   constructor(
     readonly rank: number,
@@ -76,18 +74,14 @@ export class Coordinates {
     readonly scale: Float64Array,
   ) {}
   get topicWidth(): number {
-    return this.rank + STRUCTURE_AT.length + this.embedding;
+    return this.rank + this.embedding;
   }
-  /** Writes what follows the subspace's coordinates into `topic`, and all of `structure`. */
   write(question: Question, topic: Float32Array, structure: Float32Array): void {
     const { values } = question.text;
-    let at = this.rank;
-    for (let j = 0; j < STRUCTURE_AT.length; j++) {
-      const z = Math.max(-3, Math.min(3, (values[STRUCTURE_AT[j]!]! - this.centre[j]!) * this.scale[j]!));
-      structure[j] = z;
-      topic[at++] = STRUCTURE_IN_TOPIC * z;
-    }
-    for (let j = 0; j < this.embedding; j++) topic[at++] = EMBEDDING_IN_TOPIC * (question.embedding?.[j] ?? 0);
+    for (let j = 0; j < STRUCTURE_AT.length; j++)
+      structure[j] = Math.max(-3, Math.min(3, (values[STRUCTURE_AT[j]!]! - this.centre[j]!) * this.scale[j]!));
+    for (let j = 0; j < this.embedding; j++)
+      topic[this.rank + j] = EMBEDDING_IN_TOPIC * (question.embedding?.[j] ?? 0);
   }
 }
 
@@ -96,13 +90,8 @@ export class TextModel {
   private readonly sparseBlock: Uint8Array;
   private readonly subspace: Subspace;
   private readonly coordinates: Coordinates;
-  private readonly topic: Landmarks;
-  private readonly structure: Landmarks;
-  private readonly topicAt: Float32Array;
-  private readonly structureAt: Float32Array;
+  private readonly landmarks: Landmarks;
   private readonly similar: Float32Array;
-  /** The part of `similar` for structure. */
-  private readonly similarStructure: Float32Array;
   private readonly sums: Float64Array;
   private readonly out: TextPrediction;
 
@@ -112,12 +101,8 @@ export class TextModel {
     this.sparseBlock = this.vocabulary.blocks();
     this.subspace = new Subspace(state.rank, state.axes);
     this.coordinates = new Coordinates(state.rank, state.embedding, state.centre, state.scale);
-    this.topic = new Landmarks(state.topic);
-    this.structure = new Landmarks(state.structure);
-    this.topicAt = new Float32Array(this.coordinates.topicWidth);
-    this.structureAt = new Float32Array(STRUCTURE_AT.length);
-    this.similar = new Float32Array(this.topic.count + this.structure.count + SIZE_AT.length);
-    this.similarStructure = this.similar.subarray(this.topic.count);
+    this.landmarks = new Landmarks(state.landmarks);
+    this.similar = new Float32Array(2 * this.landmarks.count + SIZE_AT.length);
     this.sums = new Float64Array(3 * M);
     this.out = {
       quality: new Float64Array(M),
@@ -142,27 +127,17 @@ export class TextModel {
       const block = sparseBlock[index]!;
       for (let m = 0; m < M; m++) parts[m * B + block]! += value * sparse[index * M + m]!;
     }
-    this.subspace.project(row, this.topicAt);
-    this.coordinates.write(question, this.topicAt, this.structureAt);
-    const T = this.topic.count;
-    const nearness = this.topic.similarities(this.topicAt, similar);
-    this.structure.similarities(this.structureAt, this.similarStructure);
+    const { topicAt, structureAt, count } = this.landmarks;
+    this.subspace.project(row, topicAt);
+    this.coordinates.write(question, topicAt, structureAt);
+    const nearest = this.landmarks.similarities(similar);
+    for (let j = 0; j < SIZE_AT.length; j++) similar[2 * count + j] = structureAt[SIZE_AT[j]!]!;
     const width = 3 * M;
     sums.set(intercept);
-    let nearest = 0;
-    for (let l = 0; l < T; l++) {
-      const k = similar[l]!;
-      if (k > similar[nearest]!) nearest = l;
-      const at = l * width;
-      for (let m = 0; m < M; m++) parts[m * B + 2]! += k * dense[at + m]!;
-      for (let o = M; o < width; o++) sums[o]! += k * dense[at + o]!;
-    }
-    const size = similar.length - SIZE_AT.length;
-    for (let j = 0; j < SIZE_AT.length; j++) similar[size + j] = this.structureAt[SIZE_AT[j]!]!;
-    for (let l = T; l < similar.length; l++) {
+    for (let l = 0; l < similar.length; l++) {
       const k = similar[l]!;
       const at = l * width;
-      const block = l < size ? 3 : 4;
+      const block = l < count ? 2 : l < 2 * count ? 3 : 4;
       for (let m = 0; m < M; m++) parts[m * B + block]! += k * dense[at + m]!;
       for (let o = M; o < width; o++) sums[o]! += k * dense[at + o]!;
     }
@@ -173,7 +148,7 @@ export class TextModel {
       out.deviation[m] = this.state.honesty[m]! * Math.exp(Math.max(-7, Math.min(-0.7, sums[M + m]!)));
       out.cost[m] = this.state.priced[m] ? Math.exp(Math.max(-60, Math.min(60, sums[2 * M + m]!))) : Number.NaN;
     }
-    out.familiarity = familiarity(this.state.strangeness, row.unknown + 1 - nearness);
+    out.familiarity = familiarity(this.state.strangeness, row.unknown + 1 - similar[nearest]!);
     out.nearest = nearest;
     return out;
   }
