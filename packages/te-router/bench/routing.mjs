@@ -73,7 +73,11 @@ async function pair(name, file) {
       const score = predicted.map((p) => p[0] - p[1]);
       const metrics = pairMetrics(score, strong, weak, { strong: PAIR_COST[STRONG], weak: PAIR_COST[WEAK] });
       const interval = bootstrap(test.length, (i) => {
-        const gains = curve(i.map((j) => score[j]), i.map((j) => strong[j]), i.map((j) => weak[j]));
+        const gains = curve(
+          i.map((j) => score[j]),
+          i.map((j) => strong[j]),
+          i.map((j) => weak[j]),
+        );
         const n = i.length;
         let area = 0;
         for (let k = 1; k <= n; k++) area += (gains[k] + gains[k - 1]) / 2 / gains[n] / n;
@@ -81,7 +85,12 @@ async function pair(name, file) {
       });
       results[who].push({ ...metrics, interval });
     };
-    const own = await ours(train, test, [STRONG, WEAK], [{ costShare: 0.25 }, { costShare: 0.5 }, { quality: 0.95 }, { quality: 0.98 }]);
+    const own = await ours(
+      train,
+      test,
+      [STRONG, WEAK],
+      [{ costShare: 0.25 }, { costShare: 0.5 }, { quality: 0.95 }, { quality: 0.98 }],
+    );
     add('QueryRouter', own.predicted);
     const always = { q: mean(strong), c: mean(test.map((r) => r.cost[STRONG])) };
     fixed.push(own.fixed.map((f) => ({ ...f, qualityShare: f.quality / always.q, costShare: f.cost / always.c })));
@@ -109,11 +118,7 @@ function fixedRows(fixed, reference) {
   row('---', '---', '---');
   fixed[0].forEach((f, i) => {
     const [[key, value]] = Object.entries(f.policy);
-    row(
-      `${key} ${value}`,
-      percent(fixed.map((x) => x[i].qualityShare)),
-      percent(fixed.map((x) => x[i].costShare)),
-    );
+    row(`${key} ${value}`, percent(fixed.map((x) => x[i].qualityShare)), percent(fixed.map((x) => x[i].costShare)));
   });
 }
 
@@ -138,8 +143,15 @@ async function mtbench() {
     const weak = order.map((r) => r.quality[WEAK]);
     for (const [who, score] of Object.entries(scores)) {
       const metrics = pairMetrics(score, strong, weak, { strong: PAIR_COST[STRONG], weak: PAIR_COST[WEAK] });
-      const interval = bootstrap(rows.length, (i) =>
-        pairMetrics(i.map((j) => score[j]), i.map((j) => strong[j]), i.map((j) => weak[j]), { strong: 1, weak: 0 }).apgr,
+      const interval = bootstrap(
+        rows.length,
+        (i) =>
+          pairMetrics(
+            i.map((j) => score[j]),
+            i.map((j) => strong[j]),
+            i.map((j) => weak[j]),
+            { strong: 1, weak: 0 },
+          ).apgr,
       );
       results[who].push({ ...metrics, interval });
     }
@@ -183,7 +195,11 @@ async function many(name, file, parts, policies) {
     fixed.push(own.fixed.map((f) => ({ ...f, qualityShare: f.quality / alwaysQ, costShare: f.cost / alwaysC })));
     for (const rival of RIVALS)
       add(rival, baselines[rival](train, test, models), rival === 'oracle' ? cost : test.map(() => meanCost));
-    add('best single', test.map(() => single), test.map(() => meanCost));
+    add(
+      'best single',
+      test.map(() => single),
+      test.map(() => meanCost),
+    );
   }
   table.push('', `### ${name}: ${rows.length} rows, ${models.length} models, ${SPLITS} splits`, '');
   row('router', 'quality at lambda 0', '95 % bootstrap', 'best quality', ...parts.map((p) => `saving at ${100 * p} %`));
@@ -196,7 +212,9 @@ async function many(name, file, parts, policies) {
       pm(r.map((x) => x.best)),
       ...parts.map((_, i) => {
         const known = r.map((x) => x.savings[i]).filter(Number.isFinite);
-        return known.length === 0 ? 'not reached' : `${percent(known)}${known.length < r.length ? ` (${known.length} of ${r.length} splits)` : ''}`;
+        return known.length === 0
+          ? 'not reached'
+          : `${percent(known)}${known.length < r.length ? ` (${known.length} of ${r.length} splits)` : ''}`;
       }),
     );
   fixedRows(fixed, 'the best single model');
@@ -207,7 +225,12 @@ const RUN = {
   gsm8k: () => pair('RouteLLM GSM8K', 'routellm_gsm8k'),
   mtbench,
   routerbench: () =>
-    many('RouterBench subset', 'routerbench3_11models', [1, 0.98, 0.95], [{ quality: 1 }, { quality: 0.98 }, { quality: 0.95 }, { lambda: 0 }]),
+    many(
+      'RouterBench subset',
+      'routerbench3_11models',
+      [1, 0.98, 0.95],
+      [{ quality: 1 }, { quality: 0.98 }, { quality: 0.95 }, { lambda: 0 }],
+    ),
   llmrouter: () => many('LLMRouter-9', 'llmrouter_9models', [1, 0.98, 0.95], [{ quality: 1 }, { lambda: 0 }]),
 };
 for (const set of SETS) {

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { QueryRouter } from '../dist/index.js';
 import { load, present } from './routing/data.mjs';
 
-const pool = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../../../examples/gateway/pool/questions.jsonl'), 'utf8')
+const pool = readFileSync(
+  join(dirname(fileURLToPath(import.meta.url)), '../../../examples/gateway/pool/questions.jsonl'),
+  'utf8',
+)
   .trim()
   .split('\n')
   .map((l) => JSON.parse(l));
@@ -45,6 +48,10 @@ if (present) {
     const models = Object.keys(rows[0].quality).map((m) => ({ name: m, cost: 1 }));
     const router = new QueryRouter({ models });
     await router.fit(rows.map(({ text, quality }) => ({ query: text, quality })));
-    time(`${models.length} models, with text model, ${name}`, router, rows.map((r) => r.text));
+    time(
+      `${models.length} models, with text model, ${name}`,
+      router,
+      rows.map((r) => r.text),
+    );
   }
 }

@@ -49,9 +49,15 @@ class PageHinkley {
 
 function drift() {
   console.log('\n### Drift: a model whose quality is switched at a known time\n');
-  console.log('Questions of varying difficulty, so that the expected quality varies by ± 0.15 around the mean; it is known before');
-  console.log('the switch. Rivals watch for the worse with thresholds set for about one false alarm in 20,000 outcomes at quality 0.8.');
-  console.log('Delay: median and 90th percentile of the outcomes of this model until the alarm, 300 runs; none within 2000 counts as 2000.\n');
+  console.log(
+    'Questions of varying difficulty, so that the expected quality varies by ± 0.15 around the mean; it is known before',
+  );
+  console.log(
+    'the switch. Rivals watch for the worse with thresholds set for about one false alarm in 20,000 outcomes at quality 0.8.',
+  );
+  console.log(
+    'Delay: median and 90th percentile of the outcomes of this model until the alarm, 300 runs; none within 2000 counts as 2000.\n',
+  );
   const detectors = () => ({
     'e-detector (ours)': (() => {
       const d = new DriftDetector({ falseAlarmEvery: 20_000, tolerance: 0.05 });
@@ -83,7 +89,9 @@ function drift() {
   };
   const CUSUM_AT = bisect((t) => new Cusum(t));
   const PH_AT = bisect((t) => new PageHinkley(t));
-  console.log(`CUSUM allowance 0.15, threshold ${CUSUM_AT.toFixed(2)}; Page-Hinkley delta 0.05, threshold ${PH_AT.toFixed(2)}.\n`);
+  console.log(
+    `CUSUM allowance 0.15, threshold ${CUSUM_AT.toFixed(2)}; Page-Hinkley delta 0.05, threshold ${PH_AT.toFixed(2)}.\n`,
+  );
   const cases = [
     [0.9, 0.6],
     [0.8, 0.6],
@@ -129,9 +137,17 @@ function drift() {
     line(name, rates.join(' / '), ...delays);
   }
 
-  console.log('\nThrough the router (what it expects is learnt, not known): a model falls from 0.85 to 0.45 after 2000 of 4000');
+  console.log(
+    '\nThrough the router (what it expects is learnt, not known): a model falls from 0.85 to 0.45 after 2000 of 4000',
+  );
   console.log('outcomes of two kinds of question, 10 seeds; another model never changes.\n');
-  header('', 'alarm within 2000', 'delay, median', 'error of expected quality 200 outcomes later', 'false alarms per 10,000');
+  header(
+    '',
+    'alarm within 2000',
+    'delay, median',
+    'error of expected quality 200 outcomes later',
+    'false alarms per 10,000',
+  );
   for (const watch of [true, false]) {
     const delays = [];
     const errors = [];
@@ -147,7 +163,8 @@ function drift() {
         refit: 'manual',
         ...(!watch && { drift: false }),
       });
-      const ask = (i) => (draw() < 0.5 ? `What is ${Math.floor(100 * draw())} + ${i % 97}?` : `Name a word like river${i % 13}.`);
+      const ask = (i) =>
+        draw() < 0.5 ? `What is ${Math.floor(100 * draw())} + ${i % 97}?` : `Name a word like river${i % 13}.`;
       let noticed;
       for (let i = 0; i < 4000; i++) {
         const query = ask(i);
@@ -228,7 +245,9 @@ function ab() {
     }
     line(label, ...[ours, naive, missed].map((x) => `${((100 * x) / runs).toFixed(1)} %`));
   }
-  console.log('\nPower: units until p <= 0.05 (looked at every 20), 200 runs of at most 20,000; median, and the fixed-size test');
+  console.log(
+    '\nPower: units until p <= 0.05 (looked at every 20), 200 runs of at most 20,000; median, and the fixed-size test',
+  );
   console.log('of 80 % power for comparison:\n');
   header('rates', 'median units', 'fixed size for 80 % power', 'found at all');
   for (const [p, q] of [
@@ -238,7 +257,14 @@ function ab() {
   ]) {
     const at = [];
     for (let seed = 1; seed <= 200; seed++)
-      at.push(run(() => [p, q], seed, 20_000, (test, _s, u) => u % 20 === 19 && test.result().comparisons[0].pValue <= 0.05) ?? Number.POSITIVE_INFINITY);
+      at.push(
+        run(
+          () => [p, q],
+          seed,
+          20_000,
+          (test, _s, u) => u % 20 === 19 && test.result().comparisons[0].pValue <= 0.05,
+        ) ?? Number.POSITIVE_INFINITY,
+      );
     at.sort((a, b) => a - b);
     const fixed = Math.ceil((2 * (1.96 + 0.8416) ** 2 * (p * (1 - p) + q * (1 - q))) / (p - q) ** 2);
     line(`${p} / ${q}`, at[100], fixed, `${((100 * at.filter(Number.isFinite).length) / 200).toFixed(0)} %`);
@@ -258,8 +284,12 @@ function cdf(z) {
 
 async function calibration() {
   console.log('\n### Calibration of expected quality on rows held out (five splits)\n');
-  console.log('ECE: mean |expected - observed| over ten bins. Coverage: a group is a benchmark domain and model with 20 test rows or');
-  console.log('more; its mean expected quality is +- z x sqrt(uncertainty^2 + chance of its rows); counted is how often the observed');
+  console.log(
+    'ECE: mean |expected - observed| over ten bins. Coverage: a group is a benchmark domain and model with 20 test rows or',
+  );
+  console.log(
+    'more; its mean expected quality is +- z x sqrt(uncertainty^2 + chance of its rows); counted is how often the observed',
+  );
   console.log('mean lies inside.\n');
   header('rows', 'ECE', 'coverage at 50 %', 'at 80 %', 'at 95 %', 'groups');
   for (const [name, file] of [
@@ -313,11 +343,24 @@ async function calibration() {
 }
 
 async function te() {
-  console.log('\n### What transfer entropy adds: features of structure chosen by it, beside all, and beside its control\n');
-  console.log('Quality streams are the training rows in a random order. `chosen` keeps features whose transfer entropy to some');
-  console.log('model passes a false discovery rate of 0.1 against shuffled time; the control chooses by the same rule from');
+  console.log(
+    '\n### What transfer entropy adds: features of structure chosen by it, beside all, and beside its control\n',
+  );
+  console.log(
+    'Quality streams are the training rows in a random order. `chosen` keeps features whose transfer entropy to some',
+  );
+  console.log(
+    'model passes a false discovery rate of 0.1 against shuffled time; the control chooses by the same rule from',
+  );
   console.log('features shuffled among rows, where every choice is false.\n');
-  header('rows', 'features chosen (mean)', 'chosen in shuffled time', 'APGR, all features', 'APGR, chosen by TE', 'difference');
+  header(
+    'rows',
+    'features chosen (mean)',
+    'chosen in shuffled time',
+    'APGR, all features',
+    'APGR, chosen by TE',
+    'difference',
+  );
   for (const [name, file, splits] of [
     ['GSM8K', 'routellm_gsm8k', 5],
     ['MMLU', 'routellm_mmlu', 2],
@@ -331,28 +374,51 @@ async function te() {
     for (let s = 1; s <= splits; s++) {
       const { train, test } = split(rows, s);
       const order = generator(s);
-      const mixed = train.map((r) => [order(), r]).sort((a, b) => a[0] - b[0]).map(([, r]) => r);
+      const mixed = train
+        .map((r) => [order(), r])
+        .sort((a, b) => a[0] - b[0])
+        .map(([, r]) => r);
       const strong = test.map((r) => r.quality[models[0]]);
       const weak = test.map((r) => r.quality[models[1]]);
       const score = async (select) => {
-        const router = new QueryRouter({ models: models.map((m) => ({ name: m, cost: 1 })), refit: 'manual', drift: false });
+        const router = new QueryRouter({
+          models: models.map((m) => ({ name: m, cost: 1 })),
+          refit: 'manual',
+          drift: false,
+        });
         if (select) {
-          for (const r of mixed.slice(-1000)) for (const m of models) router.observe({ query: r.text, model: m, quality: r.quality[m] });
+          for (const r of mixed.slice(-1000))
+            for (const m of models) router.observe({ query: r.text, model: m, quality: r.quality[m] });
           await router.selectFeatures({ surrogates: 199, device: 'cpu' });
           counts.push(router.selectedFeatures.length);
-          const fake = new QueryRouter({ models: models.map((m) => ({ name: m, cost: 1 })), refit: 'manual', drift: false });
+          const fake = new QueryRouter({
+            models: models.map((m) => ({ name: m, cost: 1 })),
+            refit: 'manual',
+            drift: false,
+          });
           mixed.slice(-1000).forEach((r, i, list) => {
             const other = list[(i + 389) % list.length];
             for (const m of models) fake.observe({ query: other.text, model: m, quality: r.quality[m] });
           });
           const found = await fake.selectFeatures({ surrogates: 199, device: 'cpu' });
-          const names = new Set(Object.values(found).flatMap((f) => f.filter((x) => x.qValue <= 0.1).map((x) => x.feature)));
+          const names = new Set(
+            Object.values(found).flatMap((f) => f.filter((x) => x.qValue <= 0.1).map((x) => x.feature)),
+          );
           falseCounts.push(names.size);
         }
-        const fresh = select ? router : new QueryRouter({ models: models.map((m) => ({ name: m, cost: 1 })), refit: 'manual' });
-        await fresh.fit((select ? mixed.slice(0, -1000) : mixed).map(({ text, quality }) => ({ query: text, quality })));
+        const fresh = select
+          ? router
+          : new QueryRouter({ models: models.map((m) => ({ name: m, cost: 1 })), refit: 'manual' });
+        await fresh.fit(
+          (select ? mixed.slice(0, -1000) : mixed).map(({ text, quality }) => ({ query: text, quality })),
+        );
         const predicted = test.map((r) => fresh.route(r.text).models.map((m) => m.quality));
-        return pairMetrics(predicted.map((p) => p[0] - p[1]), strong, weak, { strong: 1, weak: 0 }).apgr;
+        return pairMetrics(
+          predicted.map((p) => p[0] - p[1]),
+          strong,
+          weak,
+          { strong: 1, weak: 0 },
+        ).apgr;
       };
       all.push(await score(false));
       chosen.push(await score(true));

@@ -98,17 +98,22 @@ export class Domains {
 
   /** The nearest domain and up to two others that are nearly as near, from the sums of the last search. */
   private memberships(best: number, similarity: number, total: number): Membership[] {
-    const near = [{ domain: best, weight: 1 }];
+    let second = -1;
+    let third = -1;
+    const least = (similarity - 4 * SOFTNESS) * total;
     for (let d = 0; d < this.list.length; d++) {
-      const behind = similarity - this.sums[d]! / total;
-      if (d === best || behind > 4 * SOFTNESS) continue;
-      const weight = Math.exp(-behind / SOFTNESS);
-      near.push({ domain: d, weight });
+      const sum = this.sums[d]!;
+      if (d === best || sum < least) continue;
+      if (second < 0 || sum > this.sums[second]!) {
+        third = second;
+        second = d;
+      } else if (third < 0 || sum > this.sums[third]!) third = d;
     }
-    near.sort((a, b) => b.weight - a.weight);
-    near.length = Math.min(near.length, 3);
-    const sum = near.reduce((s, m) => s + m.weight, 0);
-    for (const m of near) m.weight /= sum;
+    if (second < 0) return [{ domain: best, weight: 1 }];
+    const weight = (d: number) => (d < 0 ? 0 : Math.exp((this.sums[d]! / total - similarity) / SOFTNESS));
+    const sum = 1 + weight(second) + weight(third);
+    const near = [{ domain: best, weight: 1 / sum }];
+    for (const d of [second, third]) if (d >= 0) near.push({ domain: d, weight: weight(d) / sum });
     return near;
   }
 

@@ -40,7 +40,12 @@ describe('DriftDetector', () => {
 
 describe('QueryRouter and drift', () => {
   it('reports a model that fails, doubts what it knew of it, and leaves the others alone', () => {
-    const router = new QueryRouter({ models: [{ name: 'a', cost: 1 }, { name: 'b', cost: 2 }] });
+    const router = new QueryRouter({
+      models: [
+        { name: 'a', cost: 1 },
+        { name: 'b', cost: 2 },
+      ],
+    });
     const draw = uniforms(5);
     for (let i = 0; i < 500; i++) {
       const query = `question ${i % 7}`;

@@ -1,5 +1,5 @@
 // A decision in words. What they rest on is noted when the decision is made; the words are made when somebody reads them.
-import { FEATURE_NAMES } from './features';
+import { FEATURE_NAMES, PLAIN } from './features';
 import type { Sparse } from './quality';
 import type { ModelEstimate } from './router';
 import { BLOCKS } from './text-model/text-model';
@@ -22,34 +22,42 @@ interface Circumstances {
   lambda: number;
 }
 
-export interface Reasons extends Circumstances {
+export interface Reasons {
+  now: Circumstances;
   count: number;
   mean: number;
-  /** Features that speak most for and most against the best model. */
-  forIt: string | undefined;
-  against: string | undefined;
+  /** Features that speak most for and most against the best model; -1: none. */
+  forIt: number;
+  against: number;
 }
 
 /** Notes what will have changed by the time the words are wanted. */
-export function reasonsOf({ weights, x, ...rest }: Circumstances & { weights: Float64Array; x: Sparse }): Reasons {
+export function reasonsOf(now: Circumstances, weights: Float64Array, x: Sparse): Reasons {
   let most = 0;
   let least = 0;
-  let forIt: string | undefined;
-  let against: string | undefined;
-  for (let a = 0; a < x.indices.length; a++) {
-    const name = FEATURE_NAMES[x.indices[a]! - 1];
-    if (name === undefined) continue;
-    const c = weights[x.indices[a]!]! * x.values[a]!;
-    if (c > most) [most, forIt] = [c, name];
-    if (c < least) [least, against] = [c, name];
+  let forIt = -1;
+  let against = -1;
+  for (let a = 0; a < x.length; a++) {
+    const i = x.indices[a]!;
+    if (i === 0 || i > PLAIN) continue; // neither the constant nor a domain
+    const c = weights[i]! * x.values[a]!;
+    if (c > most) {
+      most = c;
+      forIt = i - 1;
+    }
+    if (c < least) {
+      least = c;
+      against = i - 1;
+    }
   }
-  const { tally } = rest;
-  return { ...rest, count: tally?.count ?? 0, mean: tally ? tally.sum / tally.count : 0, forIt, against };
+  const { tally } = now;
+  const count = tally ? tally.count : 0;
+  return { now, count, mean: count > 0 ? tally!.sum / count : 0, forIt, against };
 }
 
-export function explain(r: Reasons): string {
+export function explain({ now: r, count, mean, forIt, against }: Reasons): string {
   const { best } = r;
-  const seen = r.count > 0 ? `${r.count} answers, mean quality ${r.mean.toFixed(2)}` : 'not asked yet';
+  const seen = count > 0 ? `${count} answers, mean quality ${mean.toFixed(2)}` : 'not asked yet';
   const where =
     r.domain < 0
       ? 'unlike any domain seen so far'
@@ -57,7 +65,7 @@ export function explain(r: Reasons): string {
   const text = r.parts
     ? `its text says ${BLOCKS.map((name, b) => `${name} ${signed(r.parts![b]!)}`).join(', ')}, most like "${r.landmark}"; `
     : '';
-  const why = `${text}most for it: ${r.forIt ?? 'nothing yet'}, most against: ${r.against ?? 'nothing yet'}`;
+  const why = `${text}most for it: ${FEATURE_NAMES[forIt] ?? 'nothing yet'}, most against: ${FEATURE_NAMES[against] ?? 'nothing yet'}`;
   const choice = r.outlier
     ? `stranger than ${(100 * (1 - r.outlierLevel)).toFixed(1)} % of the known questions, so the safe model: ${r.choice}`
     : `choice: ${r.choice}, the largest quality - ${r.lambda.toFixed(3)} x relative cost`;

@@ -1,5 +1,5 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
@@ -139,7 +139,13 @@ describe('fit', () => {
     ['query', [{ quality: { small: 1 } }]],
     ['rows[0].quality', [{ query: 'a', quality: { tiny: 1 } }]],
     ['rows[0].quality', [{ query: 'a' }]],
-    ['rows[1].quality["small"]', [{ query: 'a', quality: {} }, { query: 'a', quality: { small: Number.NaN } }]],
+    [
+      'rows[1].quality["small"]',
+      [
+        { query: 'a', quality: {} },
+        { query: 'a', quality: { small: Number.NaN } },
+      ],
+    ],
     ['rows[0].cost["small"]', [{ query: 'a', quality: { small: 1 }, cost: { small: 0 } }]],
   ])('refuses wrong %s and learns nothing', async (field, bad) => {
     const router = new QueryRouter({ models: MODELS });
@@ -206,7 +212,10 @@ describe('a saved text model', () => {
     ['too few weights', (s) => ({ ...s, text: { ...s.text, sparse: { f32: '' } } })],
     ['a rank of other axes', (s) => ({ ...s, text: { ...s.text, rank: 3 } })],
     ['a vocabulary without keys', (s) => ({ ...s, text: { ...s.text, vocabulary: {} } })],
-    ['landmarks of no width', (s) => ({ ...s, text: { ...s.text, landmarks: { ...s.text.landmarks, topicWidth: 0 } } })],
+    [
+      'landmarks of no width',
+      (s) => ({ ...s, text: { ...s.text, landmarks: { ...s.text.landmarks, topicWidth: 0 } } }),
+    ],
     ['labels that are missing', (s) => ({ ...s, text: { ...s.text, labels: [] } })],
   ])('is refused with %s even with a right checksum', async (_name, edit) => {
     const path = join(await mkdtemp(join(tmpdir(), 'router-')), 'router.json');

@@ -7,19 +7,25 @@ export interface Reading {
   query: string;
   text: TextFeatures;
   embedding: Float64Array | undefined;
+}
+
+/** What a decision leaves behind until its outcome comes: enough to read the question again. */
+export interface Ticket {
+  query: string;
+  embedding: Float64Array | undefined;
   /** The domain was counted already; a second outcome of the same question (an escalation) must not do it again. */
   learnt: boolean;
 }
 
 /** Decisions by id; the oldest make room. Map keeps the order of insertion. */
 export class Pending {
-  readonly byId = new Map<string, Reading>();
+  readonly byId = new Map<string, Ticket>();
 
   constructor(private readonly limit: number) {}
 
-  add(id: string, reading: Reading): void {
+  add(id: string, ticket: Ticket): void {
     if (this.limit === 0) return;
-    this.byId.set(id, reading);
+    this.byId.set(id, ticket);
     if (this.byId.size > this.limit) this.byId.delete(this.byId.keys().next().value!);
   }
 }
@@ -50,12 +56,12 @@ export class Journal {
   }
 
   /** The row of this question, made when there is none. */
-  row(reading: Omit<Reading, 'learnt'>): LoggedRow {
+  row(reading: Reading): LoggedRow {
     return this.at.get(reading.query) ?? this.append(reading);
   }
 
   /** A new row, also when there is one of this question. */
-  append(reading: Omit<Reading, 'learnt'>): LoggedRow {
+  append(reading: Reading): LoggedRow {
     const row: LoggedRow = {
       query: reading.query,
       text: reading.text,
@@ -75,7 +81,7 @@ export class Journal {
     return row;
   }
 
-  record(reading: Omit<Reading, 'learnt'>, model: number, quality: number, expected: number, cost?: number): void {
+  record(reading: Reading, model: number, quality: number, expected: number, cost?: number): void {
     let row = this.row(reading);
     // The same question asked of the same model again is another row: both outcomes count.
     if (!Number.isNaN(row.quality[model]!)) row = this.append(reading);

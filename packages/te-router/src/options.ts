@@ -100,7 +100,11 @@ export function checkOptions(options: QueryRouterOptions): CheckedOptions {
   const span = Math.max(...costs) - cheapest;
   const checked = models.map((m: RoutedModel, i): Required<RoutedModel> => {
     const expected = 0.5 + (span > 0 ? (0.3 * (costs[i]! - cheapest)) / span : 0);
-    return { name: m.name, cost: m.cost, priorQuality: inside(m.priorQuality ?? expected, `models[${i}].priorQuality`) };
+    return {
+      name: m.name,
+      cost: m.cost,
+      priorQuality: inside(m.priorQuality ?? expected, `models[${i}].priorQuality`),
+    };
   });
   const best = checked.reduce((a, b) => (b.priorQuality > a.priorQuality ? b : a));
   const safeModel = options.safeModel ?? best.name;

@@ -47,7 +47,14 @@ export interface PolicyRows {
 }
 
 /** Index of the model with the largest quality - lambda x cost / scale; the cheaper one of equals. */
-export function choose(quality: ArrayLike<number>, cost: ArrayLike<number>, lambda: number, scale: number, at = 0, M = quality.length): number {
+export function choose(
+  quality: ArrayLike<number>,
+  cost: ArrayLike<number>,
+  lambda: number,
+  scale: number,
+  at = 0,
+  M = quality.length,
+): number {
   let best = 0;
   let value = Number.NEGATIVE_INFINITY;
   for (let m = 0; m < M; m++) {

@@ -7,6 +7,8 @@
 export interface Sparse {
   indices: Int32Array;
   values: Float64Array;
+  /** Entries in use. */
+  length: number;
 }
 
 const normalDensity = (z: number) => Math.exp(-0.5 * z * z) * 0.3989422804014327;
@@ -77,7 +79,7 @@ export class Probit {
     const { indices, values } = x;
     let m = 0;
     let v = 0;
-    for (let a = 0; a < indices.length; a++) {
+    for (let a = 0; a < x.length; a++) {
       const i = indices[a]!;
       m += this.mean[i]! * values[a]!;
       const row = i * this.size;
@@ -125,7 +127,7 @@ export class Probit {
     const step = (outcome * up - (1 - outcome) * down) / spread;
     const shrink = (outcome * up * (up + z) + (1 - outcome) * down * (down - z)) / (1 + v);
     const column = new Float64Array(n);
-    for (let a = 0; a < x.indices.length; a++) {
+    for (let a = 0; a < x.length; a++) {
       const row = x.indices[a]! * n;
       const value = x.values[a]!;
       for (let i = 0; i < n; i++) column[i]! += this.covariance[row + i]! * value;

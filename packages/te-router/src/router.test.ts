@@ -348,7 +348,7 @@ describe('Probit', () => {
     const random = generator(2);
     for (let i = 0; i < 500; i++)
       probit.update(
-        { indices: Int32Array.of(0, 1, 2), values: Float64Array.of(1, random(), -random()) },
+        { indices: Int32Array.of(0, 1, 2), values: Float64Array.of(1, random(), -random()), length: 3 },
         random() < 0.3 ? 1 : 0,
       );
     for (let i = 0; i < 3; i++) {

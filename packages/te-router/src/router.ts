@@ -6,9 +6,18 @@ import { EMBEDDING_SLOTS, projectEmbedding } from './embedding';
 import { explain, reasonsOf } from './explain';
 import { FEATURE_NAMES, mix, PLAIN, type QueryTokenizer, readText } from './features';
 import { type FeatureInfluence, type FeatureInfluenceOptions, featureInfluence } from './influence';
-import { Journal, type LoggedRow, Pending, type Reading } from './journal';
+import { Journal, type LoggedRow, Pending, type Reading, type Ticket } from './journal';
 import { type CheckedOptions, checkOptions, type QueryRouterOptions, type RoutedModel } from './options';
-import { choose, costScale, DEFAULT_LAMBDA, type Policy, type PolicyRows, policyIn, type TunedPolicy, tune } from './policy';
+import {
+  choose,
+  costScale,
+  DEFAULT_LAMBDA,
+  type Policy,
+  type PolicyRows,
+  policyIn,
+  type TunedPolicy,
+  tune,
+} from './policy';
 import { normalCdf, normalQuantile, Probit, type Sparse } from './quality';
 import { loadState, type RouterState, saveState } from './state';
 import { type FitResult, fitTextModel } from './text-model/fit';
@@ -122,10 +131,15 @@ export class QueryRouter {
   readonly models: readonly Required<RoutedModel>[];
   private readonly options: CheckedOptions;
   private readonly tokenizer: QueryTokenizer | undefined;
+  private readonly row: Sparse = {
+    indices: new Int32Array(DENSE + EMBEDDING_SLOTS + 6),
+    values: new Float64Array(DENSE + EMBEDDING_SLOTS + 6),
+    length: 0,
+  };
   private readonly indexOf: Map<string, number>;
   private readonly domains: Domains;
   private quality: Probit[];
-  private readonly readings = new WeakMap<RouteDecision, Reading>();
+  private readonly tickets = new WeakMap<RouteDecision, Ticket>();
   private readonly pending: Pending;
   private readonly journal: Journal;
   private readonly detectors: DriftDetector[];
@@ -198,21 +212,20 @@ export class QueryRouter {
     const { domain } = assignment;
     const label = domain < 0 ? undefined : this.domains.label(domain);
     const choice = outlier ? this.options.safeModel : models[chosen]!.model;
-    const reasons = reasonsOf({
+    const now = {
       label,
       domain,
       similarity: assignment.similarity,
       best: models[best]!,
       tally: this.tallies.get(domain * this.models.length + best),
-      parts: said && said.parts.slice(best * BLOCKS.length, (best + 1) * BLOCKS.length),
+      parts: said?.parts.slice(best * BLOCKS.length, (best + 1) * BLOCKS.length),
       landmark: said && this.text!.state.labels[said.nearest],
-      weights: this.quality[best]!.mean,
-      x,
       choice,
       outlier,
       outlierLevel: this.options.outlierLevel,
       lambda: this.lambda,
-    });
+    };
+    const reasons = reasonsOf(now, this.quality[best]!.mean, x);
     let words: string | undefined;
     const decision: RouteDecision = {
       id: `${(this.decisions++).toString(36)}-${hashOf(reading.query).toString(36)}`,
@@ -231,8 +244,9 @@ export class QueryRouter {
         return words;
       },
     };
-    this.readings.set(decision, reading);
-    this.pending.add(decision.id, reading);
+    const ticket = { query: reading.query, embedding: reading.embedding, learnt: false };
+    this.tickets.set(decision, ticket);
+    this.pending.add(decision.id, ticket);
     return decision;
   }
 
@@ -246,9 +260,11 @@ export class QueryRouter {
     const model = this.modelIndex(outcome.model);
     const quality = numberIn(outcome.quality, 'quality', { min: 0, max: 1 });
     if (outcome.cost !== undefined) numberIn(outcome.cost, 'cost', { min: 0, above: true });
-    const reading = this.readingOf(outcome);
-    const assignment = reading.learnt ? this.domains.find(reading.text) : this.domains.learn(reading.text);
-    reading.learnt = true;
+    const ticket = this.ticketOf(outcome);
+    const { query, embedding } = ticket;
+    const reading: Reading = { query, embedding, text: readText(query, this.options.seed, this.tokenizer) };
+    const assignment = ticket.learnt ? this.domains.find(reading.text) : this.domains.learn(reading.text);
+    ticket.learnt = true;
     const x = this.regressors(reading, assignment);
     const said = this.text?.predict(reading);
     const offset = offsetOf(said, model);
@@ -445,10 +461,10 @@ export class QueryRouter {
     return index as number;
   }
 
-  private readingOf(outcome: Outcome): Reading {
+  private ticketOf(outcome: Outcome): Ticket {
     if (outcome.decision !== undefined)
       return (
-        this.readings.get(outcome.decision) ??
+        this.tickets.get(outcome.decision) ??
         refuse('decision', "the decision is not one of this router's route(); pass its id or the query instead")
       );
     if (outcome.id !== undefined)
@@ -456,8 +472,9 @@ export class QueryRouter {
         this.pending.byId.get(outcome.id) ??
         refuse('id', `id ${shown(outcome.id)} is not among the latest ${this.options.pendingLimit} decisions`)
       );
-    if (outcome.query !== undefined) return this.read(outcome.query);
-    return refuse('decision', 'observe needs the decision, its id or the query');
+    if (outcome.query === undefined) refuse('decision', 'observe needs the decision, its id or the query');
+    const { query, embedding } = this.read(outcome.query as Query);
+    return { query, embedding, learnt: false };
   }
 
   private read(query: Query): Reading {
@@ -469,7 +486,6 @@ export class QueryRouter {
       query: text,
       text: readText(text, this.options.seed, this.tokenizer),
       embedding: given === undefined ? undefined : projectEmbedding(given, this.options.seed),
-      learnt: false,
     };
   }
 
@@ -497,7 +513,13 @@ export class QueryRouter {
     const { domain } = this.domains.learn(reading.text);
     for (let m = 0; m < quality.length; m++) {
       if (Number.isNaN(quality[m]!)) continue;
-      this.journal.record(reading, m, quality[m]!, Number.NaN, Number.isNaN(cost?.[m] ?? Number.NaN) ? undefined : cost![m]);
+      this.journal.record(
+        reading,
+        m,
+        quality[m]!,
+        Number.NaN,
+        Number.isNaN(cost?.[m] ?? Number.NaN) ? undefined : cost![m],
+      );
       this.observations++;
       const key = domain * this.models.length + m;
       const tally = this.tallies.get(key) ?? { count: 0, sum: 0 };
@@ -601,26 +623,25 @@ export class QueryRouter {
     return prior;
   }
 
-  /** Bias, features, embedding, the domains' effects and slopes; what is 0 is left out. */
-  private regressors(reading: Reading, { memberships, relativeSize }: Assignment): Sparse {
-    const indices = new Int32Array(DENSE + EMBEDDING_SLOTS + 6);
-    const values = new Float64Array(indices.length);
-    let count = 0;
+  /** Bias, features, embedding, the domains' effects and slopes; what is 0 is left out. Written over by the next call. */
+  private regressors({ text, embedding }: Reading, { memberships, relativeSize }: Assignment): Sparse {
+    const { row } = this;
+    row.length = 0;
+    const { indices, values } = row;
     const add = (index: number, value: number) => {
       if (value === 0) return;
-      indices[count] = index;
-      values[count++] = value;
+      indices[row.length] = index;
+      values[row.length++] = value;
     };
     add(0, 1);
-    const features = reading.text.values;
+    const features = text.values;
     for (let f = 0; f < PLAIN; f++) add(1 + f, features[f]!);
-    const { embedding } = reading;
     if (embedding) for (let s = 0; s < EMBEDDING_SLOTS; s++) add(DENSE + s, embedding[s]!);
     for (const { domain, weight } of memberships) {
       add(DENSE + EMBEDDING_SLOTS + domain, weight);
       add(DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain, weight * relativeSize);
     }
-    return { indices: indices.subarray(0, count), values: values.subarray(0, count) };
+    return row;
   }
 
   private state(): RouterState {
@@ -680,8 +701,7 @@ export class QueryRouter {
       text: readText(query, seed, this.tokenizer),
       embedding,
     });
-    for (const { id, query, embedding, learnt } of state.pending)
-      this.pending.add(id, { ...read(query, embedding), learnt });
+    for (const { id, query, embedding, learnt } of state.pending) this.pending.add(id, { query, embedding, learnt });
     for (const { query, embedding, quality, expected, cost } of state.journal)
       Object.assign(this.journal.append(read(query, embedding)), { quality, expected, cost });
     state.drift.detectors.forEach((d, i) => {
@@ -717,7 +737,7 @@ function interval(mean: number, deviation: number, tail: number): [number, numbe
 
 function hashOf(text: string): number {
   let hash = 2166136261;
-  const n = Math.min(text.length, 4096);
+  const n = Math.min(text.length, 64);
   for (let i = 0; i < n; i++) hash = mix(hash, text.charCodeAt(i));
   return mix(hash, text.length);
 }

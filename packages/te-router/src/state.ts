@@ -193,7 +193,8 @@ function checkState(value: unknown): asserts value is RouterState {
   arrayIn(drift.events, 'drift.events').forEach((item, i) => {
     const event = objectIn(item, `drift.events[${i}]`);
     textIn(event.model, `drift.events[${i}].model`);
-    for (const key of ['at', 'since', 'expected', 'observed']) numberIn(event[key], `drift.events[${i}].${key}`, { min: 0 });
+    for (const key of ['at', 'since', 'expected', 'observed'])
+      numberIn(event[key], `drift.events[${i}].${key}`, { min: 0 });
   });
   numbersIn(state.fitted, 'fitted', Float64Array, models);
   numberIn(state.lastFit, 'lastFit', COUNT);
@@ -232,7 +233,8 @@ function checkText(value: unknown, models: number): void {
     refuse('text.landmarks', 'text.landmarks has other widths than the text model.');
   const points = numbersIn(landmarks.structure, 'text.landmarks.structure', Float32Array).length;
   const count = points / STRUCTURE_AT.length;
-  if (!Number.isInteger(count) || count < 1) refuse('text.landmarks.structure', 'text.landmarks.structure is no matrix.');
+  if (!Number.isInteger(count) || count < 1)
+    refuse('text.landmarks.structure', 'text.landmarks.structure is no matrix.');
   numbersIn(landmarks.topic, 'text.landmarks.topic', Float32Array, count * (rank + embedding));
   numbersIn(text.dense, 'text.dense', Float32Array, (2 * count + SIZE_AT.length) * 3 * models);
   numbersIn(text.intercept, 'text.intercept', Float64Array, 3 * models);
@@ -278,7 +280,9 @@ function upgraded(value: unknown): unknown {
     features.set(numbersIn(outcome.features, `stream[${i}].features`, Float64Array, OLD_FEATURES));
     return { ...outcome, features };
   });
-  const costs = models.map((m, i) => numberIn(objectIn(m, `models[${i}]`).cost, `models[${i}].cost`, { min: 0, above: true }));
+  const costs = models.map((m, i) =>
+    numberIn(objectIn(m, `models[${i}]`).cost, `models[${i}].cost`, { min: 0, above: true }),
+  );
   return {
     ...old,
     tokenized: false,

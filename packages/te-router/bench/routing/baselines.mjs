@@ -125,7 +125,10 @@ export function logistic(train, test, models) {
         return 1 / (1 + Math.exp(-z));
       });
     })
-    .reduce((rows, column) => rows.map((r, i) => [...r, column[i]]), test.map(() => []));
+    .reduce(
+      (rows, column) => rows.map((r, i) => [...r, column[i]]),
+      test.map(() => []),
+    );
 }
 
 export function oracle(_train, test, models) {

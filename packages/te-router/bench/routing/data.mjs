@@ -18,7 +18,10 @@ function price(name) {
   const columns = head.split(',');
   const row = rows.map((r) => r.split(',')).find((r) => r[0] === name && r[1] !== '');
   if (!row) return undefined;
-  return { input: Number(row[columns.indexOf('input_usd_per_mtok')]), output: Number(row[columns.indexOf('output_usd_per_mtok')]) };
+  return {
+    input: Number(row[columns.indexOf('input_usd_per_mtok')]),
+    output: Number(row[columns.indexOf('output_usd_per_mtok')]),
+  };
 }
 
 export function load(name) {

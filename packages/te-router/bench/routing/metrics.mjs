@@ -6,7 +6,10 @@ export function curve(score, strong, weak) {
   const order = [...score.keys()].sort((a, b) => score[b] - score[a] || a - b);
   let gain = 0;
   const out = [0];
-  for (const i of order) out.push((gain += strong[i] - weak[i]));
+  for (const i of order) {
+    gain += strong[i] - weak[i];
+    out.push(gain);
+  }
   return out;
 }
 
@@ -66,7 +69,8 @@ export function savings(predicted, predictedCost, quality, cost, reference, part
     for (let i = 0; i < n; i++) {
       let best = 0;
       for (let m = 1; m < models; m++)
-        if (predicted[i][m] - lambda * predictedCost[i][m] > predicted[i][best] - lambda * predictedCost[i][best]) best = m;
+        if (predicted[i][m] - lambda * predictedCost[i][m] > predicted[i][best] - lambda * predictedCost[i][best])
+          best = m;
       q += quality[i][best] / n;
       c += cost[i][best] / n;
     }

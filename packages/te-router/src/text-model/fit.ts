@@ -29,24 +29,29 @@ export interface FitResult {
 
 const RANK = 64;
 const LANDMARKS = 256;
+/** Few rows carry little weight against a penalty that suits many, and would all be predicted alike. */
+const FULL_PENALTY = 600;
 const B = BLOCKS.length;
 
 interface Candidate {
+  /** How likely it is thought to be the best before any row is seen. */
+  prior: number;
+  /** For FULL_PENALTY rows and more; with fewer, as much less. */
   penalty: number;
   /** Of each block of BLOCKS. */
   weights: readonly number[];
 }
 const CANDIDATES: readonly Candidate[] = [
-  { penalty: 10, weights: [1, 1, 1, 1, 0.02] },
-  { penalty: 30, weights: [1, 1, 1, 1, 0.1] },
-  { penalty: 20, weights: [1, 1, 0.5, 0.3, 0.02] },
-  { penalty: 30, weights: [0.3, 0.3, 1, 2, 0.3] },
-  { penalty: 30, weights: [0.1, 0.1, 0.2, 0.2, 1] },
+  { prior: 0.3, penalty: 10, weights: [1, 1, 1, 1, 0.02] },
+  { prior: 0.25, penalty: 30, weights: [1, 1, 1, 1, 0.1] },
+  { prior: 0.2, penalty: 20, weights: [1, 1, 0.5, 0.3, 0.02] },
+  { prior: 0.2, penalty: 30, weights: [0.3, 0.3, 1, 2, 0.3] },
+  { prior: 0.05, penalty: 30, weights: [0.1, 0.1, 0.2, 0.2, 1] },
 ];
 /** For fits in passing, while outcomes come in. */
 const FEW_CANDIDATES: readonly Candidate[] = [
-  { penalty: 18, weights: [1, 1, 1, 1, 0.05] },
-  { penalty: 30, weights: [0.3, 0.3, 0.8, 1.2, 0.5] },
+  { prior: 0.5, penalty: 18, weights: [1, 1, 1, 1, 0.05] },
+  { prior: 0.5, penalty: 30, weights: [0.3, 0.3, 0.8, 1.2, 0.5] },
 ];
 /** How much sharper than a fair vote: 1 would be the likelihood's own, which ignores that candidates err alike. */
 const SHARPNESS = 0.25;
@@ -63,7 +68,11 @@ export interface FitOptions {
 /** Ends with the model. Rows must be one or more; those without any outcome are of no use. */
 export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Generator<void, FitResult> {
   const { models, seed, effort } = options;
-  const candidates = effort === 'full' ? CANDIDATES : FEW_CANDIDATES;
+  const shrunk = Math.min(1, rows.length / FULL_PENALTY);
+  const candidates = (effort === 'full' ? CANDIDATES : FEW_CANDIDATES).map((c) => ({
+    ...c,
+    penalty: c.penalty * shrunk,
+  }));
   const n = rows.length;
   const texts = rows.map((r) => r.text);
   const vocabulary = yield* Vocabulary.build(texts);
@@ -111,13 +120,16 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     landmarks.topicAt.set(topicRows.subarray(i * T, (i + 1) * T));
     landmarks.structureAt.set(structureRows.subarray(i * Z, (i + 1) * Z));
     const own = dense.subarray(i * M, (i + 1) * M);
-    nearest[i] = landmarks.similarities(own);
+    nearest[i] = landmarks.similarities(own.subarray(0, L), own.subarray(L, 2 * L));
     nearness[i] = own[nearest[i]!]!;
     landmarks.whiten(own);
     for (let j = 0; j < SIZE_AT.length; j++) own[2 * L + j] = structureRows[i * Z + SIZE_AT[j]!]!;
     if (i % 64 === 63) yield;
   }
-  const denseBlock = new Uint8Array(M).fill(2, 0, L).fill(3, L, 2 * L).fill(4, 2 * L);
+  const denseBlock = new Uint8Array(M)
+    .fill(2, 0, L)
+    .fill(3, L, 2 * L)
+    .fill(4, 2 * L);
   const design: Design = {
     rows: n,
     sparse,
@@ -146,7 +158,7 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     }
     said.push(out);
   }
-  const share = shares(goal, said, fold, C);
+  const share = shares(goal, said, fold, candidates);
   const mix = (values: Float64Array, i: number, t: number) => {
     let sum = 0;
     for (let c = 0; c < C; c++) sum += share[t * C + c]! * values[i * R * C + t * C + c]!;
@@ -360,8 +372,14 @@ function spread(goal: Goal, candidates: readonly Candidate[], share?: Float64Arr
 }
 
 /** How much each candidate counts for each target: targets x candidates, each target's sum 1. */
-function shares(goal: Goal, said: readonly Float64Array[], fold: Int32Array, C: number): Float64Array {
+function shares(
+  goal: Goal,
+  said: readonly Float64Array[],
+  fold: Int32Array,
+  candidates: readonly Candidate[],
+): Float64Array {
   const R = goal.count;
+  const C = candidates.length;
   const out = new Float64Array(R * C);
   for (const group of new Set(goal.group)) {
     const members = [...goal.group.keys()].filter((t) => goal.group[t] === group);
@@ -378,8 +396,9 @@ function shares(goal: Goal, said: readonly Float64Array[], fold: Int32Array, C: 
     const best = Math.min(...losses);
     const variance = count > 0 ? best / count : 1;
     // Targets of one row err together, so a row counts once, not once a target.
-    const weights = [...losses].map((l) =>
-      Math.exp((-SHARPNESS * (l - best)) / (2 * Math.max(variance, 1e-9) * members.length)),
+    const weights = [...losses].map(
+      (l, c) =>
+        candidates[c]!.prior * Math.exp((-SHARPNESS * (l - best)) / (2 * Math.max(variance, 1e-9) * members.length)),
     );
     const kept = weights.map((w) => (w < 0.02 ? 0 : w));
     const total = kept.reduce((a, b) => a + b, 0);

@@ -46,8 +46,8 @@ export class Landmarks {
     return this.structureDots.x;
   }
 
-  /** Both kernels between the question and every landmark, 0 to 1: topic, then structure. Gives the nearest by topic. */
-  similarities(out: Float32Array): number {
+  /** Both kernels between the question and every landmark, 0 to 1. Gives the nearest by topic. */
+  similarities(byTopic: Float32Array, byStructure: Float32Array): number {
     const n = this.count;
     const { topicSquares, structureSquares } = this;
     const { topicWidth, structureWidth } = this.state;
@@ -66,8 +66,8 @@ export class Landmarks {
       const structure = Math.max(0, structureOwn + structureSquares[l]! - 2 * z[l]!);
       const topic = Math.max(0, topicOwn + topicSquares[l]! - 2 * u[l]!) + STRUCTURE_IN_TOPIC * structure;
       const near = decay(TOPIC_GAMMA * Math.sqrt(topic));
-      out[l] = near;
-      out[n + l] = decay(gamma * structure);
+      byTopic[l] = near;
+      byStructure[l] = decay(gamma * structure);
       if (near > largest) {
         largest = near;
         nearest = l;
@@ -85,7 +85,7 @@ export class Landmarks {
     for (let l = 0; l < n; l++) {
       this.topicAt.set(topic.subarray(l * topicWidth, (l + 1) * topicWidth));
       this.structureAt.set(structure.subarray(l * structureWidth, (l + 1) * structureWidth));
-      this.similarities(row);
+      this.similarities(row.subarray(0, n), row.subarray(n));
       for (const [k, factor] of factors.entries()) {
         for (let m = 0; m < l; m++) factor[l * n + m] = row[k * n + m]!;
         factor[l * n + l] = 1 + 1e-4; // equal rows may both be landmarks

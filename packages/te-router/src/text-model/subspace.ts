@@ -9,27 +9,61 @@ const POWER = 3;
 
 /** Projects the part of sparse rows whose index is below `words` to `rank` dimensions and scales it to length 1. */
 export class Subspace {
+  readonly words: number;
+  /** Rows of `axes`, padded to a multiple of eight. */
+  private readonly padded: Float32Array;
+  private readonly stride: number;
+
   constructor(
     readonly rank: number,
     /** words x rank. */
     readonly axes: Float32Array,
-  ) {}
-
-  get words(): number {
-    return this.rank > 0 ? this.axes.length / this.rank : 0;
+  ) {
+    this.words = rank > 0 ? axes.length / rank : 0;
+    this.stride = (rank + 7) & ~7;
+    this.padded = axes;
+    if (this.stride === rank) return;
+    this.padded = new Float32Array(this.words * this.stride);
+    for (let w = 0; w < this.words; w++) this.padded.set(axes.subarray(w * rank, (w + 1) * rank), w * this.stride);
   }
 
   /** Writes `rank` coordinates. A row without a known word is 0. */
   project(row: SparseRow, out: Float32Array): void {
-    const { rank, axes, words } = this;
-    const u = out.subarray(0, rank);
-    u.fill(0);
-    for (let a = 0; a < row.length; a++) {
-      const index = row.index[a]!;
-      if (index >= words) continue;
-      const value = row.value[a]!;
-      const at = index * rank;
-      for (let j = 0; j < rank; j++) u[j]! += value * axes[at + j]!;
+    const { rank, words, padded: axes, stride } = this;
+    // Eight sums at a time stay in registers.
+    const u = out;
+    const { index, value, length } = row;
+    for (let j = 0; j < rank; j += 8) {
+      let a = 0;
+      let b = 0;
+      let c = 0;
+      let d = 0;
+      let e = 0;
+      let f = 0;
+      let g = 0;
+      let h = 0;
+      for (let k = 0; k < length; k++) {
+        const i = index[k]!;
+        if (i >= words) continue;
+        const v = value[k]!;
+        const at = i * stride + j;
+        a += v * axes[at]!;
+        b += v * axes[at + 1]!;
+        c += v * axes[at + 2]!;
+        d += v * axes[at + 3]!;
+        e += v * axes[at + 4]!;
+        f += v * axes[at + 5]!;
+        g += v * axes[at + 6]!;
+        h += v * axes[at + 7]!;
+      }
+      u[j] = a;
+      if (j + 1 < rank) u[j + 1] = b;
+      if (j + 2 < rank) u[j + 2] = c;
+      if (j + 3 < rank) u[j + 3] = d;
+      if (j + 4 < rank) u[j + 4] = e;
+      if (j + 5 < rank) u[j + 5] = f;
+      if (j + 6 < rank) u[j + 6] = g;
+      if (j + 7 < rank) u[j + 7] = h;
     }
     let squares = 0;
     for (let j = 0; j < rank; j++) squares += u[j]! * u[j]!;
@@ -77,8 +111,7 @@ export class Subspace {
     // wide = X'Q, so B = Q'X = wide'; the right singular vectors of B are wide W / sigma.
     const gram = new Float64Array(p * p);
     for (let w = 0; w < words; w++) {
-      for (let a = 0; a < p; a++)
-        for (let b = 0; b <= a; b++) gram[a * p + b]! += wide[w * p + a]! * wide[w * p + b]!;
+      for (let a = 0; a < p; a++) for (let b = 0; b <= a; b++) gram[a * p + b]! += wide[w * p + a]! * wide[w * p + b]!;
       if (w % 1024 === 1023) yield;
     }
     for (let a = 0; a < p; a++) for (let b = 0; b < a; b++) gram[b * p + a] = gram[a * p + b]!;

@@ -1,6 +1,7 @@
 // Expected quality of every model from the text of a question, fitted to a log of outcomes: a linear function of hashed
 // n-grams, plus a smooth one of topic and structure (kernel features at landmarks), plus one of structure alone.
 import { FEATURE_NAMES, type TextFeatures } from '../features';
+import { DotProducts } from './dot-products';
 import { Landmarks, type LandmarksState } from './landmarks';
 import { Subspace } from './subspace';
 import { Vocabulary, type VocabularyState } from './vocabulary';
@@ -15,9 +16,15 @@ const EMBEDDING_IN_TOPIC = 0.7;
 export const STRUCTURE_AT = FEATURE_NAMES.flatMap((name, i) => (name.startsWith('trigram') ? [] : [i]));
 
 /** Where the features of size are among those of structure: few and plain, so that a rule of length costs little to learn. */
-export const SIZE_AT = ['logLength', 'logWords', 'logDigits', 'logNumbers', 'logLines', 'logStemLength', 'logSentences'].map(
-  (name) => STRUCTURE_AT.indexOf(FEATURE_NAMES.indexOf(name)),
-);
+export const SIZE_AT = [
+  'logLength',
+  'logWords',
+  'logDigits',
+  'logNumbers',
+  'logLines',
+  'logStemLength',
+  'logSentences',
+].map((name) => STRUCTURE_AT.indexOf(FEATURE_NAMES.indexOf(name)));
 
 export interface Question {
   text: TextFeatures;
@@ -80,8 +87,7 @@ export class Coordinates {
     const { values } = question.text;
     for (let j = 0; j < STRUCTURE_AT.length; j++)
       structure[j] = Math.max(-3, Math.min(3, (values[STRUCTURE_AT[j]!]! - this.centre[j]!) * this.scale[j]!));
-    for (let j = 0; j < this.embedding; j++)
-      topic[this.rank + j] = EMBEDDING_IN_TOPIC * (question.embedding?.[j] ?? 0);
+    for (let j = 0; j < this.embedding; j++) topic[this.rank + j] = EMBEDDING_IN_TOPIC * (question.embedding?.[j] ?? 0);
   }
 }
 
@@ -91,7 +97,9 @@ export class TextModel {
   private readonly subspace: Subspace;
   private readonly coordinates: Coordinates;
   private readonly landmarks: Landmarks;
-  private readonly similar: Float32Array;
+  /** 3 models x landmarks: what similarity of topic, and of structure, is worth. */
+  private readonly topicWorth: DotProducts;
+  private readonly structureWorth: DotProducts;
   private readonly sums: Float64Array;
   private readonly out: TextPrediction;
 
@@ -102,7 +110,16 @@ export class TextModel {
     this.subspace = new Subspace(state.rank, state.axes);
     this.coordinates = new Coordinates(state.rank, state.embedding, state.centre, state.scale);
     this.landmarks = new Landmarks(state.landmarks);
-    this.similar = new Float32Array(2 * this.landmarks.count + SIZE_AT.length);
+    const { count } = this.landmarks;
+    const width = 3 * M;
+    const worth = (from: number) => {
+      const rows = new Float32Array(width * count);
+      for (let l = 0; l < count; l++)
+        for (let o = 0; o < width; o++) rows[o * count + l] = state.dense[(from + l) * width + o]!;
+      return new DotProducts(rows, width, count);
+    };
+    this.topicWorth = worth(0);
+    this.structureWorth = worth(count);
     this.sums = new Float64Array(3 * M);
     this.out = {
       quality: new Float64Array(M),
@@ -117,7 +134,7 @@ export class TextModel {
   /** The result is written over by the next call. */
   predict(question: Question): TextPrediction {
     const { models: M, sparse, dense, intercept } = this.state;
-    const { sums, similar, out, sparseBlock } = this;
+    const { sums, out, sparseBlock } = this;
     const { parts } = out;
     parts.fill(0);
     const row = this.vocabulary.read(question.text);
@@ -130,16 +147,22 @@ export class TextModel {
     const { topicAt, structureAt, count } = this.landmarks;
     this.subspace.project(row, topicAt);
     this.coordinates.write(question, topicAt, structureAt);
-    const nearest = this.landmarks.similarities(similar);
-    for (let j = 0; j < SIZE_AT.length; j++) similar[2 * count + j] = structureAt[SIZE_AT[j]!]!;
+    const { topicWorth, structureWorth } = this;
+    const nearest = this.landmarks.similarities(topicWorth.x, structureWorth.x);
+    topicWorth.compute();
+    structureWorth.compute();
     const width = 3 * M;
-    sums.set(intercept);
-    for (let l = 0; l < similar.length; l++) {
-      const k = similar[l]!;
-      const at = l * width;
-      const block = l < count ? 2 : l < 2 * count ? 3 : 4;
-      for (let m = 0; m < M; m++) parts[m * B + block]! += k * dense[at + m]!;
-      for (let o = M; o < width; o++) sums[o]! += k * dense[at + o]!;
+    for (let o = 0; o < width; o++) {
+      let size = 0;
+      for (let j = 0; j < SIZE_AT.length; j++) size += structureAt[SIZE_AT[j]!]! * dense[(2 * count + j) * width + o]!;
+      const byTopic = topicWorth.out[o]!;
+      const byStructure = structureWorth.out[o]!;
+      if (o < M) {
+        parts[o * B + 2] = byTopic;
+        parts[o * B + 3] = byStructure;
+        parts[o * B + 4] = size;
+        sums[o] = intercept[o]!;
+      } else sums[o] = intercept[o]! + byTopic + byStructure + size;
     }
     for (let m = 0; m < M; m++) {
       let quality = sums[m]!;
@@ -148,7 +171,7 @@ export class TextModel {
       out.deviation[m] = this.state.honesty[m]! * Math.exp(Math.max(-7, Math.min(-0.7, sums[M + m]!)));
       out.cost[m] = this.state.priced[m] ? Math.exp(Math.max(-60, Math.min(60, sums[2 * M + m]!))) : Number.NaN;
     }
-    out.familiarity = familiarity(this.state.strangeness, row.unknown + 1 - similar[nearest]!);
+    out.familiarity = familiarity(this.state.strangeness, row.unknown + 1 - topicWorth.x[nearest]!);
     out.nearest = nearest;
     return out;
   }
