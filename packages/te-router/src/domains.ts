@@ -46,6 +46,9 @@ export class Domains {
   private readonly usual: Float32Array;
   private readonly sums: Float64Array;
   private readonly weights = new Float64Array(SLOTS);
+  /** Weights of slots, and how many questions had been seen when they were worked out. */
+  private readonly weighed = new Float64Array(SLOTS);
+  private readonly weighedAt = new Float64Array(SLOTS).fill(-1);
 
   constructor(
     private readonly limit: number,
@@ -142,8 +145,11 @@ export class Domains {
   }
 
   private weight(slot: number): number {
+    if (this.weighedAt[slot] === this.seen) return this.weighed[slot]!;
     const f = this.frequency[slot]!;
-    return ((f + 0.5) / (f + 8)) * Math.log((this.seen + 2) / (f + 1) + 0.5);
+    this.weighedAt[slot] = this.seen;
+    this.weighed[slot] = ((f + 0.5) / (f + 8)) * Math.log((this.seen + 2) / (f + 1) + 0.5);
+    return this.weighed[slot]!;
   }
 
   private relativeSize(domain: Domain, size: number): number {
@@ -167,6 +173,7 @@ export class Domains {
     };
   }
   restore(state: DomainState): void {
+    this.weighedAt.fill(-1);
     this.seen = state.seen;
     this.frequency = Float64Array.from({ length: SLOTS }, (_, s) => state.frequency[s] ?? 0);
     if (state.domains.length > this.limit)

@@ -93,8 +93,8 @@ export interface TextFeatures {
   stem: number;
   /** How large the question is beside others of its kind: log length and log digits. */
   size: number;
-  /** The template in readable form, for labels. */
-  template: string;
+  /** The template in readable form, for labels; made when it is read. */
+  readonly template: string;
 }
 
 const OTHER = 0;
@@ -129,6 +129,9 @@ export const SLOTS = 1024;
 // Written into anew by each reading: at most one token a character.
 const sequence = new Uint32Array(READ_LIMIT);
 const template = new Uint16Array(SLOTS);
+
+const trigram = (start: number, a: number, b: number, c: number) =>
+  Math.imul(Math.imul(Math.imul(start ^ a, 16777619) ^ b, 16777619) ^ c, 16777619);
 
 /** A set of hashes that is emptied in no time: open addressing, entries of earlier readings count as empty. */
 class Distinct {
@@ -174,8 +177,8 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
     const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
     if (slotsSeen.add(slot)) template[slots++] = slot;
   };
-  const shape: string[] = [];
   const start = mix(2166136261, seed | 0);
+  const anyNumber = mix(start, 48);
 
   let upper = 0;
   let repeats = 0;
@@ -232,7 +235,6 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
     let end = i + 1;
     let hash = start;
     if (kind === LETTER || kind === DIGIT) {
-      let raw = start;
       const upperBefore = upper;
       for (end = i; end < n; end++) {
         const c = text.charCodeAt(end);
@@ -240,12 +242,11 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
         const isUpper = c >= 65 && c <= 90;
         if (isUpper) upper++;
         const folded = kind === DIGIT ? 48 : isUpper ? c + 32 : c;
-        raw = mix(raw, kind === DIGIT ? c : folded);
-        if (kind === LETTER) hash = mix(hash, folded);
-        else if (end === i) hash = mix(hash, 48);
+        // `mix` without its sign, which is put right after the last character.
+        hash = Math.imul(hash ^ (kind === LETTER ? folded : c), 16777619);
         if (kind === LETTER || end === i) {
-          const slot = mix(mix(mix(start, a), b), folded);
-          trigrams[slot % TRIGRAM_SLOTS]! += slot & 0x10000 ? 1 : -1;
+          const slot = trigram(start, a, b, folded);
+          trigrams[slot & (TRIGRAM_SLOTS - 1)]! += slot & 0x10000 ? 1 : -1;
           a = b;
           b = folded;
         }
@@ -259,7 +260,7 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
       const size = end - i;
       counts[kind]! += size;
       tokenCount++;
-      sequence[length++] = raw;
+      sequence[length++] = hash;
       options.read(i, end, kind, code);
       if (size === 1) single++;
       if (kind === LETTER) {
@@ -275,14 +276,12 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
         }
         inSentence = true;
         sentenceWords++;
-        if (shape.length < 12) shape.push(text.slice(i, Math.min(end, i + 16)).toLowerCase());
       } else {
         numbers++;
         if (size === 4) years++;
         if (size > longestNumber) longestNumber = size;
-        if (shape.length < 12 && shape.at(-1) !== '0') shape.push('0');
       }
-      token(hash);
+      token(kind === LETTER ? hash >>> 0 : anyNumber);
       bracketRun = 0;
     } else {
       counts[kind]!++;
@@ -315,8 +314,8 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
         token(mark);
         sequence[length++] = mark;
         options.read(i, end, kind, code);
-        const slot = mix(mix(mix(start, a), b), code);
-        trigrams[slot % TRIGRAM_SLOTS]! += slot & 0x10000 ? 1 : -1;
+        const slot = trigram(start, a, b, code);
+        trigrams[slot & (TRIGRAM_SLOTS - 1)]! += slot & 0x10000 ? 1 : -1;
         a = b;
         b = code;
         if (kind === QUOTE) {
@@ -436,8 +435,22 @@ export function readText(text: string, seed: number, tokenizer?: QueryTokenizer)
     sequence: sequence.slice(0, length),
     stem,
     size: Math.log1p(text.length) + Math.log1p(digits),
-    template: shape.join(' '),
+    get template() {
+      return templateOf(text);
+    },
   };
+}
+
+/** The first dozen words in lower case, with 0 for numbers. */
+function templateOf(text: string): string {
+  const shape: string[] = [];
+  for (const [token] of text.slice(0, 512).matchAll(/[a-z\u00c0-\uffff]+|\d+/gi)) {
+    const word = /^\d/.test(token) ? '0' : token.slice(0, 16).toLowerCase();
+    if (word === '0' && shape.at(-1) === '0') continue;
+    shape.push(word);
+    if (shape.length === 12) break;
+  }
+  return shape.join(' ');
 }
 
 const isCapital = (code: number) => code >= 65 && code <= 90;
