@@ -96,6 +96,8 @@ export interface FitOptions {
 }
 
 const DENSE = 1 + PLAIN;
+/** Outcomes of a model before its drift is watched. */
+const WARM_UP = 50;
 /** Outcomes before the first fit in passing, and the growth that calls for the next. */
 const FIRST_REFIT = 400;
 const GROWTH = 1.5;
@@ -149,6 +151,11 @@ export class QueryRouter {
   private readonly stream: { features: Float64Array; model: number; quality: number }[] = [];
   private observations = 0;
   private decisions = 0;
+  /** Outcomes of each model. */
+  private readonly outcomes: Float64Array;
+  /** Fits under way, and the outcomes that came since one began: the new second layer learns from them too. */
+  private fits = 0;
+  private meanwhile: { ticket: Ticket; model: number; quality: number }[] = [];
   private text: TextModel | undefined;
   /** Outcomes a model that the text model was fitted to. */
   private fitted: Float64Array;
@@ -174,6 +181,7 @@ export class QueryRouter {
     this.pending = new Pending(this.options.pendingLimit);
     this.journal = new Journal(this.models.length, this.options.journalLimit);
     this.fitted = new Float64Array(this.models.length);
+    this.outcomes = new Float64Array(this.models.length);
     this.scale = Math.max(...this.models.map((m) => m.cost));
     this.quality = this.freshQuality();
     const { drift } = this.options;
@@ -271,13 +279,16 @@ export class QueryRouter {
     const expected = this.quality[model]!.predict(x, offset).mean;
     this.observations++;
     this.journal.record(reading, model, quality, expected, outcome.cost);
-    const change = this.detectors[model]?.add(expected, quality);
+    // A model hardly known yet surprises by its first outcomes, not by a change.
+    const watched = ++this.outcomes[model]! > WARM_UP;
+    const change = watched ? this.detectors[model]?.add(expected, quality) : undefined;
     if (change) {
       this.events.push({ model: this.models[model]!.name, at: this.observations, ...change });
       this.quality[model]!.doubt(this.prior(0));
       this.journal.forget(model, change.since);
     }
     this.quality[model]!.update(x, quality, offset);
+    if (this.fits > 0 || this.refitting) this.meanwhile.push({ ticket, model, quality });
     const key = assignment.domain * this.models.length + model;
     const tally = this.tallies.get(key) ?? { count: 0, sum: 0 };
     tally.count++;
@@ -320,25 +331,31 @@ export class QueryRouter {
     if (onProgress !== undefined && typeof onProgress !== 'function')
       refuse('onProgress', `onProgress is ${shown(onProgress)}; it must be a function.`);
     signal?.throwIfAborted();
-    this.refitting = undefined;
-    const rows = this.journal.all().filter((r) => r.quality.some((q) => !Number.isNaN(q)));
+    const rows = this.fitRows();
     if (rows.length === 0) refuse('rows', 'nothing was observed yet; there is nothing to fit.');
+    this.refitting = undefined;
+    this.meanwhile = [];
     const began = this.observations;
     const work = this.fitWork(rows, 'full');
     const about = slicesOf(rows.length, this.models.length, 'full');
     let slices = 0;
-    for (let started = performance.now(); ; ) {
-      const step = work.next();
-      if (step.done) {
-        this.adopt(step.value, rows, began);
-        break;
+    this.fits++;
+    try {
+      for (let started = performance.now(); ; ) {
+        const step = work.next();
+        if (step.done) {
+          this.adopt(step.value, rows, began);
+          break;
+        }
+        slices++;
+        if (performance.now() - started < 8) continue;
+        onProgress?.(Math.min(slices, about), Math.max(slices + 1, about));
+        await new Promise((resolve) => setImmediate(resolve));
+        signal?.throwIfAborted();
+        started = performance.now();
       }
-      slices++;
-      if (performance.now() - started < 8) continue;
-      onProgress?.(Math.min(slices, about), Math.max(slices + 1, about));
-      await new Promise((resolve) => setImmediate(resolve));
-      signal?.throwIfAborted();
-      started = performance.now();
+    } finally {
+      this.fits--;
     }
     onProgress?.(about, about);
     return this.tuned;
@@ -521,6 +538,7 @@ export class QueryRouter {
         Number.isNaN(cost?.[m] ?? Number.NaN) ? undefined : cost![m],
       );
       this.observations++;
+      this.outcomes[m]!++;
       const key = domain * this.models.length + m;
       const tally = this.tallies.get(key) ?? { count: 0, sum: 0 };
       tally.count++;
@@ -529,6 +547,14 @@ export class QueryRouter {
       this.stream.push({ features: reading.text.values, model: m, quality: quality[m]! });
     }
     if (this.stream.length > this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
+  }
+
+  /** The journal as it is now: what comes in meanwhile must not change the rows of a fit that has begun. */
+  private fitRows(): LoggedRow[] {
+    return this.journal
+      .all()
+      .filter((r) => r.quality.some((q) => !Number.isNaN(q)))
+      .map((r) => ({ ...r, quality: r.quality.slice(), expected: r.expected.slice() }));
   }
 
   private fitWork(rows: readonly LoggedRow[], effort: 'full' | 'light'): Generator<void, FitResult> {
@@ -540,11 +566,8 @@ export class QueryRouter {
   private refitInPassing(): void {
     const due = Math.max(FIRST_REFIT, Math.ceil(GROWTH * this.lastFit));
     if (!this.refitting && this.observations >= due) {
-      // What comes in meanwhile must not change the rows of a fit that has begun.
-      const rows = this.journal
-        .all()
-        .filter((r) => r.quality.some((q) => !Number.isNaN(q)))
-        .map((r) => ({ ...r, quality: r.quality.slice(), expected: r.expected.slice() }));
+      const rows = this.fitRows();
+      if (this.fits === 0) this.meanwhile = [];
       const outcomes = Math.max(1, Math.floor(this.observations / 8));
       const slicesAnOutcome = Math.ceil(slicesOf(rows.length, this.models.length, 'light') / outcomes);
       this.refitting = { work: this.fitWork(rows, 'light'), rows, began: this.observations, slicesAnOutcome };
@@ -570,6 +593,11 @@ export class QueryRouter {
     for (const { quality } of rows) for (let m = 0; m < M; m++) if (!Number.isNaN(quality[m]!)) this.fitted[m]!++;
     this.quality = this.freshQuality();
     for (const d of this.detectors) d.reset();
+    for (const { ticket, model, quality } of this.meanwhile) {
+      const reading = { ...ticket, text: readText(ticket.query, this.options.seed, this.tokenizer) };
+      const x = this.regressors(reading, this.domains.find(reading.text));
+      this.quality[model]!.update(x, quality, offsetOf(this.text.predict(reading), model));
+    }
     this.tune(result, rows);
   }
 
@@ -692,7 +720,11 @@ export class QueryRouter {
       this.quality[i]!.mean.set(q.mean);
       this.quality[i]!.covariance.set(q.covariance);
     });
-    for (const [key, count, sum] of state.tallies) this.tallies.set(key, { count, sum });
+    const M = this.models.length;
+    for (const [key, count, sum] of state.tallies) {
+      this.tallies.set(key, { count, sum });
+      this.outcomes[((key % M) + M) % M]! += count;
+    }
     if (state.stream.length > this.options.window)
       refuse('stream', `there are ${state.stream.length} outcomes, more than the window holds.`);
     for (const outcome of state.stream) this.stream.push(outcome);
