@@ -189,7 +189,7 @@ function drift() {
 }
 
 function ab() {
-  console.log('\n### A/B tests, looked at after every outcome (level 0.05, 1000 runs of 2000 units)\n');
+  console.log('\n### A/B tests, looked at after every outcome (level 0.05, 400 runs of 2000 units)\n');
   const run = (rates, seed, units, onLook) => {
     const test = new RoutingExperiment({ arms: ['a', 'b'], seed });
     const draw = generator(seed);
@@ -224,7 +224,7 @@ function ab() {
     let ours = 0;
     let naive = 0;
     let missed = 0;
-    const runs = 1000;
+    const runs = 400;
     for (let seed = 1; seed <= runs; seed++) {
       let a = false;
       let b = false;
@@ -246,7 +246,7 @@ function ab() {
     line(label, ...[ours, naive, missed].map((x) => `${((100 * x) / runs).toFixed(1)} %`));
   }
   console.log(
-    '\nPower: units until p <= 0.05 (looked at every 20), 200 runs of at most 20,000; median, and the fixed-size test',
+    '\nPower: units until p <= 0.05 (looked at every 20), 100 runs of at most 20,000; median, and the fixed-size test',
   );
   console.log('of 80 % power for comparison:\n');
   header('rates', 'median units', 'fixed size for 80 % power', 'found at all');
@@ -256,7 +256,7 @@ function ab() {
     [0.8, 0.85],
   ]) {
     const at = [];
-    for (let seed = 1; seed <= 200; seed++)
+    for (let seed = 1; seed <= 100; seed++)
       at.push(
         run(
           () => [p, q],
@@ -267,7 +267,7 @@ function ab() {
       );
     at.sort((a, b) => a - b);
     const fixed = Math.ceil((2 * (1.96 + 0.8416) ** 2 * (p * (1 - p) + q * (1 - q))) / (p - q) ** 2);
-    line(`${p} / ${q}`, at[100], fixed, `${((100 * at.filter(Number.isFinite).length) / 200).toFixed(0)} %`);
+    line(`${p} / ${q}`, at[50], fixed, `${((100 * at.filter(Number.isFinite).length) / 100).toFixed(0)} %`);
   }
 }
 

@@ -286,6 +286,39 @@ describe('load', () => {
   });
 });
 
+it('reads a file of version 1, which knew fewer features', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'router-')), 'router.json');
+  const size = 1 + 45 + 16 + 2 * 2;
+  const f64 = (values: Float64Array) => ({ f64: Buffer.from(values.buffer).toString('base64') });
+  const mean = new Float64Array(size);
+  mean[0] = 1.5; // the constant
+  mean[size - 4] = -4; // the effect of domain 0
+  const covariance = Float64Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 0.01 : 0));
+  const token = new QueryRouter({ models: [MODELS[0]!] }); // for the tokens of a question
+  token.observe({ query: 'melon', model: 'figures', quality: 1 });
+  const folder = await mkdtemp(join(tmpdir(), 'router-'));
+  await token.save(join(folder, 'new.json'));
+  const [, now] = (await readFile(join(folder, 'new.json'), 'utf8')).split('\n');
+  const body = JSON.stringify({
+    models: [{ ...MODELS[0], priorQuality: 0.5 }],
+    options: { priorStrength: 1, seed: 0, forgetting: 1, maxDomains: 2, domainThreshold: 0.5, window: 20 },
+    domains: JSON.parse(now!).domains,
+    quality: [{ mean: f64(mean), covariance: f64(covariance) }],
+    tallies: [[0, 1, 1]],
+    stream: [{ features: f64(new Float64Array(45)), model: 0, quality: 1 }],
+    observations: 1,
+  });
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  await writeFile(path, `${JSON.stringify({ format: '@x/te-router QueryRouter', version: 1, sha256 })}\n${body}\n`);
+  const router = await QueryRouter.load(path);
+  expect(router.observed).toBe(1);
+  expect(router.route('melon').domain).toBe(0);
+  expect(router.route('melon').models[0]!.quality).toBeLessThan(0.1);
+  expect(router.route('Add 5 to 17, then 3').models[0]!.quality).toBeGreaterThan(0.7);
+  await router.save(path);
+  expect((await QueryRouter.load(path)).route('melon').models).toEqual(router.route('melon').models);
+});
+
 interface Saved {
   models: object[];
   options: object;
