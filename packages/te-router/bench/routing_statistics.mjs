@@ -99,7 +99,7 @@ function drift() {
     [0.6, 0.3],
     [0.5, 0.3],
   ];
-  header('detector', 'false alarms per 10,000 (0.5 / 0.8 / 0.9)', ...cases.map(([a, b]) => `${a} -> ${b}`));
+  header('detector', 'false alarms per 10,000 (0.5 / 0.8 / 0.85)', ...cases.map(([a, b]) => `${a} -> ${b}`));
   for (const name of Object.keys(detectors())) {
     const rates = [0.5, 0.8, 0.85].map((q) => {
       const draw = generator(7);
