@@ -2,10 +2,8 @@
 // hashed tokens; a question belongs to the domain in which the most of its tokens are usual. A token's weight grows
 // with how often it has recurred in the stream at all (template words recur, content does not) and falls with how
 // common it is everywhere.
-import { mix, type TextFeatures } from './features';
-
-/** Hashed tokens are told apart by this many slots. */
-export const SLOTS = 1024;
+import { refuse } from '@x/cuda-core/addon';
+import { SLOTS, type TextFeatures } from './features';
 
 export interface DomainState {
   seen: number;
@@ -13,16 +11,25 @@ export interface DomainState {
   domains: { label: string; members: number; tokens: [number, number][]; sizeMean: number; sizeSquares: number }[];
 }
 
+/** A domain this much less alike than the nearest weighs e times less. */
+const SOFTNESS = 0.03;
+
 interface Domain {
   label: string;
   members: number;
-  /** Part of the members that hold a token of this slot. */
-  usual: Float32Array;
   sizeMean: number;
   sizeSquares: number;
 }
 
+/** Part of a question that belongs to a domain. */
+export interface Membership {
+  domain: number;
+  weight: number;
+}
+
 export interface Assignment {
+  /** The nearest domains, the first the nearest; their weights sum to 1. Empty when none is near enough. */
+  memberships: Membership[];
   /** Index of the domain; -1 when none is near enough. */
   domain: number;
   /** Weighted part of the tokens that are usual in it, 0 to 1. */
@@ -35,11 +42,21 @@ export class Domains {
   private seen = 0;
   private frequency = new Float64Array(SLOTS);
   private list: Domain[] = [];
+  /** Part of a domain's members that hold a token of a slot: slots x domains, so that one token's row is contiguous. */
+  private readonly usual: Float32Array;
+  private readonly sums: Float64Array;
+  private readonly weights = new Float64Array(SLOTS);
+  /** Weights of slots, and how many questions had been seen when they were worked out. */
+  private readonly weighed = new Float64Array(SLOTS);
+  private readonly weighedAt = new Float64Array(SLOTS).fill(-1);
 
   constructor(
     private readonly limit: number,
     private readonly threshold: number,
-  ) {}
+  ) {
+    this.usual = new Float32Array(SLOTS * limit);
+    this.sums = new Float64Array(limit);
+  }
 
   get count(): number {
     return this.list.length;
@@ -50,46 +67,77 @@ export class Domains {
 
   /** Finds the nearest domain; changes nothing. */
   find(text: TextFeatures): Assignment {
-    const slots = slotsOf(text);
-    const weights = new Float64Array(slots.length);
+    const { slots } = text;
+    const { weights } = this;
     let total = 0;
     for (let i = 0; i < slots.length; i++) {
       weights[i] = this.weight(slots[i]!);
       total += weights[i]!;
     }
+    const count = this.list.length;
+    const sums = this.sums;
+    sums.fill(0, 0, count);
+    for (let i = 0; i < slots.length; i++) {
+      const from = slots[i]! * this.limit;
+      const weight = weights[i]!;
+      for (let d = 0; d < count; d++) sums[d]! += weight * this.usual[from + d]!;
+    }
     let best = -1;
     let similarity = 0;
-    for (let d = 0; d < this.list.length; d++) {
-      const usual = this.list[d]!.usual;
-      let sum = 0;
-      for (let i = 0; i < slots.length; i++) sum += weights[i]! * usual[slots[i]!]!;
-      if (sum > similarity) {
-        similarity = sum;
+    for (let d = 0; d < count; d++)
+      if (sums[d]! > similarity) {
+        similarity = sums[d]!;
         best = d;
       }
-    }
     similarity = total > 0 ? similarity / total : 0;
-    if (similarity < this.threshold && this.list.length < this.limit) best = -1;
-    return { domain: best, similarity, relativeSize: best < 0 ? 0 : this.relativeSize(this.list[best]!, text.size) };
+    if (similarity < this.threshold && count < this.limit) best = -1;
+    return {
+      domain: best,
+      memberships: best < 0 ? [] : this.memberships(best, similarity, total),
+      similarity,
+      relativeSize: best < 0 ? 0 : this.relativeSize(this.list[best]!, text.size),
+    };
+  }
+
+  /** The nearest domain and up to two others that are nearly as near, from the sums of the last search. */
+  private memberships(best: number, similarity: number, total: number): Membership[] {
+    let second = -1;
+    let third = -1;
+    const least = (similarity - 4 * SOFTNESS) * total;
+    for (let d = 0; d < this.list.length; d++) {
+      const sum = this.sums[d]!;
+      if (d === best || sum < least) continue;
+      if (second < 0 || sum > this.sums[second]!) {
+        third = second;
+        second = d;
+      } else if (third < 0 || sum > this.sums[third]!) third = d;
+    }
+    if (second < 0) return [{ domain: best, weight: 1 }];
+    const weight = (d: number) => (d < 0 ? 0 : Math.exp((this.sums[d]! / total - similarity) / SOFTNESS));
+    const sum = 1 + weight(second) + weight(third);
+    const near = [{ domain: best, weight: 1 / sum }];
+    for (const d of [second, third]) if (d >= 0) near.push({ domain: d, weight: weight(d) / sum });
+    return near;
   }
 
   /** Finds the nearest domain, or founds one, and counts this question in it. */
   learn(text: TextFeatures): Assignment {
     const found = this.find(text);
-    const slots = slotsOf(text);
+    const { slots } = text;
     this.seen++;
     for (const s of slots) this.frequency[s]!++;
     if (found.domain < 0) {
       if (this.list.length >= this.limit) return found; // an empty question, and no room
       found.domain = this.list.length;
-      this.list.push({ label: text.template, members: 0, usual: new Float32Array(SLOTS), sizeMean: 0, sizeSquares: 0 });
+      found.memberships = [{ domain: found.domain, weight: 1 }];
+      this.list.push({ label: text.template, members: 0, sizeMean: 0, sizeSquares: 0 });
     }
     const domain = this.list[found.domain]!;
     domain.members++;
     // A mean at first, later a slowly moving average.
     const rate = Math.max(1 / domain.members, 0.02);
-    for (let s = 0; s < SLOTS; s++) domain.usual[s]! *= 1 - rate;
-    for (const s of slots) domain.usual[s]! += rate;
+    for (let at = found.domain; at < this.usual.length; at += this.limit) this.usual[at]! *= 1 - rate;
+    for (const s of slots) this.usual[s * this.limit + found.domain]! += rate;
     const off = text.size - domain.sizeMean;
     domain.sizeMean += off / domain.members;
     domain.sizeSquares += off * (text.size - domain.sizeMean);
@@ -97,8 +145,11 @@ export class Domains {
   }
 
   private weight(slot: number): number {
+    if (this.weighedAt[slot] === this.seen) return this.weighed[slot]!;
     const f = this.frequency[slot]!;
-    return ((f + 0.5) / (f + 8)) * Math.log((this.seen + 2) / (f + 1) + 0.5);
+    this.weighedAt[slot] = this.seen;
+    this.weighed[slot] = ((f + 0.5) / (f + 8)) * Math.log((this.seen + 2) / (f + 1) + 0.5);
+    return this.weighed[slot]!;
   }
 
   private relativeSize(domain: Domain, size: number): number {
@@ -110,37 +161,26 @@ export class Domains {
     return {
       seen: this.seen,
       frequency: [...this.frequency],
-      domains: this.list.map((d) => ({
+      domains: this.list.map((d, at) => ({
         label: d.label,
         members: d.members,
-        tokens: [...d.usual].flatMap((v, s): [number, number][] => (v !== 0 ? [[s, v]] : [])),
+        tokens: Array.from({ length: SLOTS }, (_, s): [number, number] => [s, this.usual[s * this.limit + at]!]).filter(
+          ([, part]) => part !== 0,
+        ),
         sizeMean: d.sizeMean,
         sizeSquares: d.sizeSquares,
       })),
     };
   }
   restore(state: DomainState): void {
+    this.weighedAt.fill(-1);
     this.seen = state.seen;
     this.frequency = Float64Array.from({ length: SLOTS }, (_, s) => state.frequency[s] ?? 0);
-    this.list = state.domains.map((d) => {
-      const usual = new Float32Array(SLOTS);
-      for (const [s, v] of d.tokens) if (s >= 0 && s < SLOTS) usual[s] = v;
-      return { label: d.label, members: d.members, usual, sizeMean: d.sizeMean, sizeSquares: d.sizeSquares };
+    if (state.domains.length > this.limit)
+      refuse('domains', `there are ${state.domains.length} domains, more than maxDomains.`);
+    this.list = state.domains.map((d, at) => {
+      for (const [s, part] of d.tokens) if (s >= 0 && s < SLOTS) this.usual[s * this.limit + at] = part;
+      return { label: d.label, members: d.members, sizeMean: d.sizeMean, sizeSquares: d.sizeSquares };
     });
   }
-}
-
-const known = new WeakMap<TextFeatures, Uint16Array>();
-
-/** Distinct slots of a question's tokens; the empty question has one of its own. */
-function slotsOf(text: TextFeatures): Uint16Array {
-  let slots = known.get(text);
-  if (!slots) {
-    const distinct = new Set<number>();
-    for (const t of text.tokens) distinct.add((t ^ (t >>> 15)) & (SLOTS - 1));
-    if (distinct.size === 0) distinct.add(mix(0, 0) & (SLOTS - 1));
-    slots = Uint16Array.from(distinct);
-    known.set(text, slots);
-  }
-  return slots;
 }

@@ -1,5 +1,6 @@
 // What a question looks like, without a list of words: lengths, character classes, numbers, repetition, punctuation and
-// brackets, the entropy of its characters, and hashed character trigrams of its template.
+// brackets, the entropy of its characters, hashed character trigrams of its template, its answer options (lines that begin
+// like "A." or "(2)") and its sentences; and the sequence of its hashed tokens, for n-grams. One pass over the text.
 
 /** Only this many UTF-16 units are read; the length feature still tells the whole. */
 export const READ_LIMIT = 4096;
@@ -36,22 +37,64 @@ const STRUCTURE = [
   'characterEntropy',
 ] as const;
 const TRIGRAM_SLOTS = 16;
+const CUES = [
+  'logStemLength',
+  'optionCount',
+  'logOptionMean',
+  'logOptionLongest',
+  'logOptionShortest',
+  'optionSpread',
+  'optionsWithDigits',
+  'optionsCapitalised',
+  'optionsEndingInStop',
+  'optionWords',
+  'blanks',
+  'questionMarks',
+  'endsWithStop',
+  'logSentences',
+  'logSentenceLength',
+  'capitalisedInside',
+  'shortWordFraction',
+  'longWordFraction',
+  'acronymFraction',
+  'yearFraction',
+  'texFraction',
+  'tokensPerCharacter',
+  'meanTokenRank',
+] as const;
+
+/** The features of the second layer: the first so many. What follows is for the text model. */
+export const PLAIN = STRUCTURE.length + TRIGRAM_SLOTS;
 
 /** Names of the features, in the order of their values. */
 export const FEATURE_NAMES: readonly string[] = [
   ...STRUCTURE,
   ...Array.from({ length: TRIGRAM_SLOTS }, (_, i) => `trigram${i}`),
+  ...CUES,
 ];
+
+/** What the router needs of a tokenizer; `Tokenizer` of `@x/bpe-tokenizer` is one. */
+export interface QueryTokenizer {
+  /** Token ids of a text; the smaller, the more usual (as BPE vocabularies have them). */
+  encode(text: string): ArrayLike<number>;
+}
 
 export interface TextFeatures {
   /** One value a name of FEATURE_NAMES, each roughly within [-1, 1]. */
   values: Float64Array;
-  /** Distinct hashed tokens of the template: words in lower case, any number as one token, each punctuation mark. */
-  tokens: Uint32Array;
+  /**
+   * Distinct tokens of the template (words in lower case, any number as one token, each punctuation mark), hashed to fewer
+   * than SLOTS; the empty question has one of its own.
+   */
+  slots: Uint16Array;
+  /** All hashed tokens in their order, numbers as they are; with a tokenizer, its hashed ids. */
+  sequence: Uint32Array;
+  /** How many of `sequence` come before the answer options. */
+  stem: number;
   /** How large the question is beside others of its kind: log length and log digits. */
   size: number;
-  /** The template in readable form, for labels. */
-  template: string;
+  /** The template in readable form, for labels; made when it is read. */
+  readonly template: string;
 }
 
 const OTHER = 0;
@@ -80,15 +123,62 @@ export function mix(hash: number, value: number): number {
   return Math.imul(hash ^ value, 16777619) >>> 0;
 }
 
+/** Tokens of templates are told apart by this many slots. */
+export const SLOTS = 1024;
+
+// Written into anew by each reading: at most one token a character.
+const sequence = new Uint32Array(READ_LIMIT);
+const template = new Uint16Array(SLOTS);
+
+const trigram = (start: number, a: number, b: number, c: number) =>
+  Math.imul(Math.imul(Math.imul(start ^ a, 16777619) ^ b, 16777619) ^ c, 16777619);
+
+/** A set of hashes that is emptied in no time: open addressing, entries of earlier readings count as empty. */
+class Distinct {
+  private readonly keys = new Uint32Array(4 * READ_LIMIT);
+  private readonly stamps = new Uint32Array(4 * READ_LIMIT);
+  private readonly mask = 4 * READ_LIMIT - 1;
+  private stamp = 0;
+  size = 0;
+
+  clear(): void {
+    this.size = 0;
+    if (++this.stamp < 0xffffffff) return;
+    this.stamps.fill(0);
+    this.stamp = 1;
+  }
+  /** True when it was not there. */
+  add(key: number): boolean {
+    let at = (Math.imul(key, 0x9e3779b1) >>> 15) & this.mask;
+    while (this.stamps[at] === this.stamp) {
+      if (this.keys[at] === key) return false;
+      at = (at + 1) & this.mask;
+    }
+    this.stamps[at] = this.stamp;
+    this.keys[at] = key;
+    this.size++;
+    return true;
+  }
+}
+const tokens = new Distinct();
+const slotsSeen = new Distinct();
+
 /** Reads one text. Any string will do: empty, very long, or with unpaired surrogates. Deterministic by `seed`. */
-export function readText(text: string, seed: number): TextFeatures {
+export function readText(text: string, seed: number, tokenizer?: QueryTokenizer): TextFeatures {
   const n = Math.min(text.length, READ_LIMIT);
   const counts = new Float64Array(8);
   const histogram = new Uint16Array(128);
   const trigrams = new Float64Array(TRIGRAM_SLOTS);
-  const tokens = new Set<number>();
-  const shape: string[] = [];
+  tokens.clear();
+  slotsSeen.clear();
+  let slots = 0;
+  const token = (hash: number) => {
+    if (!tokens.add(hash)) return;
+    const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
+    if (slotsSeen.add(slot)) template[slots++] = slot;
+  };
   const start = mix(2166136261, seed | 0);
+  const anyNumber = mix(start, 48);
 
   let upper = 0;
   let repeats = 0;
@@ -111,26 +201,52 @@ export function readText(text: string, seed: number): TextFeatures {
   let previous = -1;
   let a = 32;
   let b = 32;
+  let length = 0; // of the sequence
+  const options = new Options();
+  let optionStart = -1; // character where the first option begins
+  let stem = -1; // tokens before it
+  let sentences = 0;
+  let sentenceWords = 0;
+  let inSentence = false; // a word of this sentence was read
+  let inside = 0; // words that do not begin one
+  let capitalised = 0; // of them
+  let short = 0;
+  let long = 0;
+  let acronyms = 0;
+  let years = 0;
+  let tex = 0;
+  let blanks = 0;
+  let marks = 0;
 
   let i = 0;
   while (i < n) {
+    if (i === 0 || text.charCodeAt(i - 1) === 10) {
+      const body = optionBody(text, i, n);
+      if (optionStart < 0 && body >= 0) {
+        optionStart = i;
+        stem = length;
+      }
+      if (body >= 0) options.begin(body);
+      else options.end();
+    }
     const code = text.charCodeAt(i);
     const kind = code < 128 ? CLASS[code]! : code > 0xbf ? LETTER : OTHER;
     // A run of letters or digits is one token, everything else one character.
     let end = i + 1;
     let hash = start;
     if (kind === LETTER || kind === DIGIT) {
+      const upperBefore = upper;
       for (end = i; end < n; end++) {
         const c = text.charCodeAt(end);
         if ((c < 128 ? CLASS[c]! : c > 0xbf ? LETTER : OTHER) !== kind) break;
         const isUpper = c >= 65 && c <= 90;
         if (isUpper) upper++;
         const folded = kind === DIGIT ? 48 : isUpper ? c + 32 : c;
-        if (kind === LETTER) hash = mix(hash, folded);
-        else if (end === i) hash = mix(hash, 48);
+        // `mix` without its sign, which is put right after the last character.
+        hash = Math.imul(hash ^ (kind === LETTER ? folded : c), 16777619);
         if (kind === LETTER || end === i) {
-          const slot = mix(mix(mix(start, a), b), folded);
-          trigrams[slot % TRIGRAM_SLOTS]! += slot & 0x10000 ? 1 : -1;
+          const slot = trigram(start, a, b, folded);
+          trigrams[slot & (TRIGRAM_SLOTS - 1)]! += slot & 0x10000 ? 1 : -1;
           a = b;
           b = folded;
         }
@@ -141,21 +257,31 @@ export function readText(text: string, seed: number): TextFeatures {
         } else run = 1;
         previous = c;
       }
-      const length = end - i;
-      counts[kind]! += length;
+      const size = end - i;
+      counts[kind]! += size;
       tokenCount++;
-      if (length === 1) single++;
+      sequence[length++] = hash;
+      options.read(i, end, kind, code);
+      if (size === 1) single++;
       if (kind === LETTER) {
         words++;
-        letters += length;
-        if (length > longestWord) longestWord = length;
-        if (shape.length < 12) shape.push(text.slice(i, Math.min(end, i + 16)).toLowerCase());
+        letters += size;
+        if (size > longestWord) longestWord = size;
+        if (size <= 3) short++;
+        else if (size >= 8) long++;
+        if (size > 1 && upper - upperBefore === size) acronyms++;
+        if (inSentence) {
+          inside++;
+          if (isCapital(code)) capitalised++;
+        }
+        inSentence = true;
+        sentenceWords++;
       } else {
         numbers++;
-        if (length > longestNumber) longestNumber = length;
-        if (shape.length < 12 && shape.at(-1) !== '0') shape.push('0');
+        if (size === 4) years++;
+        if (size > longestNumber) longestNumber = size;
       }
-      tokens.add(hash);
+      token(kind === LETTER ? hash >>> 0 : anyNumber);
       bracketRun = 0;
     } else {
       counts[kind]!++;
@@ -166,6 +292,16 @@ export function readText(text: string, seed: number): TextFeatures {
       } else run = 1;
       previous = code;
       if (code === 10) lines++;
+      if (code === 95) blanks++;
+      else if (code === 63) marks++;
+      else if (code === 92 || code === 36) tex++;
+      if (code === 46 || code === 63 || code === 33) {
+        // A full stop between digits or letters ("3.5", "e.g.") ends nothing.
+        if (inSentence && !(i + 1 < n && isWord(text.charCodeAt(i + 1)))) {
+          sentences++;
+          inSentence = false;
+        }
+      }
       if (kind === SPACE) {
         if (b !== 32) {
           a = b;
@@ -174,9 +310,12 @@ export function readText(text: string, seed: number): TextFeatures {
       } else {
         tokenCount++;
         single++;
-        tokens.add(mix(mix(start, 1), code));
-        const slot = mix(mix(mix(start, a), b), code);
-        trigrams[slot % TRIGRAM_SLOTS]! += slot & 0x10000 ? 1 : -1;
+        const mark = mix(mix(start, 1), code);
+        token(mark);
+        sequence[length++] = mark;
+        options.read(i, end, kind, code);
+        const slot = trigram(start, a, b, code);
+        trigrams[slot & (TRIGRAM_SLOTS - 1)]! += slot & 0x10000 ? 1 : -1;
         a = b;
         b = code;
         if (kind === QUOTE) {
@@ -194,6 +333,25 @@ export function readText(text: string, seed: number): TextFeatures {
       }
     }
     i = end;
+  }
+  options.end();
+  if (slots === 0) template[slots++] = mix(0, 0) & (SLOTS - 1);
+  if (stem < 0) stem = length;
+  if (inSentence) sentences++;
+  let rank = 0;
+  if (tokenizer) {
+    // The ids of the stem and of the options, each tokenized by itself, so that the border is one of tokens too.
+    const cut = optionStart < 0 ? n : optionStart;
+    const head = tokenizer.encode(text.slice(0, cut));
+    const tail = cut < n ? tokenizer.encode(text.slice(cut, n)) : [];
+    length = Math.min(READ_LIMIT, head.length + tail.length);
+    stem = Math.min(READ_LIMIT, head.length);
+    for (let t = 0; t < length; t++) {
+      const id = t < head.length ? head[t]! : tail[t - head.length]!;
+      sequence[t] = mix(mix(mix(start, 2), id & 0xffff), id >>> 16);
+      rank += Math.log1p(id);
+    }
+    if (length > 0) rank /= length;
   }
 
   const per = n > 0 ? 1 / n : 0;
@@ -241,10 +399,142 @@ export function readText(text: string, seed: number): TextFeatures {
   let norm = 0;
   for (const t of trigrams) norm += t * t;
   if (norm > 0) for (let t = 0; t < TRIGRAM_SLOTS; t++) values[STRUCTURE.length + t] = trigrams[t]! / Math.sqrt(norm);
+  const perWord = words > 0 ? 1 / words : 0;
+  const o = options.summary();
+  values.set(
+    [
+      cap(Math.log1p(optionStart < 0 ? text.length : optionStart) / 8),
+      cap(o.count / 10),
+      cap(Math.log1p(o.mean) / 6),
+      cap(Math.log1p(o.longest) / 6),
+      cap(Math.log1p(o.shortest) / 6),
+      cap(o.spread),
+      o.withDigits,
+      o.capitalised,
+      o.stopped,
+      cap(o.words / 20),
+      cap(Math.log1p(blanks) / 3),
+      cap(Math.log1p(marks) / 2),
+      final === '.' ? 1 : 0,
+      cap(Math.log1p(sentences) / 4),
+      sentences > 0 ? cap(Math.log1p(sentenceWords / sentences) / 4) : 0,
+      inside > 0 ? capitalised / inside : 0,
+      short * perWord,
+      long * perWord,
+      acronyms * perWord,
+      tokenCount > 0 ? cap((4 * years) / tokenCount) : 0,
+      cap(10 * tex * per),
+      cap(length * per),
+      tokenizer ? cap(rank / 12) : 0,
+    ],
+    STRUCTURE.length + TRIGRAM_SLOTS,
+  );
   return {
     values,
-    tokens: Uint32Array.from(tokens),
+    slots: template.slice(0, slots),
+    sequence: sequence.slice(0, length),
+    stem,
     size: Math.log1p(text.length) + Math.log1p(digits),
-    template: shape.join(' '),
+    get template() {
+      return templateOf(text);
+    },
   };
+}
+
+/** The first dozen words in lower case, with 0 for numbers. */
+function templateOf(text: string): string {
+  const shape: string[] = [];
+  for (const [token] of text.slice(0, 512).matchAll(/[a-z\u00c0-\uffff]+|\d+/gi)) {
+    const word = /^\d/.test(token) ? '0' : token.slice(0, 16).toLowerCase();
+    if (word === '0' && shape.at(-1) === '0') continue;
+    shape.push(word);
+    if (shape.length === 12) break;
+  }
+  return shape.join(' ');
+}
+
+const isCapital = (code: number) => code >= 65 && code <= 90;
+const isWord = (code: number) => (code < 128 ? CLASS[code] === LETTER || CLASS[code] === DIGIT : code > 0xbf);
+
+/** Where the text of an answer option begins when the line at `at` is one: "A. x", "(b) x", "3) x"; else -1. */
+function optionBody(text: string, at: number, n: number): number {
+  let i = at;
+  while (i < n && i < at + 8 && text.charCodeAt(i) === 32) i++;
+  if (text.charCodeAt(i) === 40) i++;
+  const mark = text.charCodeAt(i);
+  const letter = (mark >= 65 && mark <= 74) || (mark >= 97 && mark <= 106);
+  if (!letter && !(mark >= 49 && mark <= 57)) return -1;
+  const close = text.charCodeAt(i + 1);
+  if (close !== 46 && close !== 41) return -1;
+  return i + 2 < n && text.charCodeAt(i + 2) === 32 ? i + 3 : -1;
+}
+
+/** Lengths and looks of the answer options, read token by token. */
+class Options {
+  private from = -1;
+  private last = -1;
+  private lastCode = 0;
+  private digits = false;
+  private first = true;
+  private count = 0;
+  private sum = 0;
+  private squares = 0;
+  private longest = 0;
+  private shortest = Number.POSITIVE_INFINITY;
+  private withDigits = 0;
+  private capitals = 0;
+  private stopped = 0;
+  private words = 0;
+  private capital = false;
+
+  begin(body: number): void {
+    this.end();
+    this.from = body;
+    this.last = body;
+    this.lastCode = 0;
+    this.digits = false;
+    this.first = true;
+    this.capital = false;
+  }
+  /** A token from `start` to `end`; those of the option's own mark lie before its body. */
+  read(start: number, end: number, kind: number, code: number): void {
+    if (this.from < 0 || start < this.from) return;
+    this.last = end;
+    this.lastCode = code;
+    if (kind === DIGIT) this.digits = true;
+    if (kind === LETTER) this.words++;
+    if (this.first) {
+      this.capital = isCapital(code);
+      this.first = false;
+    }
+  }
+  end(): void {
+    if (this.from < 0) return;
+    const size = this.last - this.from;
+    this.count++;
+    this.sum += size;
+    this.squares += size * size;
+    if (size > this.longest) this.longest = size;
+    if (size < this.shortest) this.shortest = size;
+    if (this.digits) this.withDigits++;
+    if (this.capital) this.capitals++;
+    if (this.lastCode === 46) this.stopped++;
+    this.from = -1;
+  }
+  summary() {
+    const { count } = this;
+    const per = count > 0 ? 1 / count : 0;
+    const mean = this.sum * per;
+    return {
+      count,
+      mean,
+      longest: this.longest,
+      shortest: count > 0 ? this.shortest : 0,
+      spread: Math.sqrt(Math.max(0, this.squares * per - mean * mean)) / (1 + mean),
+      withDigits: this.withDigits * per,
+      capitalised: this.capitals * per,
+      stopped: this.stopped * per,
+      words: this.words * per,
+    };
+  }
 }

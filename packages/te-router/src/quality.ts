@@ -7,6 +7,8 @@
 export interface Sparse {
   indices: Int32Array;
   values: Float64Array;
+  /** Entries in use. */
+  length: number;
 }
 
 const normalDensity = (z: number) => Math.exp(-0.5 * z * z) * 0.3989422804014327;
@@ -19,6 +21,16 @@ export function normalCdf(z: number): number {
   const tail =
     normalDensity(z) * t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
   return z > 0 ? 1 - tail : tail;
+}
+
+/** The z with `normalCdf(z) = p`, for p within (0, 1): a rational start and two steps of Newton's method. */
+export function normalQuantile(p: number): number {
+  if (p > 0.5) return -normalQuantile(1 - p);
+  // Abramowitz-Stegun 26.2.23.
+  const t = Math.sqrt(-2 * Math.log(p));
+  let z = (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
+  for (let i = 0; i < 2; i++) z -= (normalCdf(z) - p) / Math.max(normalDensity(z), 1e-300);
+  return z;
 }
 
 /** density(z) / cdf(z), which tends to -z for very negative z. */
@@ -57,11 +69,17 @@ export class Probit {
     for (let i = 0; i < this.size; i++) this.covariance[i * this.size + i] = prior[i]!;
   }
 
+  /** What was learnt is doubted: the means stay, with these variances. */
+  doubt(variances: Float64Array): void {
+    this.covariance.fill(0);
+    for (let i = 0; i < this.size; i++) this.covariance[i * this.size + i] = variances[i]!;
+  }
+
   private latent(x: Sparse): { m: number; v: number } {
     const { indices, values } = x;
     let m = 0;
     let v = 0;
-    for (let a = 0; a < indices.length; a++) {
+    for (let a = 0; a < x.length; a++) {
       const i = indices[a]!;
       m += this.mean[i]! * values[a]!;
       const row = i * this.size;
@@ -72,8 +90,14 @@ export class Probit {
     return { m, v: Math.max(v, 1e-12) };
   }
 
-  predict(x: Sparse): Prediction {
-    const { m, v } = this.latent(x);
+  /**
+   * @param offset what is known of the latent value from elsewhere; uncertainty does not flatten it, so that without
+   *   evidence of its own the regression expects just that.
+   */
+  predict(x: Sparse, offset = 0): Prediction {
+    const latent = this.latent(x);
+    const { v } = latent;
+    const m = latent.m + offset * Math.sqrt(1 + v);
     const s = Math.sqrt(v);
     let mean = 0;
     let square = 0;
@@ -86,7 +110,7 @@ export class Probit {
   }
 
   /** One outcome, 0 to 1; between them it counts as that part of a success and the rest of a failure. */
-  update(x: Sparse, outcome: number): void {
+  update(x: Sparse, outcome: number, offset = 0): void {
     const n = this.size;
     if (this.forgetting < 1) {
       // Weights that drift as an AR(1) process whose stationary variance is the prior's.
@@ -97,13 +121,13 @@ export class Probit {
     }
     const { m, v } = this.latent(x);
     const spread = Math.sqrt(1 + v);
-    const z = m / spread;
+    const z = m / spread + offset;
     const up = hazard(z);
     const down = hazard(-z);
     const step = (outcome * up - (1 - outcome) * down) / spread;
     const shrink = (outcome * up * (up + z) + (1 - outcome) * down * (down - z)) / (1 + v);
     const column = new Float64Array(n);
-    for (let a = 0; a < x.indices.length; a++) {
+    for (let a = 0; a < x.length; a++) {
       const row = x.indices[a]! * n;
       const value = x.values[a]!;
       for (let i = 0; i < n; i++) column[i]! += this.covariance[row + i]! * value;

@@ -119,7 +119,7 @@ describe('QueryRouter', () => {
 
   it('follows a model whose quality changes, when it may forget', () => {
     const after = (forgetting: number) => {
-      const router = new QueryRouter({ models: [{ name: 'one', cost: 1 }], forgetting });
+      const router = new QueryRouter({ models: [{ name: 'one', cost: 1 }], forgetting, drift: false });
       const random = generator(3);
       for (let i = 0; i < 400; i++)
         router.observe({ query: question(random).text, model: 'one', quality: i < 300 ? 1 : 0 });
@@ -241,7 +241,7 @@ describe('save and load', () => {
       await writeFile(path, damage);
       await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(InvalidFormatError);
     }
-    await writeFile(path, whole.replace('"version":1', '"version":2'));
+    await writeFile(path, whole.replace('"version":2', '"version":3'));
     await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(UnsupportedError);
   });
 
@@ -284,6 +284,39 @@ describe('load', () => {
     await forge(JSON.stringify(edit(JSON.parse(body!))));
     await expect(QueryRouter.load(path)).rejects.toBeInstanceOf(InvalidFormatError);
   });
+});
+
+it('reads a file of version 1, which knew fewer features', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'router-')), 'router.json');
+  const size = 1 + 45 + 16 + 2 * 2;
+  const f64 = (values: Float64Array) => ({ f64: Buffer.from(values.buffer).toString('base64') });
+  const mean = new Float64Array(size);
+  mean[0] = 1.5; // the constant
+  mean[size - 4] = -4; // the effect of domain 0
+  const covariance = Float64Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 0.01 : 0));
+  const token = new QueryRouter({ models: [MODELS[0]!] }); // for the tokens of a question
+  token.observe({ query: 'melon', model: 'figures', quality: 1 });
+  const folder = await mkdtemp(join(tmpdir(), 'router-'));
+  await token.save(join(folder, 'new.json'));
+  const [, now] = (await readFile(join(folder, 'new.json'), 'utf8')).split('\n');
+  const body = JSON.stringify({
+    models: [{ ...MODELS[0], priorQuality: 0.5 }],
+    options: { priorStrength: 1, seed: 0, forgetting: 1, maxDomains: 2, domainThreshold: 0.5, window: 20 },
+    domains: JSON.parse(now!).domains,
+    quality: [{ mean: f64(mean), covariance: f64(covariance) }],
+    tallies: [[0, 1, 1]],
+    stream: [{ features: f64(new Float64Array(45)), model: 0, quality: 1 }],
+    observations: 1,
+  });
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  await writeFile(path, `${JSON.stringify({ format: '@x/te-router QueryRouter', version: 1, sha256 })}\n${body}\n`);
+  const router = await QueryRouter.load(path);
+  expect(router.observed).toBe(1);
+  expect(router.route('melon').domain).toBe(0);
+  expect(router.route('melon').models[0]!.quality).toBeLessThan(0.1);
+  expect(router.route('Add 5 to 17, then 3').models[0]!.quality).toBeGreaterThan(0.7);
+  await router.save(path);
+  expect((await QueryRouter.load(path)).route('melon').models).toEqual(router.route('melon').models);
 });
 
 interface Saved {
@@ -348,7 +381,7 @@ describe('Probit', () => {
     const random = generator(2);
     for (let i = 0; i < 500; i++)
       probit.update(
-        { indices: Int32Array.of(0, 1, 2), values: Float64Array.of(1, random(), -random()) },
+        { indices: Int32Array.of(0, 1, 2), values: Float64Array.of(1, random(), -random()), length: 3 },
         random() < 0.3 ? 1 : 0,
       );
     for (let i = 0; i < 3; i++) {

@@ -1,233 +1,398 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { numberIn, objectIn, refuse, shown, textIn } from '@x/cuda-core/addon';
-import { Domains } from './domains';
-import { FEATURE_NAMES, mix, readText, type TextFeatures } from './features';
+import { numberIn, objectIn, refuse, shown, signalIn } from '@x/cuda-core/addon';
+import { type Assignment, Domains, type Membership } from './domains';
+import { DriftDetector, type DriftEvent } from './drift';
+import { EMBEDDING_SLOTS, projectEmbedding } from './embedding';
+import { explain, reasonsOf } from './explain';
+import { FEATURE_NAMES, mix, PLAIN, type QueryTokenizer, readText } from './features';
 import { type FeatureInfluence, type FeatureInfluenceOptions, featureInfluence } from './influence';
-import { Probit, type Sparse } from './quality';
+import { Journal, type LoggedRow, Pending, type Reading, type Ticket } from './journal';
+import { type CheckedOptions, checkOptions, type QueryRouterOptions, type RoutedModel } from './options';
+import {
+  choose,
+  costScale,
+  DEFAULT_LAMBDA,
+  type Policy,
+  type PolicyRows,
+  policyIn,
+  type TunedPolicy,
+  tune,
+} from './policy';
+import { normalCdf, normalQuantile, Probit, type Sparse } from './quality';
 import { loadState, type RouterState, saveState } from './state';
-
-export interface RoutedModel {
-  /** Unique name. */
-  name: string;
-  /** What a call costs, in any one unit; more than 0. Relative costs alone matter. */
-  cost: number;
-  /**
-   * Expected quality before anything was observed, 0 to 1 exclusive. Default: from 0.5 for the cheapest to 0.8 for the
-   * dearest model, by the logarithm of cost.
-   */
-  priorQuality?: number;
-}
-
-export interface QueryRouterOptions {
-  /** The models to choose from, one or more. */
-  models: readonly RoutedModel[];
-  /** How firmly the prior is held, more than 0: prior variances are divided by it. Default 1. */
-  priorStrength?: number;
-  /** Seed of the feature hashes and of `featureInfluence`, an integer from 0 to 2^32 - 1. Default 0. */
-  seed?: number;
-  /** 1: nothing is forgotten. Below, quality may drift; each outcome keeps this part of what was known. (0.9, 1]. Default 1. */
-  forgetting?: number;
-  /** Most domains that may be told apart, 1 to 128. Default 64. */
-  maxDomains?: number;
-  /** Part of a question's (weighted) tokens that must be usual in a domain for it to belong there, (0, 1). Default 0.5. */
-  domainThreshold?: number;
-  /** Latest outcomes kept for `featureInfluence`, 16 to 100,000. Default 2000. */
-  window?: number;
-}
+import { type FitResult, fitTextModel } from './text-model/fit';
+import { BLOCKS, TextModel, type TextPrediction } from './text-model/text-model';
 
 /** A question: its text, or its text and an embedding of any length that the caller has. */
 export type Query = string | { text: string; embedding?: ArrayLike<number> };
 
 export interface ModelEstimate {
   model: string;
+  /** Expected cost of this question: learnt where outcomes came with costs, else the model's. */
   cost: number;
   /** Expected quality of this model's answer, 0 to 1. */
   quality: number;
   /** Standard deviation of that expectation: what is not known yet, not how answers vary. */
   uncertainty: number;
+  /** Holds the true rate with probability `intervalLevel`, as far as the model is right. */
+  interval: [low: number, high: number];
 }
 
 export interface RouteDecision {
+  /** Names this decision in a later `observe`, also after save and load. */
+  id: string;
   /** Values of the features named in `QueryRouter.featureNames`. */
   features: Float64Array;
-  /** Index of the inferred domain, from 0; -1 for a question unlike any seen. */
+  /** Index of the nearest inferred domain, from 0; -1 for a question unlike any seen. */
   domain: number;
   /** The beginning of the domain's first question, as a template; undefined for domain -1. */
   domainLabel: string | undefined;
+  /** The domains the question belongs to, up to three, nearest first; weights sum to 1. */
+  domains: Membership[];
   /** 1 - the models' mean expected quality. */
   difficulty: number;
   /** In the order of `options.models`. */
   models: ModelEstimate[];
-  /** In words: the domain, what was seen there, and the features that speak for and against the best model. */
+  /** The model to ask under the router's policy; the safe model for an outlier. */
+  choice: string;
+  /** Part of known questions that are at least as strange, (0, 1]: a conformal p-value. 1 while too few are known. */
+  familiarity: number;
+  /** The question is unlike what is known: `familiarity` is at most `outlierLevel`. */
+  outlier: boolean;
+  /** In words: the domain, what was seen there, what speaks for and against the best model, and why the choice fell so. */
   explanation: string;
 }
 
 export interface Outcome {
-  /** A decision of this router's `route`, or the question itself. */
+  /** A decision of this router's `route`. */
   decision?: RouteDecision;
+  /** Or the id of one, however long ago, as long as it is among the latest `pendingLimit`. */
+  id?: string;
+  /** Or the question itself. */
   query?: Query;
   /** The model that answered. */
   model: string;
   /** How good its answer was, 0 to 1. */
   quality: number;
+  /** What the call cost, more than 0, in the unit of the models' costs. */
+  cost?: number;
 }
 
-const DENSE = 1 + FEATURE_NAMES.length;
-const EMBEDDING_SLOTS = 16;
-
-interface Reading {
-  text: TextFeatures;
-  embedding: Float64Array | undefined;
-  /** The domain was counted already; a second outcome of the same question (an escalation) must not do it again. */
-  learnt: boolean;
+/** A question with the outcomes that are known of it. */
+export interface TrainingRow {
+  query: Query;
+  /** By model name, 0 to 1. Not every model need be there. */
+  quality: Readonly<Record<string, number>>;
+  /** By model name, more than 0. */
+  cost?: Readonly<Record<string, number>>;
 }
 
-/** A number between 0 and 1, both excluded. */
-function inside(value: unknown, field: string): number {
-  const number = numberIn(value, field, { min: 0, above: true, max: 1 });
-  return number < 1 ? number : refuse(field, `${field} is 1; it must be below 1.`);
+export interface FitOptions {
+  /** Replaces the router's policy; levels and shares are tuned on these rows, each judged by a fit that had not seen it. */
+  policy?: Policy;
+  signal?: AbortSignal;
+  /** Pieces of work done, and how many there are about in all. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+const DENSE = 1 + PLAIN;
+/** Outcomes of a model before its drift is watched. */
+const WARM_UP = 50;
+/** Outcomes before the first fit in passing, and the growth that calls for the next. */
+const FIRST_REFIT = 400;
+const GROWTH = 1.5;
+
+interface Refit {
+  work: Generator<void, FitResult>;
+  rows: readonly LoggedRow[];
+  /** Outcomes observed when it began. */
+  began: number;
+  slicesAnOutcome: number;
 }
 
 /**
- * Learns, from the one outcome of each question, how good each model is at what kind of question. Reads structure, not
+ * Learns, from the outcomes of questions, how good each model is at what kind of question. Reads structure and n-grams, not
  * keywords; finds domains and difficulty by itself; says how sure it is. Deterministic: the same calls give the same
  * numbers.
  *
- * Quality is a Bayesian probit regression a model (full covariance, assumed-density filtering) on the features of the
- * text, one random effect a domain, and one slope a domain for how large the question is within it.
+ * Two layers. A text model, fitted to many outcomes at once (`fit`, or in passing): ridge regression on hashed n-grams,
+ * topic and structure. On top of it, learning with every outcome, a Bayesian probit regression a model (full covariance,
+ * assumed-density filtering) on the features of the text, one random effect a domain, and one slope a domain for how large
+ * the question is within it. Before the first fit the second layer stands alone.
  *
  * @example
  * const router = new QueryRouter({ models: [{ name: 'small', cost: 1 }, { name: 'large', cost: 20 }] });
+ * await router.fit(log.map(({ text, small, large }) => ({ query: text, quality: { small, large } })));
  * const decision = router.route('What is 46 + 17?');
- * router.observe({ decision, model: 'small', quality: 1 });
+ * router.observe({ decision, model: decision.choice, quality: 1 });
  */
 export class QueryRouter {
   /** Names of `decision.features`, in order. */
   static readonly featureNames: readonly string[] = FEATURE_NAMES;
 
   readonly models: readonly Required<RoutedModel>[];
-  private readonly options: Required<Omit<QueryRouterOptions, 'models'>>;
+  private readonly options: CheckedOptions;
+  private readonly tokenizer: QueryTokenizer | undefined;
+  private readonly row: Sparse = {
+    indices: new Int32Array(DENSE + EMBEDDING_SLOTS + 6),
+    values: new Float64Array(DENSE + EMBEDDING_SLOTS + 6),
+    length: 0,
+  };
+  private readonly indexOf: Map<string, number>;
   private readonly domains: Domains;
-  private readonly quality: Probit[];
-  private readonly readings = new WeakMap<RouteDecision, Reading>();
+  private quality: Probit[];
+  private readonly tickets = new WeakMap<RouteDecision, Ticket>();
+  private readonly pending: Pending;
+  private readonly journal: Journal;
+  private readonly detectors: DriftDetector[];
+  private readonly events: DriftEvent[] = [];
   /** Outcomes a domain and model: how many, and their sum. */
   private readonly tallies = new Map<number, { count: number; sum: number }>();
   private readonly stream: { features: Float64Array; model: number; quality: number }[] = [];
   private observations = 0;
+  private decisions = 0;
+  /** Outcomes of each model. */
+  private readonly outcomes: Float64Array;
+  /** Fits under way, and the outcomes that came since one began: the new second layer learns from them too. */
+  private fits = 0;
+  private meanwhile: { ticket: Ticket; model: number; quality: number }[] = [];
+  private text: TextModel | undefined;
+  /** Outcomes a model that the text model was fitted to. */
+  private fitted: Float64Array;
+  private lastFit = 0;
+  private refitting: Refit | undefined;
+  private policy: Policy;
+  private tuned: TunedPolicy | undefined;
+  /** Rows of the last fit that know all outcomes, with what was expected of them; not saved. */
+  private policyRows: PolicyRows | undefined;
+  /** Unit of lambda: the dearest model's (expected) cost. */
+  private scale: number;
+  /** Features of structure in use, one entry a feature. */
+  private usedFeatures: Uint8Array = new Uint8Array(FEATURE_NAMES.length).fill(1);
 
   /** @throws InvalidArgumentError, with `field`, for an option outside its range. */
   constructor(options: QueryRouterOptions) {
-    objectIn(options, 'options');
-    const { models } = options;
-    if (!Array.isArray(models) || models.length === 0)
-      throw new InvalidArgumentError('models must hold at least one model', { field: 'models' });
-    const priorStrength = numberIn(options.priorStrength ?? 1, 'priorStrength', { min: 0, above: true });
-    const seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: 2 ** 32 - 1, integer: true });
-    const forgetting = numberIn(options.forgetting ?? 1, 'forgetting', { min: 0.9, above: true, max: 1 });
-    const maxDomains = numberIn(options.maxDomains ?? 64, 'maxDomains', { min: 1, max: 128, integer: true });
-    const domainThreshold = inside(options.domainThreshold ?? 0.5, 'domainThreshold');
-    const window = numberIn(options.window ?? 2000, 'window', { min: 16, max: 100_000, integer: true });
-    const names = new Set<string>();
-    for (const [i, m] of models.entries()) {
-      const name = textIn(objectIn(m, `models[${i}]`).name, `models[${i}].name`);
-      if (names.has(name)) refuse(`models[${i}].name`, `there are two models called ${shown(name)}.`);
-      names.add(name);
-      numberIn(m.cost, `models[${i}].cost`, { min: 0, above: true });
-    }
-    const costs = models.map((m: RoutedModel) => Math.log(m.cost));
-    const cheapest = Math.min(...costs);
-    const span = Math.max(...costs) - cheapest;
-    this.models = models.map((m: RoutedModel, i) => {
-      const expected = 0.5 + (span > 0 ? (0.3 * (costs[i]! - cheapest)) / span : 0);
-      return {
-        name: m.name,
-        cost: m.cost,
-        priorQuality: inside(m.priorQuality ?? expected, `models[${i}].priorQuality`),
-      };
-    });
-    this.options = { priorStrength, seed, forgetting, maxDomains, domainThreshold, window };
-    this.domains = new Domains(maxDomains, domainThreshold);
-    const prior = new Float64Array(DENSE + EMBEDDING_SLOTS + 2 * maxDomains);
-    // Features carry most: what they teach holds for domains not seen yet. Domains correct them.
-    prior[0] = 0.4;
-    prior.fill(3, 1, DENSE + EMBEDDING_SLOTS);
-    prior.fill(0.3, DENSE + EMBEDDING_SLOTS, DENSE + EMBEDDING_SLOTS + maxDomains);
-    prior.fill(0.03, DENSE + EMBEDDING_SLOTS + maxDomains);
-    for (let i = 0; i < prior.length; i++) prior[i]! /= priorStrength;
-    this.quality = this.models.map((m) => new Probit(prior, forgetting, probitOf(m.priorQuality)));
+    this.options = checkOptions(options);
+    this.tokenizer = options.tokenizer;
+    this.models = this.options.models;
+    this.policy = this.options.policy;
+    this.indexOf = new Map(this.models.map((m, i) => [m.name, i]));
+    this.domains = new Domains(this.options.maxDomains, this.options.domainThreshold);
+    this.pending = new Pending(this.options.pendingLimit);
+    this.journal = new Journal(this.models.length, this.options.journalLimit);
+    this.fitted = new Float64Array(this.models.length);
+    this.outcomes = new Float64Array(this.models.length);
+    this.scale = Math.max(...this.models.map((m) => m.cost));
+    this.quality = this.freshQuality();
+    const { drift } = this.options;
+    this.detectors = drift ? this.models.map(() => new DriftDetector(drift)) : [];
   }
 
   /**
-   * What the router expects of each model for this question. Changes nothing.
+   * What the router expects of each model for this question, and whom it would ask. Changes nothing but the list of
+   * decisions that wait for an outcome.
    * @throws InvalidArgumentError for a query that is no text, or an embedding that is not of finite numbers.
    */
   route(query: Query): RouteDecision {
     const reading = this.read(query);
-    const { domain, similarity, relativeSize } = this.domains.find(reading.text);
-    const x = this.regressors(reading, domain, relativeSize);
+    const assignment = this.domains.find(reading.text);
+    const x = this.regressors(reading, assignment);
+    const said = this.text?.predict(reading);
+    const tail = normalQuantile((1 + this.options.intervalLevel) / 2);
     let total = 0;
     let best = 0;
     const models = this.models.map((m, i) => {
-      const p = this.quality[i]!.predict(x);
+      const p = this.quality[i]!.predict(x, offsetOf(said, i));
+      const uncertainty = said ? Math.hypot(p.deviation, said.deviation[i]!) : p.deviation;
       total += p.mean;
-      return { model: m.name, cost: m.cost, quality: p.mean, uncertainty: p.deviation };
+      const cost = said && !Number.isNaN(said.cost[i]!) ? said.cost[i]! : m.cost;
+      return { model: m.name, cost, quality: p.mean, uncertainty, interval: interval(p.mean, uncertainty, tail) };
     });
     for (let i = 1; i < models.length; i++) if (models[i]!.quality > models[best]!.quality) best = i;
+    const familiarity = said?.familiarity ?? 1;
+    const outlier = familiarity <= this.options.outlierLevel;
+    const chosen = choose(
+      models.map((m) => m.quality),
+      models.map((m) => m.cost),
+      this.lambda,
+      this.scale,
+    );
+    const { domain } = assignment;
+    const label = domain < 0 ? undefined : this.domains.label(domain);
+    const choice = outlier ? this.options.safeModel : models[chosen]!.model;
+    const now = {
+      label,
+      domain,
+      similarity: assignment.similarity,
+      best: models[best]!,
+      tally: this.tallies.get(domain * this.models.length + best),
+      parts: said?.parts.slice(best * BLOCKS.length, (best + 1) * BLOCKS.length),
+      landmark: said && this.text!.state.labels[said.nearest],
+      choice,
+      outlier,
+      outlierLevel: this.options.outlierLevel,
+      lambda: this.lambda,
+    };
+    const reasons = reasonsOf(now, this.quality[best]!.mean, x);
+    let words: string | undefined;
     const decision: RouteDecision = {
+      id: `${(this.decisions++).toString(36)}-${hashOf(reading.query).toString(36)}`,
       features: reading.text.values,
       domain,
-      domainLabel: domain < 0 ? undefined : this.domains.label(domain),
+      domainLabel: label,
+      domains: assignment.memberships,
       difficulty: 1 - total / models.length,
       models,
-      explanation: this.explain(best, models[best]!, x, domain, similarity),
+      choice,
+      familiarity,
+      outlier,
+      // Put into words when it is read: that takes longer than the decision.
+      get explanation() {
+        words ??= explain(reasons);
+        return words;
+      },
     };
-    this.readings.set(decision, reading);
+    const ticket = { query: reading.query, embedding: reading.embedding, learnt: false };
+    this.tickets.set(decision, ticket);
+    this.pending.add(decision.id, ticket);
     return decision;
   }
 
   /**
    * Learns from one answer. Only the named model's outcome is used; nothing is assumed of the others.
-   * @throws InvalidArgumentError for an unknown model, a quality outside 0..1, or a decision of another router.
+   * @throws InvalidArgumentError for an unknown model, a quality outside 0..1, a decision of another router, or an id that
+   *   is not, or no longer, known.
    */
   observe(outcome: Outcome): void {
     objectIn(outcome, 'outcome');
-    const model = this.models.findIndex((m) => m.name === outcome.model);
-    if (model < 0)
-      throw new InvalidArgumentError(
-        `model ${JSON.stringify(outcome.model)} is not one of ${this.models.map((m) => m.name).join(', ')}`,
-        { field: 'model' },
-      );
+    const model = this.modelIndex(outcome.model);
     const quality = numberIn(outcome.quality, 'quality', { min: 0, max: 1 });
-    let reading: Reading | undefined;
-    if (outcome.decision !== undefined) {
-      reading = this.readings.get(outcome.decision);
-      if (!reading)
-        throw new InvalidArgumentError("the decision is not one of this router's route(); pass the query instead", {
-          field: 'decision',
-        });
-    } else if (outcome.query !== undefined) {
-      reading = this.read(outcome.query);
-    } else {
-      throw new InvalidArgumentError('observe needs the decision or the query', { field: 'decision' });
+    if (outcome.cost !== undefined) numberIn(outcome.cost, 'cost', { min: 0, above: true });
+    const ticket = this.ticketOf(outcome);
+    const { query, embedding } = ticket;
+    const reading: Reading = { query, embedding, text: readText(query, this.options.seed, this.tokenizer) };
+    const assignment = ticket.learnt ? this.domains.find(reading.text) : this.domains.learn(reading.text);
+    ticket.learnt = true;
+    const x = this.regressors(reading, assignment);
+    const said = this.text?.predict(reading);
+    const offset = offsetOf(said, model);
+    const expected = this.quality[model]!.predict(x, offset).mean;
+    this.observations++;
+    this.journal.record(reading, model, quality, expected, outcome.cost);
+    // A model hardly known yet surprises by its first outcomes, not by a change.
+    const watched = ++this.outcomes[model]! > WARM_UP;
+    const change = watched ? this.detectors[model]?.add(expected, quality) : undefined;
+    if (change) {
+      this.events.push({ model: this.models[model]!.name, at: this.observations, ...change });
+      this.quality[model]!.doubt(this.prior(0));
+      this.journal.forget(model, change.since);
     }
-    const { domain, relativeSize } = reading.learnt
-      ? this.domains.find(reading.text)
-      : this.domains.learn(reading.text);
-    reading.learnt = true;
-    this.quality[model]!.update(this.regressors(reading, domain, relativeSize), quality);
-    const key = domain * this.models.length + model;
+    this.quality[model]!.update(x, quality, offset);
+    if (this.fits > 0 || this.refitting) this.meanwhile.push({ ticket, model, quality });
+    const key = assignment.domain * this.models.length + model;
     const tally = this.tallies.get(key) ?? { count: 0, sum: 0 };
     tally.count++;
     tally.sum += quality;
     this.tallies.set(key, tally);
     this.stream.push({ features: reading.text.values, model, quality });
-    if (this.stream.length > this.options.window) this.stream.shift();
-    this.observations++;
+    if (this.stream.length > this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
+    if (this.options.refit === 'auto') this.refitInPassing();
+  }
+
+  /** Learns from many answers, in their order. */
+  observeMany(outcomes: Iterable<Outcome>): void {
+    for (const outcome of outcomes) this.observe(outcome);
+  }
+
+  /**
+   * Fits the text model to a log: rows with the outcomes of all models, or of some. Rows join those observed before.
+   * Leaves the event loop free between pieces of work. Afterwards thresholds are tuned for the policy.
+   * @returns what the policy yielded on the rows, each judged by a fit that had not seen it; undefined when no row has
+   *   outcomes of all models.
+   * @throws InvalidArgumentError (as a rejection) for rows that are not as they should be; nothing is learnt then.
+   */
+  async fit(rows: Iterable<TrainingRow>, options: FitOptions = {}): Promise<TunedPolicy | undefined> {
+    objectIn(options, 'options');
+    const policy = options.policy === undefined ? this.policy : policyIn(options.policy);
+    if (typeof (rows as Iterable<TrainingRow> | undefined)?.[Symbol.iterator] !== 'function')
+      refuse('rows', `rows is ${shown(rows)}; it must be an array of rows.`);
+    const checked = [...rows].map((row, i) => this.checkRow(row, i));
+    if (checked.length === 0) refuse('rows', 'rows must hold at least one row.');
+    for (const row of checked) this.journalRow(row);
+    this.policy = policy;
+    return this.refit(options);
+  }
+
+  /** Fits the text model anew to all that is known, as `fit` does with more rows. */
+  async refit(options: Omit<FitOptions, 'policy'> = {}): Promise<TunedPolicy | undefined> {
+    objectIn(options, 'options');
+    const signal = signalIn(options.signal);
+    const { onProgress } = options;
+    if (onProgress !== undefined && typeof onProgress !== 'function')
+      refuse('onProgress', `onProgress is ${shown(onProgress)}; it must be a function.`);
+    signal?.throwIfAborted();
+    const rows = this.fitRows();
+    if (rows.length === 0) refuse('rows', 'nothing was observed yet; there is nothing to fit.');
+    this.refitting = undefined;
+    this.meanwhile = [];
+    const began = this.observations;
+    const work = this.fitWork(rows, 'full');
+    const about = slicesOf(rows.length, this.models.length, 'full');
+    let slices = 0;
+    this.fits++;
+    try {
+      for (let started = performance.now(); ; ) {
+        const step = work.next();
+        if (step.done) {
+          this.adopt(step.value, rows, began);
+          break;
+        }
+        slices++;
+        if (performance.now() - started < 8) continue;
+        onProgress?.(Math.min(slices, about), Math.max(slices + 1, about));
+        await new Promise((resolve) => setImmediate(resolve));
+        signal?.throwIfAborted();
+        started = performance.now();
+      }
+    } finally {
+      this.fits--;
+    }
+    onProgress?.(about, about);
+    return this.tuned;
+  }
+
+  /**
+   * Another policy; its threshold is tuned on the rows of the last fit, each judged by a fit that had not seen it.
+   * @returns what it yielded there; undefined for `{ lambda }` before a fit.
+   * @throws InvalidArgumentError for a level or a share when there was no fit since the router was made or loaded.
+   */
+  tunePolicy(policy: Policy): TunedPolicy | undefined {
+    const checked = policyIn(policy);
+    if (!this.policyRows && !('lambda' in checked))
+      refuse('policy', 'there are no rows to tune it on; fit or refit first (they are not saved).');
+    this.policy = checked;
+    this.tuned = this.policyRows && tune(checked, this.policyRows);
+    return this.tuned;
   }
 
   /** Outcomes observed so far. */
   get observed(): number {
     return this.observations;
+  }
+
+  /** Changes of a model's quality that were noticed, oldest first. */
+  get driftEvents(): readonly DriftEvent[] {
+    return this.events;
+  }
+
+  /** What the policy's threshold yielded on the rows of the last fit, held out; undefined before. */
+  get tunedPolicy(): TunedPolicy | undefined {
+    return this.tuned;
+  }
+
+  /** Names of the features of structure in use: all of them, until `selectFeatures`. */
+  get selectedFeatures(): string[] {
+    return FEATURE_NAMES.filter((_, f) => this.usedFeatures[f]);
   }
 
   /**
@@ -238,8 +403,7 @@ export class QueryRouter {
    */
   async featureInfluence(model: string, options: FeatureInfluenceOptions = {}): Promise<FeatureInfluence[]> {
     objectIn(options, 'options');
-    const index = this.models.findIndex((m) => m.name === model);
-    if (index < 0) throw new InvalidArgumentError(`model ${JSON.stringify(model)} is not known`, { field: 'model' });
+    const index = this.modelIndex(model);
     const own = this.stream.filter((s) => s.model === index);
     return featureInfluence(
       FEATURE_NAMES,
@@ -249,52 +413,85 @@ export class QueryRouter {
     );
   }
 
+  /**
+   * Lets transfer entropy decide which features of structure count: those whose influence on some model's quality is
+   * above that of their shuffled-time control at the false discovery rate `level` (default 0.1). The others are left out of
+   * fits from now on. Needs at least 16 outcomes of a model in `window`.
+   * @returns the influences they were chosen by, of each model.
+   */
+  async selectFeatures(
+    options: FeatureInfluenceOptions & { level?: number } = {},
+  ): Promise<Record<string, FeatureInfluence[]>> {
+    objectIn(options, 'options');
+    const { level = 0.1, ...influence } = options;
+    numberIn(level, 'level', { min: 0, above: true, max: 1 });
+    const out: Record<string, FeatureInfluence[]> = {};
+    const used = new Uint8Array(FEATURE_NAMES.length);
+    for (const { name } of this.models) {
+      const outcomes = this.stream.filter((s) => this.models[s.model]!.name === name).length;
+      if (outcomes < 16) continue;
+      const found = await this.featureInfluence(name, influence);
+      out[name] = found;
+      for (const { feature, qValue } of found) if (qValue <= level) used[FEATURE_NAMES.indexOf(feature)] = 1;
+    }
+    if (Object.keys(out).length === 0) refuse('model', 'no model has 16 outcomes yet.');
+    if (used.some((u) => u === 1)) this.usedFeatures = used;
+    return out;
+  }
+
   /** Writes everything learnt to a file: whole or not at all (written beside it, synced, then renamed). */
   async save(path: string): Promise<void> {
     await saveState(path, this.state());
   }
 
   /**
-   * A router that goes on where `save` left off, with the same numbers.
+   * A router that goes on where `save` left off, with the same numbers. Files of version 1 are read too. A fit in passing
+   * begins anew.
+   * @param options the tokenizer, when the router had one: functions are not saved.
    * @throws NotFoundError, IoError; InvalidFormatError for a file that is damaged or not a router's; UnsupportedError
-   *   for one of a newer schema.
+   *   for one of a newer schema; InvalidArgumentError when the router had a tokenizer and none is given.
    */
-  static async load(path: string): Promise<QueryRouter> {
+  static async load(path: string, options: { tokenizer?: QueryTokenizer } = {}): Promise<QueryRouter> {
+    objectIn(options, 'options');
     return loadState(path, (state) => {
-      const router = new QueryRouter({ ...state.options, models: state.models });
+      if (state.tokenized !== (options.tokenizer !== undefined))
+        return new InvalidArgumentError(
+          state.tokenized
+            ? `the router of ${path} had a tokenizer; pass it: QueryRouter.load(path, { tokenizer }).`
+            : `the router of ${path} had no tokenizer; load it without one.`,
+          { field: 'tokenizer' },
+        );
+      const router = new QueryRouter({ ...state.options, models: state.models, ...options });
       router.restore(state);
       return router;
     });
   }
 
-  private state(): RouterState {
-    return {
-      models: [...this.models],
-      options: this.options,
-      domains: this.domains.toJSON(),
-      quality: this.quality.map((q) => ({ mean: q.mean, covariance: q.covariance })),
-      tallies: [...this.tallies].map(([key, t]) => [key, t.count, t.sum]),
-      stream: this.stream,
-      observations: this.observations,
-    };
+  private get lambda(): number {
+    return this.tuned?.lambda ?? ('lambda' in this.policy ? this.policy.lambda : DEFAULT_LAMBDA);
   }
 
-  private restore(state: RouterState): void {
-    this.domains.restore(state.domains);
-    if (state.domains.domains.length > this.options.maxDomains)
-      refuse('domains', `there are ${state.domains.domains.length} domains, more than maxDomains.`);
-    if (state.quality.length !== this.quality.length) refuse('quality', 'there is not one regression a model.');
-    state.quality.forEach((q, i) => {
-      if (q.mean.length !== this.quality[i]!.size || q.covariance.length !== this.quality[i]!.size ** 2)
-        refuse('quality', `the regression of ${shown(this.models[i]!.name)} has another size than these options give.`);
-      this.quality[i]!.mean.set(q.mean);
-      this.quality[i]!.covariance.set(q.covariance);
-    });
-    for (const [key, count, sum] of state.tallies) this.tallies.set(key, { count, sum });
-    if (state.stream.length > this.options.window)
-      refuse('stream', `there are ${state.stream.length} outcomes, more than the window holds.`);
-    for (const outcome of state.stream) this.stream.push(outcome);
-    this.observations = state.observations;
+  private modelIndex(name: unknown): number {
+    const index = this.indexOf.get(name as string);
+    if (index === undefined)
+      refuse('model', `model ${shown(name)} is not one of ${this.models.map((m) => m.name).join(', ')}`);
+    return index as number;
+  }
+
+  private ticketOf(outcome: Outcome): Ticket {
+    if (outcome.decision !== undefined)
+      return (
+        this.tickets.get(outcome.decision) ??
+        refuse('decision', "the decision is not one of this router's route(); pass its id or the query instead")
+      );
+    if (outcome.id !== undefined)
+      return (
+        this.pending.byId.get(outcome.id) ??
+        refuse('id', `id ${shown(outcome.id)} is not among the latest ${this.options.pendingLimit} decisions`)
+      );
+    if (outcome.query === undefined) refuse('decision', 'observe needs the decision, its id or the query');
+    const { query, embedding } = this.read(outcome.query as Query);
+    return { query, embedding, learnt: false };
   }
 
   private read(query: Query): Reading {
@@ -302,81 +499,254 @@ export class QueryRouter {
     if (typeof text !== 'string')
       throw new InvalidArgumentError('query must be a string or an object with a text', { field: 'query' });
     const given = typeof query === 'string' ? undefined : query.embedding;
-    if (given !== undefined && !Array.isArray(given) && !(ArrayBuffer.isView(given) && !(given instanceof DataView)))
-      refuse('embedding', `embedding is ${shown(given)}; it must be an array of numbers.`);
-    return { text: readText(text, this.options.seed), embedding: given && this.project(given), learnt: false };
+    return {
+      query: text,
+      text: readText(text, this.options.seed, this.tokenizer),
+      embedding: given === undefined ? undefined : projectEmbedding(given, this.options.seed),
+    };
   }
 
-  /** Signed random projection of an embedding of any length, scaled to its direction. */
-  private project(embedding: ArrayLike<number>): Float64Array {
-    const out = new Float64Array(EMBEDDING_SLOTS);
-    let norm = 0;
-    // Only the direction counts; dividing by the largest entry first keeps the squares finite.
-    let largest = 0;
-    for (let i = 0; i < embedding.length; i++) {
-      const v = embedding[i];
-      if (typeof v !== 'number' || !Number.isFinite(v))
-        throw new InvalidArgumentError(`embedding holds ${shown(v)} at index ${i}; its entries must be finite`, {
-          field: 'embedding',
-        });
-      largest = Math.max(largest, Math.abs(v));
-    }
-    if (largest === 0) return out;
-    for (let i = 0; i < embedding.length; i++) {
-      const v = embedding[i]! / largest;
-      norm += v * v;
-      const signs = mix(mix(2166136261 ^ this.options.seed, i & 0xffff), i >>> 16) ^ Math.imul(i + 1, 0x9e3779b1);
-      for (let s = 0; s < EMBEDDING_SLOTS; s++) out[s]! += (signs >>> s) & 1 ? v : -v;
-    }
-    for (let s = 0; s < EMBEDDING_SLOTS; s++) out[s]! /= Math.sqrt(norm);
-    return out;
+  private checkRow(value: TrainingRow, i: number) {
+    const field = `rows[${i}]`;
+    const row = objectIn(value, field);
+    const take = (name: 'quality' | 'cost', range: { min: number; max?: number; above?: boolean }) => {
+      const out = new Float64Array(this.models.length).fill(Number.NaN);
+      for (const [model, number] of Object.entries(objectIn(row[name], `${field}.${name}`))) {
+        const m = this.indexOf.get(model);
+        if (m === undefined) refuse(`${field}.${name}`, `${field}.${name} names ${shown(model)}, which is no model.`);
+        out[m as number] = numberIn(number, `${field}.${name}[${JSON.stringify(model)}]`, range);
+      }
+      return out;
+    };
+    return {
+      reading: this.read(row.query as Query),
+      quality: take('quality', { min: 0, max: 1 }),
+      cost: row.cost === undefined ? undefined : take('cost', { min: 0, above: true }),
+    };
   }
 
-  /** Bias, features, embedding, the domain's effect and slope; what is 0 is left out. */
-  private regressors(reading: Reading, domain: number, relativeSize: number): Sparse {
-    const indices = new Int32Array(DENSE + EMBEDDING_SLOTS + 2);
-    const values = new Float64Array(indices.length);
-    let count = 0;
+  /** A checked row joins the journal, the domains and the streams; the models learn from it when they are fitted. */
+  private journalRow({ reading, quality, cost }: ReturnType<QueryRouter['checkRow']>): void {
+    const { domain } = this.domains.learn(reading.text);
+    for (let m = 0; m < quality.length; m++) {
+      if (Number.isNaN(quality[m]!)) continue;
+      this.journal.record(
+        reading,
+        m,
+        quality[m]!,
+        Number.NaN,
+        Number.isNaN(cost?.[m] ?? Number.NaN) ? undefined : cost![m],
+      );
+      this.observations++;
+      this.outcomes[m]!++;
+      const key = domain * this.models.length + m;
+      const tally = this.tallies.get(key) ?? { count: 0, sum: 0 };
+      tally.count++;
+      tally.sum += quality[m]!;
+      this.tallies.set(key, tally);
+      this.stream.push({ features: reading.text.values, model: m, quality: quality[m]! });
+    }
+    if (this.stream.length > this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
+  }
+
+  /** The journal as it is now: what comes in meanwhile must not change the rows of a fit that has begun. */
+  private fitRows(): LoggedRow[] {
+    return this.journal
+      .all()
+      .filter((r) => r.quality.some((q) => !Number.isNaN(q)))
+      .map((r) => ({ ...r, quality: r.quality.slice(), expected: r.expected.slice() }));
+  }
+
+  private fitWork(rows: readonly LoggedRow[], effort: 'full' | 'light'): Generator<void, FitResult> {
+    const { seed } = this.options;
+    return fitTextModel(rows, { models: this.models.length, seed, effort, features: this.usedFeatures });
+  }
+
+  /** A slice of a fit with every outcome; how much depends on counts alone, so the same calls give the same numbers. */
+  private refitInPassing(): void {
+    const due = Math.max(FIRST_REFIT, Math.ceil(GROWTH * this.lastFit));
+    if (!this.refitting && this.observations >= due) {
+      const rows = this.fitRows();
+      if (this.fits === 0) this.meanwhile = [];
+      const outcomes = Math.max(1, Math.floor(this.observations / 8));
+      const slicesAnOutcome = Math.ceil(slicesOf(rows.length, this.models.length, 'light') / outcomes);
+      this.refitting = { work: this.fitWork(rows, 'light'), rows, began: this.observations, slicesAnOutcome };
+    }
+    const now = this.refitting;
+    if (!now) return;
+    for (let s = 0; s < now.slicesAnOutcome; s++) {
+      const step = now.work.next();
+      if (!step.done) continue;
+      this.refitting = undefined;
+      this.lastFit = now.began;
+      if (predictsBetter(step.value, now.rows, this.models.length)) this.adopt(step.value, now.rows, now.began);
+      return;
+    }
+  }
+
+  /** Puts a fitted text model to use, under a second layer that knows only what came after. */
+  private adopt(result: FitResult, rows: readonly LoggedRow[], began: number): void {
+    const M = this.models.length;
+    this.text = result.model;
+    this.lastFit = began;
+    this.fitted = new Float64Array(M);
+    for (const { quality } of rows) for (let m = 0; m < M; m++) if (!Number.isNaN(quality[m]!)) this.fitted[m]!++;
+    this.quality = this.freshQuality();
+    for (const d of this.detectors) d.reset();
+    for (const { ticket, model, quality } of this.meanwhile) {
+      const reading = { ...ticket, text: readText(ticket.query, this.options.seed, this.tokenizer) };
+      const x = this.regressors(reading, this.domains.find(reading.text));
+      this.quality[model]!.update(x, quality, offsetOf(this.text.predict(reading), model));
+    }
+    this.tune(result, rows);
+  }
+
+  private tune(result: FitResult, rows: readonly LoggedRow[]): void {
+    const M = this.models.length;
+    const full = rows.flatMap((r, i) => (r.quality.some(Number.isNaN) ? [] : [i]));
+    const take = (of: (i: number, m: number) => number) =>
+      Float64Array.from({ length: full.length * M }, (_, x) => of(full[Math.floor(x / M)]!, x % M));
+    const expectedCost = take((i, m) => {
+      const cost = result.heldOutCost[i * M + m]!;
+      return Number.isNaN(cost) ? this.models[m]!.cost : cost;
+    });
+    if (full.length === 0) {
+      this.policyRows = undefined;
+      this.tuned = undefined;
+      return;
+    }
+    this.scale = costScale(expectedCost, M);
+    this.policyRows = {
+      expected: take((i, m) => result.heldOut[i * M + m]!),
+      outcome: take((i, m) => rows[i]!.quality[m]!),
+      expectedCost,
+      cost: take((i, m) => {
+        const cost = rows[i]!.cost?.[m] ?? Number.NaN;
+        return Number.isNaN(cost) ? this.models[m]!.cost : cost;
+      }),
+      models: this.models.map((m) => m.name),
+    };
+    this.tuned = tune(this.policy, this.policyRows);
+  }
+
+  /** The second layer as it is before it has learnt: wide where there is no text model, narrow on top of one. */
+  private freshQuality(): Probit[] {
+    const { forgetting } = this.options;
+    return this.models.map(
+      (m, i) => new Probit(this.prior(this.fitted[i]!), forgetting, this.text ? 0 : probitOf(m.priorQuality)),
+    );
+  }
+
+  /** Prior variances; a text model that rests on many outcomes leaves little to correct. */
+  private prior(fitted: number): Float64Array {
+    const { maxDomains, priorStrength } = this.options;
+    const prior = new Float64Array(DENSE + EMBEDDING_SLOTS + 2 * maxDomains);
+    const shrink = this.text ? 1 / (1 + fitted / 10) : 1;
+    // Features carry most: what they teach holds for domains not seen yet. Domains correct them.
+    prior[0] = this.text ? 0.4 / (1 + fitted / 100) + 0.002 : 0.4;
+    prior.fill(3 * shrink, 1, DENSE + EMBEDDING_SLOTS);
+    prior.fill(0.3 * shrink, DENSE + EMBEDDING_SLOTS, DENSE + EMBEDDING_SLOTS + maxDomains);
+    prior.fill(0.03 * shrink, DENSE + EMBEDDING_SLOTS + maxDomains);
+    for (let i = 0; i < prior.length; i++) prior[i]! /= priorStrength;
+    return prior;
+  }
+
+  /** Bias, features, embedding, the domains' effects and slopes; what is 0 is left out. Written over by the next call. */
+  private regressors({ text, embedding }: Reading, { memberships, relativeSize }: Assignment): Sparse {
+    const { row } = this;
+    row.length = 0;
+    const { indices, values } = row;
     const add = (index: number, value: number) => {
       if (value === 0) return;
-      indices[count] = index;
-      values[count++] = value;
+      indices[row.length] = index;
+      values[row.length++] = value;
     };
     add(0, 1);
-    const features = reading.text.values;
-    for (let f = 0; f < features.length; f++) add(1 + f, features[f]!);
-    if (reading.embedding) for (let s = 0; s < EMBEDDING_SLOTS; s++) add(DENSE + s, reading.embedding[s]!);
-    if (domain >= 0) {
-      add(DENSE + EMBEDDING_SLOTS + domain, 1);
-      add(DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain, relativeSize);
+    const features = text.values;
+    for (let f = 0; f < PLAIN; f++) add(1 + f, features[f]!);
+    if (embedding) for (let s = 0; s < EMBEDDING_SLOTS; s++) add(DENSE + s, embedding[s]!);
+    for (const { domain, weight } of memberships) {
+      add(DENSE + EMBEDDING_SLOTS + domain, weight);
+      add(DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain, weight * relativeSize);
     }
-    return { indices: indices.subarray(0, count), values: values.subarray(0, count) };
+    return row;
   }
 
-  private explain(best: number, estimate: ModelEstimate, x: Sparse, domain: number, similarity: number): string {
-    const weights = this.quality[best]!.mean;
-    let most = 0;
-    let least = 0;
-    let forIt = 'nothing yet';
-    let against = 'nothing yet';
-    for (let a = 0; a < x.indices.length; a++) {
-      const name = FEATURE_NAMES[x.indices[a]! - 1];
-      if (name === undefined) continue;
-      const c = weights[x.indices[a]!]! * x.values[a]!;
-      if (c > most) [most, forIt] = [c, name];
-      if (c < least) [least, against] = [c, name];
+  private state(): RouterState {
+    const { models: _, ...options } = this.options;
+    return {
+      models: [...this.models],
+      options,
+      tokenized: this.tokenizer !== undefined,
+      domains: this.domains.toJSON(),
+      quality: this.quality.map((q) => ({ mean: q.mean, covariance: q.covariance })),
+      tallies: [...this.tallies].map(([key, t]) => [key, t.count, t.sum]),
+      stream: this.stream,
+      observations: this.observations,
+      decisions: this.decisions,
+      pending: [...this.pending.byId].map(([id, { query, embedding, learnt }]) => ({
+        id,
+        query,
+        learnt,
+        ...(embedding && { embedding }),
+      })),
+      journal: this.journal.all().map(({ query, embedding, quality, expected, cost }) => ({
+        query,
+        quality,
+        expected,
+        ...(cost && { cost }),
+        ...(embedding && { embedding }),
+      })),
+      drift: { detectors: this.detectors.map((d) => d.toJSON()), events: this.events },
+      ...(this.text && { text: this.text.toJSON() }),
+      fitted: this.fitted,
+      lastFit: this.lastFit,
+      policy: this.policy,
+      ...(this.tuned && { tuned: this.tuned }),
+      scale: this.scale,
+      usedFeatures: this.usedFeatures,
+    };
+  }
+
+  private restore(state: RouterState): void {
+    const { seed } = this.options;
+    this.domains.restore(state.domains);
+    this.fitted = state.fitted;
+    if (state.text) this.text = new TextModel(state.text);
+    this.quality = this.freshQuality();
+    state.quality.forEach((q, i) => {
+      if (q.mean.length !== this.quality[i]!.size || q.covariance.length !== this.quality[i]!.size ** 2)
+        refuse('quality', `the regression of ${shown(this.models[i]!.name)} has another size than these options give.`);
+      this.quality[i]!.mean.set(q.mean);
+      this.quality[i]!.covariance.set(q.covariance);
+    });
+    const M = this.models.length;
+    for (const [key, count, sum] of state.tallies) {
+      this.tallies.set(key, { count, sum });
+      this.outcomes[((key % M) + M) % M]! += count;
     }
-    const tally = this.tallies.get(domain * this.models.length + best);
-    const where =
-      domain < 0
-        ? 'unlike any domain seen so far'
-        : `domain ${domain} ("${this.domains.label(domain)}", ${Math.round(100 * similarity)} % alike; ${estimate.model} there: ${
-            tally ? `${tally.count} answers, mean quality ${(tally.sum / tally.count).toFixed(2)}` : 'not asked yet'
-          })`;
-    return (
-      `${where}; best expected: ${estimate.model} ${estimate.quality.toFixed(2)} +- ${estimate.uncertainty.toFixed(2)}; ` +
-      `most for it: ${forIt}, most against: ${against}`
-    );
+    if (state.stream.length > this.options.window)
+      refuse('stream', `there are ${state.stream.length} outcomes, more than the window holds.`);
+    for (const outcome of state.stream) this.stream.push(outcome);
+    const read = (query: string, embedding: Float64Array | undefined) => ({
+      query,
+      text: readText(query, seed, this.tokenizer),
+      embedding,
+    });
+    for (const { id, query, embedding, learnt } of state.pending) this.pending.add(id, { query, embedding, learnt });
+    for (const { query, embedding, quality, expected, cost } of state.journal)
+      Object.assign(this.journal.append(read(query, embedding)), { quality, expected, cost });
+    state.drift.detectors.forEach((d, i) => {
+      this.detectors[i]?.restore(d);
+    });
+    this.events.push(...state.drift.events);
+    this.observations = state.observations;
+    this.decisions = state.decisions;
+    this.lastFit = state.lastFit;
+    this.policy = state.policy;
+    this.tuned = state.tuned;
+    this.scale = state.scale;
+    this.usedFeatures = state.usedFeatures;
   }
 }
 
@@ -384,4 +754,51 @@ export class QueryRouter {
 function probitOf(p: number): number {
   // The prior's variance v flattens the expectation by sqrt(1 + v); 3 stands for a typical question's.
   return (3 * Math.log(p / (1 - p))) / 1.702;
+}
+
+const offsetOf = (said: TextPrediction | undefined, model: number): number =>
+  said ? normalQuantile(said.quality[model]!) : 0;
+
+/** Normal on the probit scale, so that it stays within 0 and 1. */
+function interval(mean: number, deviation: number, tail: number): [number, number] {
+  const z = normalQuantile(Math.max(1e-9, Math.min(1 - 1e-9, mean)));
+  const slope = Math.max(1e-3, Math.exp(-0.5 * z * z) * 0.3989422804014327);
+  const width = (tail * deviation) / slope;
+  return [normalCdf(z - width), normalCdf(z + width)];
+}
+
+function hashOf(text: string): number {
+  let hash = 2166136261;
+  const n = Math.min(text.length, 64);
+  for (let i = 0; i < n; i++) hash = mix(hash, text.charCodeAt(i));
+  return mix(hash, text.length);
+}
+
+/** About how many pieces a fit has: an estimate from the loops of `fitTextModel`, for progress and pace. */
+function slicesOf(rows: number, models: number, effort: 'full' | 'light'): number {
+  const fits = effort === 'full' ? 7 : 5;
+  return 400 + Math.ceil(rows / 16) + fits * 2 * 35 * Math.max(1, Math.ceil(rows / 256)) + models;
+}
+
+/** Does the fit, on rows held out, beat what was expected of them as they came? On the later half, by the log score. */
+function predictsBetter({ heldOut }: FitResult, rows: readonly LoggedRow[], M: number): boolean {
+  let gain = 0;
+  let squares = 0;
+  let count = 0;
+  const score = (p: number, y: number) => {
+    const q = Math.max(0.01, Math.min(0.99, p));
+    return y * Math.log(q) + (1 - y) * Math.log(1 - q);
+  };
+  for (let i = rows.length >> 1; i < rows.length; i++)
+    for (let m = 0; m < M; m++) {
+      const y = rows[i]!.quality[m]!;
+      const before = rows[i]!.expected[m]!;
+      if (Number.isNaN(y) || Number.isNaN(before)) continue;
+      const g = score(heldOut[i * M + m]!, y) - score(before, y);
+      gain += g;
+      squares += g * g;
+      count++;
+    }
+  // Rows of `fit` were never expected anything of: then there is nothing to lose.
+  return count === 0 || gain > Math.sqrt(squares);
 }

@@ -1,0 +1,543 @@
+// Fits a TextModel to rows of outcomes. A generator: it stops after every bounded piece of work, so that its driver can
+// give the event loop its turn, report progress, or spread the work over later calls.
+//
+// Where every model's outcome is known, the mean over the models and each model's difference from it are learnt apart,
+// since what decides the choice among models (the differences) wants a stronger penalty than what all have in common.
+// Penalties and the weights of the blocks are chosen by cross-validation on the rows given, as an average over candidates
+// weighted by how well they predict (pseudo-model averaging: Y. Yao et al., Bayesian Analysis 13, 2018).
+import { Landmarks } from './landmarks';
+import { shuffled } from './random';
+import { type Design, fitRidge, type RidgeFit, type RidgeTargets, rowPrediction } from './ridge';
+import { Subspace } from './subspace';
+import { BLOCKS, Coordinates, type Question, SIZE_AT, STRUCTURE_AT, TextModel } from './text-model';
+import { Vocabulary } from './vocabulary';
+
+export interface FitRow extends Question {
+  /** One a model, 0 to 1; NaN where not known. */
+  quality: Float64Array;
+  /** One a model; NaN where not known. */
+  cost: Float64Array | undefined;
+}
+
+export interface FitResult {
+  model: TextModel;
+  /** rows x models: what is expected of each row by a fit that has not seen it. */
+  heldOut: Float64Array;
+  /** rows x models of `cost`, NaN where no costs were given. */
+  heldOutCost: Float64Array;
+}
+
+const RANK = 64;
+const LANDMARKS = 256;
+/** Few rows carry little weight against a penalty that suits many, and would all be predicted alike. */
+const FULL_PENALTY = 600;
+const B = BLOCKS.length;
+
+interface Candidate {
+  /** How likely it is thought to be the best before any row is seen. */
+  prior: number;
+  /** For FULL_PENALTY rows and more; with fewer, as much less. */
+  penalty: number;
+  /** Of each block of BLOCKS. */
+  weights: readonly number[];
+}
+const CANDIDATES: readonly Candidate[] = [
+  { prior: 0.3, penalty: 10, weights: [1, 1, 1, 1, 0.02] },
+  { prior: 0.25, penalty: 30, weights: [1, 1, 1, 1, 0.1] },
+  { prior: 0.2, penalty: 20, weights: [1, 1, 0.5, 0.3, 0.02] },
+  { prior: 0.2, penalty: 30, weights: [0.3, 0.3, 1, 2, 0.3] },
+  { prior: 0.05, penalty: 30, weights: [0.1, 0.1, 0.2, 0.2, 1] },
+];
+/** For fits in passing, while outcomes come in. */
+const FEW_CANDIDATES: readonly Candidate[] = [
+  { prior: 0.5, penalty: 18, weights: [1, 1, 1, 1, 0.05] },
+  { prior: 0.5, penalty: 30, weights: [0.3, 0.3, 0.8, 1.2, 0.5] },
+];
+/** How much sharper than a fair vote: 1 would be the likelihood's own, which ignores that candidates err alike. */
+const SHARPNESS = 0.25;
+
+export interface FitOptions {
+  models: number;
+  seed: number;
+  /** `'light'`: fewer candidates and folds, for fits in passing. */
+  effort: 'full' | 'light';
+  /** Features of structure that may be used, one entry a feature of FEATURE_NAMES. Default: all. */
+  features?: Uint8Array | undefined;
+}
+
+/** Ends with the model. Rows must be one or more; those without any outcome are of no use. */
+export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Generator<void, FitResult> {
+  const { models, seed, effort } = options;
+  const shrunk = Math.min(1, rows.length / FULL_PENALTY);
+  const candidates = (effort === 'full' ? CANDIDATES : FEW_CANDIDATES).map((c) => ({
+    ...c,
+    penalty: c.penalty * shrunk,
+  }));
+  const n = rows.length;
+  const texts = rows.map((r) => r.text);
+  const vocabulary = yield* Vocabulary.build(texts);
+  const sparse = yield* vocabulary.readAll(texts);
+  const subspace = yield* Subspace.build(sparse, vocabulary.words, RANK, seed);
+  const { centre, scale } = standard(rows, options.features);
+  const embedding = rows.reduce((most, r) => Math.max(most, r.embedding?.length ?? 0), 0);
+  const coordinates = new Coordinates(subspace.rank, embedding, centre, scale);
+
+  const T = coordinates.topicWidth;
+  const Z = STRUCTURE_AT.length;
+  const topicRows = new Float32Array(n * T);
+  const structureRows = new Float32Array(n * Z);
+  for (let i = 0; i < n; i++) {
+    const from = sparse.start[i]!;
+    const to = sparse.start[i + 1]!;
+    const topic = topicRows.subarray(i * T, (i + 1) * T);
+    const index = sparse.index.subarray(from, to);
+    subspace.project({ index, value: sparse.value.subarray(from, to), length: to - from, unknown: 0 }, topic);
+    coordinates.write(rows[i]!, topic, structureRows.subarray(i * Z, (i + 1) * Z));
+    if (i % 256 === 255) yield;
+  }
+  const order = shuffled(n, seed + 1);
+  const chosen = [...order.subarray(0, Math.min(n, LANDMARKS))];
+  const take = (from: Float32Array, width: number) => {
+    const out = new Float32Array(chosen.length * width);
+    chosen.forEach((r, l) => {
+      out.set(from.subarray(r * width, (r + 1) * width), l * width);
+    });
+    return out;
+  };
+  const landmarks = new Landmarks({
+    topicWidth: T,
+    structureWidth: Z,
+    topic: take(topicRows, T),
+    structure: take(structureRows, Z),
+  });
+  yield* landmarks.factorise();
+  const L = landmarks.count;
+  const M = 2 * L + SIZE_AT.length;
+  const dense = new Float32Array(n * M);
+  const nearness = new Float64Array(n);
+  const nearest = new Int32Array(n);
+  for (let i = 0; i < n; i++) {
+    landmarks.topicAt.set(topicRows.subarray(i * T, (i + 1) * T));
+    landmarks.structureAt.set(structureRows.subarray(i * Z, (i + 1) * Z));
+    const own = dense.subarray(i * M, (i + 1) * M);
+    nearest[i] = landmarks.similarities(own.subarray(0, L), own.subarray(L, 2 * L));
+    nearness[i] = own[nearest[i]!]!;
+    landmarks.whiten(own);
+    for (let j = 0; j < SIZE_AT.length; j++) own[2 * L + j] = structureRows[i * Z + SIZE_AT[j]!]!;
+    if (i % 64 === 63) yield;
+  }
+  const denseBlock = new Uint8Array(M)
+    .fill(2, 0, L)
+    .fill(3, L, 2 * L)
+    .fill(4, 2 * L);
+  const design: Design = {
+    rows: n,
+    sparse,
+    sparseBlock: vocabulary.blocks(),
+    dense,
+    denseBlock,
+  };
+
+  const goal = targetsOf(rows, models);
+  const R = goal.count;
+  const C = candidates.length;
+  const all = spread(goal, candidates);
+  const folds = n < 12 ? 0 : effort === 'light' ? 3 : n < 400 ? 10 : 5;
+  const fold = new Int32Array(n);
+  for (let i = 0; i < n; i++) fold[order[i]!] = folds > 0 ? i % folds : 0;
+  /** What each fold's fit says of every row: fold x rows x (targets x candidates). */
+  const said: Float64Array[] = [];
+  for (let f = 0; f < folds; f++) {
+    const known = Uint8Array.from(all.known);
+    for (let i = 0; i < n; i++) if (fold[i] === f) known.fill(0, i * R * C, (i + 1) * R * C);
+    const fit = yield* fitRidge(design, { ...all, known });
+    const out = new Float64Array(n * R * C);
+    for (let i = 0; i < n; i++) {
+      rowPrediction(design, fit, i, out, i * R * C);
+      if (i % 256 === 255) yield;
+    }
+    said.push(out);
+  }
+  const share = shares(goal, said, fold, candidates);
+  const mix = (values: Float64Array, i: number, t: number) => {
+    let sum = 0;
+    for (let c = 0; c < C; c++) sum += share[t * C + c]! * values[i * R * C + t * C + c]!;
+    return sum;
+  };
+
+  const slopes = new Float64Array(R).fill(1);
+  const held = new Float64Array(n * R);
+  for (let i = 0; i < n; i++) for (let t = 0; t < R; t++) held[i * R + t] = folds > 0 ? mix(said[fold[i]!]!, i, t) : 0;
+  const fit = yield* fitRidge(design, spread(goal, candidates, share));
+  const blended = blend(fit, share, R, C);
+  calibrate(goal, held, blended.intercept, slopes);
+  if (folds === 0) for (let i = 0; i < n; i++) for (let t = 0; t < R; t++) held[i * R + t] = blended.intercept[t]!;
+
+  // From targets to models, all linear: quality = intercept + slope x (what the fit adds).
+  const heldOut = new Float64Array(n * models);
+  for (let i = 0; i < n; i++) {
+    for (let t = 0; t < R; t++) {
+      const base = blended.intercept[t]!;
+      held[i * R + t] = base + slopes[t]! * (held[i * R + t]! - base);
+    }
+    goal.compose(held, i * R, heldOut, i * models);
+  }
+  for (let i = 0; i < n; i++) for (let m = 0; m < models; m++) heldOut[i * models + m]! += goal.centre[m]!;
+
+  const spreadOf = new Float64Array(n * models);
+  if (folds > 0) {
+    const one = new Float64Array(R);
+    const composed = new Float64Array(models);
+    const sums = new Float64Array(2 * models);
+    for (let i = 0; i < n; i++) {
+      sums.fill(0);
+      for (let f = 0; f < folds; f++) {
+        for (let t = 0; t < R; t++) one[t] = slopes[t]! * mix(said[f]!, i, t);
+        goal.compose(one, 0, composed, 0);
+        for (let m = 0; m < models; m++) {
+          sums[m]! += composed[m]!;
+          sums[models + m]! += composed[m]! ** 2;
+        }
+      }
+      // The delete-a-group jackknife of the fits' predictions.
+      for (let m = 0; m < models; m++) {
+        const variance = ((folds - 1) / folds) * Math.max(0, sums[models + m]! - sums[m]! ** 2 / folds);
+        spreadOf[i * models + m] = Math.sqrt(variance + 1e-6);
+      }
+    }
+    yield;
+  } else spreadOf.fill(0.2);
+  const honesty = honestyOf(rows, heldOut, spreadOf, nearest, L, models);
+  const side = yield* fitSide(design, rows, spreadOf, models);
+
+  // Everything as weights on what a question is at prediction time.
+  const S = design.sparseBlock.length;
+  const sparseWeights = new Float32Array(S * models);
+  const row = new Float64Array(R);
+  const composed = new Float64Array(models);
+  for (let s = 0; s < S; s++) {
+    for (let t = 0; t < R; t++) row[t] = slopes[t]! * blended.sparse[s * R + t]!;
+    goal.compose(row, 0, composed, 0);
+    sparseWeights.set(composed, s * models);
+    if (s % 8192 === 8191) yield;
+  }
+  const width = 3 * models;
+  const whitened = new Float64Array(M * width);
+  for (let j = 0; j < M; j++) {
+    for (let t = 0; t < R; t++) row[t] = slopes[t]! * blended.dense[j * R + t]!;
+    goal.compose(row, 0, whitened, j * width);
+    for (let o = 0; o < 2 * models; o++) whitened[j * width + models + o] = side.fit.dense[j * 2 * models + o]!;
+  }
+  const weights = new Float32Array(M * width);
+  weights.set(landmarks.unwhiten(whitened.subarray(0, 2 * L * width), width));
+  weights.set(whitened.subarray(2 * L * width), 2 * L * width);
+  const intercept = new Float64Array(width);
+  goal.compose(blended.intercept, 0, intercept, 0);
+  for (let m = 0; m < models; m++) intercept[m]! += goal.centre[m]!;
+  intercept.set(side.fit.intercept, models);
+
+  // Landmarks are their own nearest neighbours; only the others can say how strange a question may be.
+  const strangeness: number[] = [];
+  for (let i = n > 2 * chosen.length ? chosen.length : 0; i < n && strangeness.length < 2000; i++) {
+    const r = order[i]!;
+    strangeness.push(vocabulary.unknownToOthers(rows[r]!.text) + 1 - nearness[r]!);
+  }
+  const model = new TextModel({
+    models,
+    embedding,
+    vocabulary: vocabulary.toJSON(),
+    sparse: sparseWeights,
+    axes: subspace.axes,
+    rank: subspace.rank,
+    centre,
+    scale,
+    landmarks: landmarks.toJSON(),
+    dense: weights,
+    intercept,
+    honesty,
+    priced: side.priced,
+    strangeness: Float64Array.from(strangeness).sort(),
+    labels: chosen.map((r) => rows[r]!.text.template.slice(0, 60)),
+  });
+  const heldOutCost = new Float64Array(n * models).fill(Number.NaN);
+  for (let i = 0; i < n; i++)
+    for (let m = 0; m < models; m++)
+      if (side.priced[m]) {
+        let sum = side.fit.intercept[models + m]!;
+        for (let j = 0; j < M; j++) sum += dense[i * M + j]! * side.fit.dense[j * 2 * models + models + m]!;
+        heldOutCost[i * models + m] = Math.exp(sum);
+      }
+  return { model, heldOut, heldOutCost };
+}
+
+interface Goal extends Pick<RidgeTargets, 'count' | 'values' | 'known'> {
+  /** Targets that share their penalty: index of the group. */
+  group: number[];
+  /** Mean quality of each model, which is taken off first. */
+  centre: Float64Array;
+  /** What the targets at `from` mean for the models; writes from `to` on. */
+  compose(targets: Float64Array, from: number, out: Float64Array, to: number): void;
+}
+
+/** Common part and differences where most rows know every model; else each model by itself. */
+function targetsOf(rows: readonly FitRow[], models: number): Goal {
+  const n = rows.length;
+  const centre = new Float64Array(models);
+  const counts = new Float64Array(models);
+  let full = 0;
+  for (const { quality } of rows) {
+    let known = 0;
+    for (let m = 0; m < models; m++)
+      if (!Number.isNaN(quality[m]!)) {
+        centre[m]! += quality[m]!;
+        counts[m]!++;
+        known++;
+      }
+    if (known === models) full++;
+  }
+  let sum = 0;
+  let total = 0;
+  for (let m = 0; m < models; m++) {
+    sum += centre[m]!;
+    total += counts[m]!;
+  }
+  for (let m = 0; m < models; m++) centre[m] = (centre[m]! + (total > 0 ? sum / total : 0.5)) / (counts[m]! + 1);
+  const values = new Float64Array(n * models);
+  const known = new Uint8Array(n * models);
+  if (models > 1 && full >= n / 2) {
+    // Targets: the mean over the models, then the differences of all models but the last, which follows from theirs.
+    for (const [i, { quality }] of rows.entries()) {
+      let mean = 0;
+      for (let m = 0; m < models; m++) mean += (quality[m]! - centre[m]!) / models;
+      if (Number.isNaN(mean)) continue;
+      values[i * models] = mean;
+      for (let m = 0; m + 1 < models; m++) values[i * models + 1 + m] = quality[m]! - centre[m]! - mean;
+      known.fill(1, i * models, (i + 1) * models);
+    }
+    return {
+      count: models,
+      values,
+      known,
+      centre,
+      group: Array.from({ length: models }, (_, t) => (t === 0 ? 0 : 1)),
+      compose(targets, from, out, to) {
+        let rest = 0;
+        for (let m = 0; m + 1 < models; m++) {
+          out[to + m] = targets[from]! + targets[from + 1 + m]!;
+          rest += targets[from + 1 + m]!;
+        }
+        out[to + models - 1] = targets[from]! - rest;
+      },
+    };
+  }
+  for (const [i, { quality }] of rows.entries())
+    for (let m = 0; m < models; m++)
+      if (!Number.isNaN(quality[m]!)) {
+        values[i * models + m] = quality[m]! - centre[m]!;
+        known[i * models + m] = 1;
+      }
+  return {
+    count: models,
+    values,
+    known,
+    centre,
+    group: Array.from({ length: models }, () => 0),
+    compose(targets, from, out, to) {
+      for (let m = 0; m < models; m++) out[to + m] = targets[from + m]!;
+    },
+  };
+}
+
+/** Every target once a candidate; with shares, only those candidates of a target that count. */
+function spread(goal: Goal, candidates: readonly Candidate[], share?: Float64Array): RidgeTargets {
+  const C = candidates.length;
+  const R = goal.count * C;
+  const rows = goal.values.length / goal.count;
+  const values = new Float64Array(rows * R);
+  const known = new Uint8Array(rows * R);
+  for (let i = 0; i < rows; i++)
+    for (let t = 0; t < goal.count; t++)
+      for (let c = 0; c < C; c++) {
+        values[i * R + t * C + c] = goal.values[i * goal.count + t]!;
+        known[i * R + t * C + c] = share && share[t * C + c]! === 0 ? 0 : goal.known[i * goal.count + t]!;
+      }
+  return {
+    count: R,
+    values,
+    known,
+    blocks: B,
+    penalty: Float64Array.from({ length: R }, (_, r) => candidates[r % C]!.penalty),
+    blockWeight: Float64Array.from({ length: R * B }, (_, x) => candidates[Math.floor(x / B) % C]!.weights[x % B]!),
+  };
+}
+
+/** How much each candidate counts for each target: targets x candidates, each target's sum 1. */
+function shares(
+  goal: Goal,
+  said: readonly Float64Array[],
+  fold: Int32Array,
+  candidates: readonly Candidate[],
+): Float64Array {
+  const R = goal.count;
+  const C = candidates.length;
+  const out = new Float64Array(R * C);
+  for (const group of new Set(goal.group)) {
+    const members = [...goal.group.keys()].filter((t) => goal.group[t] === group);
+    const losses = new Float64Array(C);
+    let count = 0;
+    if (said.length > 0)
+      for (let i = 0; i < fold.length; i++)
+        for (const t of members) {
+          if (!goal.known[i * R + t]) continue;
+          count++;
+          for (let c = 0; c < C; c++)
+            losses[c]! += (goal.values[i * R + t]! - said[fold[i]!]![i * R * C + t * C + c]!) ** 2;
+        }
+    const best = Math.min(...losses);
+    const variance = count > 0 ? best / count : 1;
+    // Targets of one row err together, so a row counts once, not once a target.
+    const weights = [...losses].map(
+      (l, c) =>
+        candidates[c]!.prior * Math.exp((-SHARPNESS * (l - best)) / (2 * Math.max(variance, 1e-9) * members.length)),
+    );
+    const kept = weights.map((w) => (w < 0.02 ? 0 : w));
+    const total = kept.reduce((a, b) => a + b, 0);
+    for (const t of members) for (let c = 0; c < C; c++) out[t * C + c] = kept[c]! / total;
+  }
+  return out;
+}
+
+/** The average of the candidates' fits, which is a fit again, since all are linear. */
+function blend(fit: RidgeFit, share: Float64Array, R: number, C: number): RidgeFit {
+  const average = (from: ArrayLike<number>, out: Float64Array | Float32Array) => {
+    for (let x = 0; x < out.length; x++) {
+      const row = Math.floor(x / R) * R * C;
+      const t = x % R;
+      let sum = 0;
+      for (let c = 0; c < C; c++) {
+        const w = share[t * C + c]!;
+        if (w > 0) sum += w * from[row + t * C + c]!;
+      }
+      out[x] = sum;
+    }
+    return out;
+  };
+  return {
+    count: R,
+    intercept: average(fit.intercept, new Float64Array(R)) as Float64Array,
+    sparse: average(fit.sparse, new Float32Array(fit.sparse.length / C)) as Float32Array,
+    dense: average(fit.dense, new Float64Array(fit.dense.length / C)) as Float64Array,
+  };
+}
+
+/** Slopes of the outcomes on what was expected of rows held out, one a group: penalties flatten, this straightens. */
+function calibrate(goal: Goal, held: Float64Array, intercept: Float64Array, slopes: Float64Array): void {
+  const R = goal.count;
+  for (const group of new Set(goal.group)) {
+    let xy = 0;
+    let xx = 0;
+    let rows = 0;
+    for (let i = 0; i < held.length; i++) {
+      const t = i % R;
+      if (goal.group[t] !== group || !goal.known[i]) continue;
+      const x = held[i]! - intercept[t]!;
+      xy += x * (goal.values[i]! - intercept[t]!);
+      xx += x * x;
+      rows++;
+    }
+    if (rows < 100 || xx <= 0) continue;
+    const slope = Math.max(0.5, Math.min(2, xy / xx));
+    for (let t = 0; t < R; t++) if (goal.group[t] === group) slopes[t] = slope;
+  }
+}
+
+/**
+ * By how much the jackknife's deviations fall short of the errors seen on rows held out. Rows of one neighbourhood share
+ * their error: a neighbourhood's mean residual has the variance of that error and of its rows' chance.
+ */
+function honestyOf(
+  rows: readonly FitRow[],
+  heldOut: Float64Array,
+  deviation: Float64Array,
+  nearest: Int32Array,
+  places: number,
+  models: number,
+): Float64Array {
+  const out = new Float64Array(models).fill(1);
+  for (let m = 0; m < models; m++) {
+    const sums = new Float64Array(places * 4);
+    rows.forEach(({ quality }, i) => {
+      const y = quality[m]!;
+      if (Number.isNaN(y)) return;
+      const p = Math.max(0.01, Math.min(0.99, heldOut[i * models + m]!));
+      const at = nearest[i]! * 4;
+      sums[at]!++;
+      sums[at + 1]! += y - p;
+      sums[at + 2]! += (y - p) ** 2;
+      sums[at + 3]! += deviation[i * models + m]!;
+    });
+    let excess = 0;
+    let expected = 0;
+    for (let g = 0; g < places; g++) {
+      const count = sums[g * 4]!;
+      if (count < 5) continue;
+      const mean = sums[g * 4 + 1]! / count;
+      const chance = (sums[g * 4 + 2]! / count - mean * mean) / (count - 1);
+      excess += count * (mean * mean - chance);
+      expected += count * (sums[g * 4 + 3]! / count) ** 2;
+    }
+    if (expected > 0) out[m] = Math.sqrt(Math.max(0.25, Math.min(25, excess / expected)));
+  }
+  return out;
+}
+
+/** Log deviation and log cost of each model, from topic and structure. */
+function* fitSide(
+  design: Design,
+  rows: readonly FitRow[],
+  deviation: Float64Array,
+  models: number,
+): Generator<void, { fit: RidgeFit; priced: Uint8Array }> {
+  const R = 2 * models;
+  const values = new Float64Array(rows.length * R);
+  const known = new Uint8Array(rows.length * R);
+  const priced = new Uint8Array(models);
+  rows.forEach(({ cost }, i) => {
+    for (let m = 0; m < models; m++) {
+      values[i * R + m] = Math.log(deviation[i * models + m]!);
+      known[i * R + m] = 1;
+      const price = cost?.[m];
+      if (price === undefined || !(price > 0)) continue;
+      values[i * R + models + m] = Math.log(price);
+      known[i * R + models + m] = 1;
+      priced[m] = 1;
+    }
+  });
+  const fit = yield* fitRidge(design, {
+    count: R,
+    values,
+    known,
+    penalty: new Float64Array(R).fill(3),
+    blockWeight: Float64Array.from({ length: R * B }, (_, x) => [0, 0, 1, 1, 0.1][x % B]!),
+    blocks: B,
+  });
+  return { fit, priced };
+}
+
+/** Mean and 1 / deviation of the structure features; a feature that never varies is left out. */
+function standard(rows: readonly FitRow[], allowed?: Uint8Array): { centre: Float64Array; scale: Float64Array } {
+  const centre = new Float64Array(STRUCTURE_AT.length);
+  const scale = new Float64Array(STRUCTURE_AT.length);
+  for (const [j, at] of STRUCTURE_AT.entries()) {
+    let sum = 0;
+    let squares = 0;
+    for (const { text } of rows) {
+      sum += text.values[at]!;
+      squares += text.values[at]! ** 2;
+    }
+    centre[j] = sum / rows.length;
+    const variance = squares / rows.length - centre[j]! ** 2;
+    scale[j] = variance > 1e-8 && allowed?.[at] !== 0 ? 1 / Math.sqrt(variance) : 0;
+  }
+  return { centre, scale };
+}
