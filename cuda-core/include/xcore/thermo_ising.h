@@ -63,7 +63,7 @@ typedef struct xc_ising_temper_options {
   int32_t sweeps_per_round;  /* >= 1; swaps follow each round, of even and odd pairs in turn */
   int32_t rule;              /* XC_ISING_METROPOLIS or XC_ISING_HEAT_BATH */
   int32_t ladder;            /* XC_ISING_LADDER_*: how the betas between the first and the last adapt */
-  int32_t adaptations;       /* how often they do; measurement k takes burn_in rounds doubled k times, then 0 again */
+  int32_t adaptations;       /* how often they do: the first after max(burn_in, 8) rounds, each later one after twice as many */
   int32_t cluster_moves;     /* 1: Houdayer moves between chains in slots colder than the mean coupling */
   int32_t reserved;
   uint64_t seed;

@@ -23,8 +23,9 @@ DeviceSweep device_sweep(double beta_unit, uint32_t largest_weight);
 
 class DeviceBitsliced {
  public:
-  // `words` a block is chosen so that the spins of a block fit its shared memory; 0 lets the class choose.
-  DeviceBitsliced(const IntegerModel& model, int blocks, int words, uint64_t seed, const cuda::Stream& stream);
+  // `program` is the model's. `words` a block is chosen so that the spins of a block fit its shared memory; 0 lets the
+  // class choose.
+  DeviceBitsliced(const IntegerModel& model, const BitslicedProgram& program, int blocks, int words, uint64_t seed, const cuda::Stream& stream);
 
   int words() const { return words_; }
   int blocks() const { return blocks_; }
