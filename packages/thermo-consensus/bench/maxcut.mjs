@@ -19,7 +19,10 @@ const best = new Map(
 );
 
 function read(name) {
-  const [n, m, ...rest] = readFileSync(join(folder, `${name}.txt`), 'utf8').trim().split(/\s+/).map(Number);
+  const [n, m, ...rest] = readFileSync(join(folder, `${name}.txt`), 'utf8')
+    .trim()
+    .split(/\s+/)
+    .map(Number);
   const edges = new Int32Array(2 * m);
   const weights = new Float64Array(m);
   for (let k = 0; k < m; k++) {
@@ -31,7 +34,9 @@ function read(name) {
 }
 
 console.log(`${cpus()[0].model}, Node ${process.version}, ${device}, ${seconds} s a graph`);
-console.log('| graph | n | best known | cut | found after s | updates/ns |\n| --- | ---: | ---: | ---: | ---: | ---: |');
+console.log(
+  '| graph | n | best known | cut | found after s | updates/ns |\n| --- | ---: | ---: | ---: | ---: | ---: |',
+);
 for (const name of names.length > 0 ? names : best.keys()) {
   const target = best.get(name);
   const graph = read(name);

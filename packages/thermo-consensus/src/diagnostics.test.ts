@@ -91,7 +91,9 @@ describe('diagnostics', () => {
     const mean = (v: number[]) => v.reduce((sum, y) => sum + y, 0) / v.length;
     const means = halves.map(mean);
     const covariance = (lag: number) =>
-      mean(halves.map((h, c) => mean(h.map((v, i) => (i + lag < 7 ? (v - means[c]!) * (h[i + lag]! - means[c]!) : 0)))));
+      mean(
+        halves.map((h, c) => mean(h.map((v, i) => (i + lag < 7 ? (v - means[c]!) * (h[i + lag]! - means[c]!) : 0)))),
+      );
     const within = (covariance(0) * 7) / 6;
     const pooled = covariance(0) + (means[0]! - means[1]!) ** 2 / 2;
     const rho = (lag: number) => 1 - (within - covariance(lag)) / pooled;

@@ -23,7 +23,7 @@ ReplicaRows anneal_cuda(const IntegerModel& model, const std::vector<double>& be
   ReplicaRows out;
   out.row_words = annealer.row_words();
   out.words.resize(model.n * out.row_words);
-  cuda::Buffer<uint32_t> rows(out.words.size(), stream);
+  cuda::Buffer<uint32_t> rows(out.words.size() + out.row_words, stream);
   XC_CUDA(cudaMemsetAsync(rows.data(), 0, out.words.size() * 4, stream.get()));
   const std::vector<int32_t> all(blocks, 1);
   auto fresh = cuda::Buffer<int32_t>::from_host(all.data(), all.size(), stream);
