@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 /* Most spins and edges of one model. */
-#define XC_ISING_SPINS_MAX 16777216
+#define XC_ISING_SPINS_MAX 4194304
 #define XC_ISING_EDGES_MAX 268435456
 
 /* Edges are pairs from 0; a pair may come more than once (its weights add up), an edge of a spin with itself is
@@ -33,8 +33,8 @@ typedef struct xc_ising_solve_options {
   uint64_t seed;
   double time_limit_s;     /* > 0; infinity is fine when rounds or target bound the search */
   double target;           /* stop at an energy <= target; -infinity: never */
-  int64_t rounds;          /* rounds of each population, 0: until the time limit. With rounds > 0 the result depends on the
-                              seed alone, unless the time limit, target or cancel cuts it short */
+  int64_t rounds;          /* rounds of each population, 0: until the time limit. With rounds > 0 the result depends on
+                              the seed alone, unless the time limit, target or cancel cuts it short */
   int32_t threads;         /* most threads to use, 0: all of the pool */
   int32_t populations;     /* populations searched side by side, 0: one a thread (rounds = 0) or two */
   const int8_t* start;     /* [n] of +-1: one individual of the first population, or NULL */
@@ -63,7 +63,7 @@ typedef struct xc_ising_temper_options {
   int32_t sweeps_per_round;  /* >= 1; swaps follow each round, of even and odd pairs in turn */
   int32_t rule;              /* XC_ISING_METROPOLIS or XC_ISING_HEAT_BATH */
   int32_t ladder;            /* XC_ISING_LADDER_*: how the betas between the first and the last adapt */
-  int32_t adaptations;       /* how often they do; measurement k takes burn_in rounds doubled k times, then 0 again */
+  int32_t adaptations;       /* how often they do: the first after max(burn_in, 8) rounds, each later one after twice as many */
   int32_t cluster_moves;     /* 1: Houdayer moves between chains in slots colder than the mean coupling */
   int32_t reserved;
   uint64_t seed;

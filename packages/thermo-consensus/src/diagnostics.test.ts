@@ -84,36 +84,23 @@ describe('diagnostics', () => {
     expect(diagnostics.essMean(chains(1000, -0.8))).toBeLessThanOrEqual(4000 * Math.log10(4000) + 1e-6);
   });
 
-  it('the effective sample size is its definition, summed in another way', () => {
-    // Two chains of 16 draws, four halves of 8: autocovariances from the products of all pairs of draws, then the pairs of
-    // lags (0, 1), (2, 3) as long as they are positive and do not rise.
-    const x = [3, 1].map((seed) => Array.from(autoregressive(16, 0.6, seed)));
-    const halves = x.flatMap((c) => [c.slice(0, 8), c.slice(8)]);
+  it('the effective sample size is its definition, written out', () => {
+    // One chain of 14: halves of 7, whose loop looks at the pairs of lags (0, 1), (2, 3), and the even lag 2 ends the sum.
+    const x = Array.from(autoregressive(14, 0.7, 5));
+    const halves = [x.slice(0, 7), x.slice(7)];
     const mean = (v: number[]) => v.reduce((sum, y) => sum + y, 0) / v.length;
+    const means = halves.map(mean);
     const covariance = (lag: number) =>
       mean(
-        halves.map(
-          (h) => h.reduce((sum, _, i) => sum + (h[i]! - mean(h)) * ((h[i + lag] ?? mean(h)) - mean(h)), 0) / 8,
-        ),
+        halves.map((h, c) => mean(h.map((v, i) => (i + lag < 7 ? (v - means[c]!) * (h[i + lag]! - means[c]!) : 0)))),
       );
-    const centre = mean(halves.map(mean));
-    const between = halves.reduce((sum, h) => sum + (mean(h) - centre) ** 2, 0) / 3;
-    const within = (covariance(0) * 8) / 7;
-    const rho = (lag: number) => 1 - (within - covariance(lag)) / (covariance(0) + between);
-    const second = Math.min(rho(2) + rho(3), 1 + rho(1));
-    // Lags 2 and 3 are the last that eight draws allow, and lag 4 is never reached: see the loop's bound of length - 5.
-    expect(1 + rho(1)).toBeGreaterThan(0);
-    const third = rho(4) + rho(5);
-    const time =
-      second > 0
-        ? -1 + 2 * (1 + rho(1)) + (third > 0 ? 2 * second : 0) + tail()
-        : -1 + Math.max(rho(2), 0) + 2 * (1 + rho(1));
-    function tail(): number {
-      const pair = third > 0 ? rho(4) + rho(5) : rho(2) + rho(3);
-      const last = third > 0 ? rho(4) : rho(2);
-      return pair > (third > 0 ? second : 1 + rho(1)) ? (third > 0 ? second : 1 + rho(1)) / 2 : last;
-    }
-    expect(diagnostics.essMean(x)).toBeCloseTo(32 / Math.max(time, 1 / Math.log10(32)), 9);
+    const within = (covariance(0) * 7) / 6;
+    const pooled = covariance(0) + (means[0]! - means[1]!) ** 2 / 2;
+    const rho = (lag: number) => 1 - (within - covariance(lag)) / pooled;
+    const first = 1 + rho(1);
+    expect(first).toBeGreaterThan(0);
+    const time = -1 + 2 * first + Math.max(rho(2), 0);
+    expect(diagnostics.essMean([x])).toBeCloseTo(14 / Math.max(time, 1 / Math.log10(14)), 9);
   });
 
   it('constant, short and infinite chains have no diagnostic; unequal ones are refused', () => {

@@ -148,7 +148,7 @@ export interface ParsedIsing {
   fields: Float64Array | undefined;
 }
 
-const MOST_SPINS = 2 ** 24;
+const MOST_SPINS = 2 ** 22;
 
 /** Copies what the caller may change while a job runs, and checks what the native side cannot name as well. */
 export function parseIsing(model: IsingModel | DenseIsingModel): ParsedIsing {

@@ -10,11 +10,12 @@ ReplicaRows anneal_cuda(const IntegerModel& model, const std::vector<double>& be
                         int device, const Control& control) {
   cuda::DeviceScope scope(device);
   cuda::Stream stream(device);
-  DeviceBitsliced probe(model, 1, 0, seed, stream);  // tells how many words fit a block
+  const BitslicedProgram program = compile_bitsliced(model);
+  DeviceBitsliced probe(model, program, 1, kLaneWords, seed, stream);  // tells how many words fit a block
   const int64_t lanes_a_block = 32 * probe.words();
   const int blocks = static_cast<int>((replicas + lanes_a_block - 1) / lanes_a_block);
-  DeviceBitsliced annealer(model, blocks, probe.words(), seed, stream);
-  const uint32_t largest = compile_bitsliced(model).largest_weight;
+  DeviceBitsliced annealer(model, program, blocks, probe.words(), seed, stream);
+  const uint32_t largest = program.largest_weight;
   std::vector<DeviceSweep> sweeps;
   for (const double beta : betas) sweeps.push_back(device_sweep(beta * model.unit, largest));
   std::vector<DeviceSweep> both = sweeps;  // all blocks start fresh; the other schedule is never read
@@ -22,7 +23,7 @@ ReplicaRows anneal_cuda(const IntegerModel& model, const std::vector<double>& be
   ReplicaRows out;
   out.row_words = annealer.row_words();
   out.words.resize(model.n * out.row_words);
-  cuda::Buffer<uint32_t> rows(out.words.size(), stream);
+  cuda::Buffer<uint32_t> rows(out.words.size() + out.row_words, stream);
   XC_CUDA(cudaMemsetAsync(rows.data(), 0, out.words.size() * 4, stream.get()));
   const std::vector<int32_t> all(blocks, 1);
   auto fresh = cuda::Buffer<int32_t>::from_host(all.data(), all.size(), stream);

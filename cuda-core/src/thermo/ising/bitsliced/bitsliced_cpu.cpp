@@ -120,58 +120,68 @@ void bitsliced_sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, co
 }
 
 void bitsliced_randomize(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random) {
-  Xoshiro draws(random);
-  for (int32_t i = 0; i < p.n; ++i) store(rows[i], draws.next());
-  draws.save(random);
-  store(rows[p.n], ~Lanes{});
+  for (int part = 0; part < kParts; ++part) {
+    Xoshiro draws(random, part);
+    for (int32_t i = 0; i < p.n; ++i) store(rows[i], part, draws.next());
+    draws.save(random);
+    store(rows[p.n], part, ~Lanes{});
+  }
 }
 
-// Twice the satisfied weight of the bonds between spins plus that of the fields, summed in binary planes over all spins.
-void bitsliced_energies(const BitslicedProgram& p, const LaneRow* rows, LaneRow* scratch, int64_t* energies) {
+namespace {
+
+constexpr int kTotalPlanes = 56;
+
+// total += bit * 2^plane, in every lane.
+XC_LANES void add_at(Lanes* total, Lanes bit, int plane) {
+  for (bool any = true; any && plane < kTotalPlanes; ++plane) {
+    const Lanes carry = total[plane] & bit;
+    total[plane] ^= bit;
+    bit = carry;
+    any = false;
+    for (int w = 0; w < kPartWords; ++w) any |= bit[w] != 0;
+  }
+}
+
+void energies_of_part(const BitslicedProgram& p, const LaneRow* rows, LaneRow* scratch, int part, int64_t* energies) {
   Lanes* const column = reinterpret_cast<Lanes*>(scratch);
   Lanes* const carries = column + p.scratch_rows / 2;
   Lanes planes[kSumPlanes];
-  // A counts bonds twice and fields once. Fields are counted apart, so that both come out as they should.
-  constexpr int kTotalPlanes = 56;
+  // The sum of all A meets bonds between spins twice and fields once, so fields are also summed apart.
   Lanes total[kTotalPlanes] = {}, field[kTotalPlanes] = {};
-  const auto add = [](Lanes* sum, const Lanes& from, int plane) {
-    Lanes bit = from;
-    for (; plane < kTotalPlanes; ++plane) {
-      const Lanes carry = sum[plane] & bit;
-      sum[plane] ^= bit;
-      bit = carry;
-      bool any = false;
-      for (int w = 0; w < kLaneWords; ++w) any |= bit[w] != 0;
-      if (!any) return;
-    }
-  };
   int64_t weights = 0, field_weights = 0;
   for (int32_t i = 0; i < p.n; ++i) {
     const auto& spin = p.spins[i];
-    const Lanes self = load(rows[i]);
-    const int sums = satisfied_weight(p, spin, rows, self, column, carries, planes);
-    for (int j = 0; j < sums; ++j) add(total, planes[j], j);
+    const Lanes self = load(rows[i], part);
+    const int sums = satisfied_weight(p, spin, rows, part, self, column, carries, planes);
+    for (int j = 0; j < sums; ++j) add_at(total, planes[j], j);
     weights += spin.weight;
     const int32_t* entry = p.entries.data() + spin.first_entry;
     for (int level = 0; level < spin.levels; ++level) {
-      const auto part = p.levels[spin.first_level + level];
-      for (int k = 0; k < part.antiferro + part.ferro; ++k, ++entry) {
+      const auto bonds = p.levels[spin.first_level + level];
+      for (int k = 0; k < bonds.antiferro + bonds.ferro; ++k, ++entry) {
         if (*entry != p.n) continue;
-        add(field, k < part.antiferro ? ~self : self, level);
+        add_at(field, k < bonds.antiferro ? ~self : self, level);
         field_weights += int64_t{1} << level;
       }
     }
   }
-  // E = W_total - 2 A_total over bonds; each bond between spins was met twice, each field once.
-  for (int r = 0; r < kLanes; ++r) {
+  // E = W - 2 A over bonds and over fields.
+  for (int r = 0; r < 32 * kPartWords; ++r) {
     int64_t all = 0, fields = 0;
     for (int j = 0; j < kTotalPlanes; ++j) {
       all |= static_cast<int64_t>(total[j][r >> 5] >> (r & 31) & 1) << j;
       fields |= static_cast<int64_t>(field[j][r >> 5] >> (r & 31) & 1) << j;
     }
     const int64_t bonds = (all - fields) / 2, bond_weights = (weights - field_weights) / 2;
-    energies[r] = (bond_weights - 2 * bonds) + (field_weights - 2 * fields);
+    energies[32 * kPartWords * part + r] = (bond_weights - 2 * bonds) + (field_weights - 2 * fields);
   }
+}
+
+}  // namespace
+
+void bitsliced_energies(const BitslicedProgram& p, const LaneRow* rows, LaneRow* scratch, int64_t* energies) {
+  for (int part = 0; part < kParts; ++part) energies_of_part(p, rows, scratch, part, energies);
 }
 
 }  // namespace xcore::thermo::ising

@@ -174,9 +174,9 @@ DeviceSweep device_sweep(double beta_unit, uint32_t largest_weight) {
   return out;
 }
 
-DeviceBitsliced::DeviceBitsliced(const IntegerModel& model, int blocks, int words, uint64_t seed, const cuda::Stream& stream)
+DeviceBitsliced::DeviceBitsliced(const IntegerModel& model, const BitslicedProgram& program, int blocks, int words,
+                                 uint64_t seed, const cuda::Stream& stream)
     : stream_(stream), colouring_(colour_greedily(model)), n_(model.n), words_(words), blocks_(blocks) {
-  const BitslicedProgram program = compile_bitsliced(model);
   largest_weight_ = program.largest_weight;
   const auto bytes = [&](int w) { return static_cast<int64_t>(n_ + 1) * w * 4; };
   // Few words mean that a sweep takes little time, as long as the spins of one colour still occupy all threads.

@@ -23,8 +23,10 @@ DeviceSweep device_sweep(double beta_unit, uint32_t largest_weight);
 
 class DeviceBitsliced {
  public:
-  // `words` a block is chosen so that the spins of a block fit its shared memory; 0 lets the class choose.
-  DeviceBitsliced(const IntegerModel& model, int blocks, int words, uint64_t seed, const cuda::Stream& stream);
+  // `program` is the model's. `words` a block is chosen so that the spins of a block fit its shared memory; 0 lets the
+  // class choose.
+  DeviceBitsliced(const IntegerModel& model, const BitslicedProgram& program, int blocks, int words, uint64_t seed,
+                  const cuda::Stream& stream);
 
   int words() const { return words_; }
   int blocks() const { return blocks_; }
@@ -32,7 +34,7 @@ class DeviceBitsliced {
   int64_t row_words() const { return static_cast<int64_t>(words_) * blocks_; }
   int colours() const { return static_cast<int>(colouring_.starts.size()) - 1; }
 
-  // rows [n x row_words] in device memory. Runs sweeps first .. last - 1 of the schedule of each block:
+  // rows [(n + 1) x row_words] in device memory; the last row is the kernel's own. Runs sweeps first .. last - 1 of the schedule of each block:
   // schedules [2 x length]; block b follows the first when fresh[b] is 0 and the second otherwise, which at sweep 0 also
   // starts from random spins.
   void sweep(uint32_t* rows, const DeviceSweep* schedules, int length, int first, int last, const int32_t* fresh);

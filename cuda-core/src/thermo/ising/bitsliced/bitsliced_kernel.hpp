@@ -14,12 +14,22 @@ namespace {
 #pragma GCC diagnostic ignored "-Wpsabi"
 #define XC_LANES inline __attribute__((always_inline))
 
-typedef uint32_t Lanes __attribute__((vector_size(64)));
-typedef uint32_t StoredLanes __attribute__((vector_size(64), may_alias));
-static_assert(sizeof(Lanes) == sizeof(LaneRow), "a row is one vector");
+// A row is worked on in parts of the widest vector there is: wider ones are taken apart badly by compilers.
+#if defined(__AVX512F__)
+#define XC_LANE_BYTES 64
+#elif defined(__AVX2__)
+#define XC_LANE_BYTES 32
+#else
+#define XC_LANE_BYTES 16
+#endif
+constexpr int kParts = 64 / XC_LANE_BYTES;
+constexpr int kPartWords = kLaneWords / kParts;
 
-XC_LANES Lanes load(const LaneRow& row) { return *reinterpret_cast<const StoredLanes*>(&row); }
-XC_LANES void store(LaneRow& row, Lanes x) { *reinterpret_cast<StoredLanes*>(&row) = x; }
+typedef uint32_t Lanes __attribute__((vector_size(XC_LANE_BYTES)));
+typedef uint32_t StoredLanes __attribute__((vector_size(XC_LANE_BYTES), may_alias));
+
+XC_LANES Lanes load(const LaneRow& row, int part) { return reinterpret_cast<const StoredLanes*>(&row)[part]; }
+XC_LANES void store(LaneRow& row, int part, Lanes x) { reinterpret_cast<StoredLanes*>(&row)[part] = x; }
 
 #if defined(__AVX512F__)
 template <int table>
@@ -38,13 +48,15 @@ XC_LANES Lanes not_above(Lanes a, Lanes b, Lanes below) { return (~a & b) | (~(a
 
 struct Xoshiro {
   Lanes s0, s1, s2, s3;
-  explicit Xoshiro(const LaneRandom& r)
-      : s0(load(r.state[0])), s1(load(r.state[1])), s2(load(r.state[2])), s3(load(r.state[3])) {}
+  int part;
+  Xoshiro(const LaneRandom& r, int part)
+      : s0(load(r.state[0], part)), s1(load(r.state[1], part)), s2(load(r.state[2], part)), s3(load(r.state[3], part)),
+        part(part) {}
   void save(LaneRandom& r) const {
-    store(r.state[0], s0);
-    store(r.state[1], s1);
-    store(r.state[2], s2);
-    store(r.state[3], s3);
+    store(r.state[0], part, s0);
+    store(r.state[1], part, s1);
+    store(r.state[2], part, s2);
+    store(r.state[3], part, s3);
   }
   static XC_LANES Lanes rotate(Lanes x, int k) { return (x << k) | (x >> (32 - k)); }
   XC_LANES Lanes next() {
@@ -62,7 +74,7 @@ struct Xoshiro {
   // beside a threshold digit t, x becomes t where they differ in favour, and stays where they tie.
   XC_LANES Lanes bernoulli(const LaneRow* digits, int count) {
     Lanes x{};
-    for (int b = 0; b < count; ++b) x = majority(x, next(), load(digits[b]));
+    for (int b = 0; b < count; ++b) x = majority(x, next(), load(digits[b], part));
     return x;
   }
 };
@@ -86,7 +98,7 @@ XC_LANES Lanes add_column(const Lanes* bits, int count, Lanes* carries, int& car
 constexpr int kSumPlanes = 32;
 
 // The planes of A, the weight of the satisfied bonds of spin i. Returns how many there are.
-XC_LANES int satisfied_weight(const BitslicedProgram& p, const BitslicedProgram::Spin& spin, const LaneRow* rows, Lanes self,
+XC_LANES int satisfied_weight(const BitslicedProgram& p, const BitslicedProgram::Spin& spin, const LaneRow* rows, int row_part, Lanes self,
                             Lanes* column, Lanes* carries, Lanes* planes) {
   const int32_t* entry = p.entries.data() + spin.first_entry;
   int waiting = 0, level = 0;  // `waiting` carries stand in `column`
@@ -94,9 +106,9 @@ XC_LANES int satisfied_weight(const BitslicedProgram& p, const BitslicedProgram:
     int count = waiting;
     if (level < spin.levels) {
       const auto part = p.levels[spin.first_level + level];
-      for (int k = 0; k < part.antiferro; ++k) column[count++] = load(rows[*entry++]) ^ self;
+      for (int k = 0; k < part.antiferro; ++k) column[count++] = load(rows[*entry++], row_part) ^ self;
       const Lanes opposite = ~self;
-      for (int k = 0; k < part.ferro; ++k) column[count++] = load(rows[*entry++]) ^ opposite;
+      for (int k = 0; k < part.ferro; ++k) column[count++] = load(rows[*entry++], row_part) ^ opposite;
     }
     int carried = 0;
     planes[level++] = add_column(column, count, carries, carried);
@@ -108,8 +120,9 @@ XC_LANES int satisfied_weight(const BitslicedProgram& p, const BitslicedProgram:
   return level;
 }
 
-inline void sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneThresholds& t, LaneRow* scratch) {
-  Xoshiro draws(random);
+inline void sweep_part(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneThresholds& t, LaneRow* scratch,
+                       int row_part) {
+  Xoshiro draws(random, row_part);
   Lanes* const column = reinterpret_cast<Lanes*>(scratch);
   Lanes* const carries = column + p.scratch_rows / 2;
   Lanes planes[kSumPlanes];
@@ -117,8 +130,8 @@ inline void sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, 
   const LaneRow* const overflow_masks = odd_masks + (t.any_odd ? t.resolution : 0);
   for (int32_t i = 0; i < p.n; ++i) {
     const BitslicedProgram::Spin& spin = p.spins[i];
-    const Lanes self = load(rows[i]);
-    const int sums = satisfied_weight(p, spin, rows, self, column, carries, planes);
+    const Lanes self = load(rows[i], row_part);
+    const int sums = satisfied_weight(p, spin, rows, row_part, self, column, carries, planes);
     const uint32_t half = spin.weight / 2;
     // Digit by digit: limit = half + G / 2 (+ G mod 2), and whether A <= limit so far.
     Lanes carry{};
@@ -148,9 +161,14 @@ inline void sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, 
     }
     accepted |= carry;
     if (t.any_overflow) accepted |= draws.bernoulli(overflow_masks, t.resolution);
-    store(rows[i], self ^ accepted);
+    store(rows[i], row_part, self ^ accepted);
   }
   draws.save(random);
+}
+
+// Words do not know of each other, so the parts may be swept one after the other.
+inline void sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneThresholds& t, LaneRow* scratch) {
+  for (int part = 0; part < kParts; ++part) sweep_part(p, rows, random, t, scratch, part);
 }
 
 }  // namespace

@@ -101,7 +101,7 @@ TEST_P(BitslicedSampler, samples_the_boltzmann_distribution_by_exact_enumeration
 TEST_P(BitslicedSampler, the_energy_of_the_square_lattice_is_kaufmans) {
   for (const double beta : {0.2, 0.35, 0.5}) {
     const Model m = testing_square_lattice(16, 16, 1);
-    const int64_t replicas = 16384;
+    const int64_t replicas = 4096;
     // Annealed, so that low temperatures do not keep the walls of a quench.
     std::vector<double> betas;
     for (int k = 0; k < 600; ++k) betas.push_back(beta * std::min(1.0, k / 300.0));

@@ -114,6 +114,8 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
   xc_device ran_on = kCpu;
   if (kernel.n == 0) {
     search.offer(0, kernel_spins.data(), 0);
+  } else if (satisfy_all_bonds(kernel, kernel_spins.data())) {
+    search.offer(kernel.energy(kernel_spins.data()), kernel_spins.data(), 0);
   } else {
     const SearchSpace space(kernel);
     std::vector<int8_t> start;
@@ -151,7 +153,7 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
   result.best_time_s = search.best_time;
   result.rounds = search.rounds;
   result.spin_updates = search.spin_updates;
-  result.proven = kernel.n == 0 || energy <= unfrustrated_energy(model);
+  result.proven = kernel.n == 0 || search.best_energy <= unfrustrated_energy(kernel);
   result.target_reached = energy <= options.target;
   result.kernel_spins = kernel.n;
   result.device = ran_on;

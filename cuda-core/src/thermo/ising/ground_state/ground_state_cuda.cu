@@ -23,10 +23,10 @@ class DeviceSearch {
  public:
   DeviceSearch(const SearchSpace& space, Search& search, int device)
       : space_(space), search_(search), stream_(device), plan_(space.plan),
-        annealer_(space.integers, multiprocessors(device), 0, search.options.seed, stream_),
+        annealer_(space.integers, space.program, multiprocessors(device), 0, search.options.seed, stream_),
         group_(std::min(annealer_.lanes(), std::max(kLanes, 32 * annealer_.words()))),
         crossover_(space.model, annealer_.row_words(), group_, search.options.seed, stream_),
-        lineages_(cells(), stream_), annealed_(cells(), stream_), energies_(annealer_.lanes(), stream_),
+        lineages_(cells(), stream_), annealed_(cells() + annealer_.row_words(), stream_), energies_(annealer_.lanes(), stream_),
         to_(annealer_.lanes(), stream_), from_(annealer_.lanes(), stream_), fresh_(annealer_.blocks(), stream_),
         host_energies_(annealer_.lanes()),
         block_fresh_(annealer_.blocks(), 1), random_(search.options.seed, uint64_t{1} << 60),

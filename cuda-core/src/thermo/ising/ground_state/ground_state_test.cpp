@@ -107,6 +107,29 @@ TEST(Reduction, a_tree_is_solved_outright) {
   EXPECT_NEAR(result.energy, -all, 1e-9);  // nothing is frustrated on a tree
 }
 
+TEST(Reduction, satisfies_all_bonds_where_that_is_possible_and_says_where_it_is_not) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    Model m = testing_random_model(10, 16, 1, seed % 2, seed);
+    const bool hidden = seed % 4 < 2;  // couplings and fields made to agree with a state
+    Philox random(seed);
+    std::vector<int8_t> state(10), spins(10);
+    for (auto& x : state) x = random.next_u32() & 1 ? 1 : -1;
+    for (int32_t i = 0; hidden && i < 10; ++i) {
+      for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k) m.couplings[k] = state[i] * state[m.neighbours[k]];
+      m.fields[i] = std::fabs(m.fields[i]) * state[i];
+    }
+    double all = 0;
+    for (const double w : m.couplings) all += std::fabs(w) / 2;
+    for (const double h : m.fields) all += std::fabs(h);
+    const bool possible = testing_boltzmann(m, 1).least_energy == -all;
+    ASSERT_TRUE(possible || !hidden);
+    EXPECT_EQ(satisfy_all_bonds(m, spins.data()), possible) << "seed " << seed;
+    if (possible) {
+      EXPECT_EQ(m.energy(spins.data()), -all);
+    }
+  }
+}
+
 class GroundState : public xcore::testing::BackendTest {};
 
 TEST_P(GroundState, is_that_of_enumeration) {
@@ -197,7 +220,7 @@ TEST(GroundStateCpu, keeps_its_time_limit_its_warm_start_and_its_cancel) {
   auto o = rounds(0);
   o.time_limit_s = 0.3;
   const auto first = solve(outside.model, o, kCpu, spins.data(), Control());
-  EXPECT_LT(first.time_s, 0.6);
+  EXPECT_LT(first.time_s, 1.5);  // generous: test machines are shared
   o.start = spins.data();
   o.time_limit_s = 1e-6;
   const auto second = solve(outside.model, o, kCpu, again.data(), Control());

@@ -82,7 +82,7 @@ bool Population::anneal(double from, int32_t sweeps, const Stop& stop) {
   const double ratio = sweeps > 1 ? std::pow(space_.plan.cold / from, 1.0 / (sweeps - 1)) : 1;
   double temperature = from;
   for (int32_t k = 0; k < sweeps + 3; ++k, temperature *= ratio) {
-    if ((k & 3) == 0 && stop()) return false;
+    if (((k & 3) == 0 || space_.program.n > 10000) && stop()) return false;
     const double beta = k < sweeps ? 1 / temperature : INFINITY;  // the end is a descent
     thresholds_.set_uniform(acceptance_planes(beta * space_.program.unit, space_.program.largest_weight, kDigits), kDigits);
     bitsliced_sweep(space_.program, rows_.data(), lanes_random_, thresholds_, scratch_.data());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "thermo/ising/model/integer_model.hpp"
 
@@ -56,6 +57,15 @@ class Workspace {
 
 Reduction::Reduction(const Model& model) : n_(model.n) {
   const int32_t n = model.n;
+  const auto removable = [&](int32_t i) { return model.offsets[i + 1] - model.offsets[i] + (model.fields[i] != 0) <= 3; };
+  int32_t first = 0;
+  while (first < n && !removable(first)) ++first;
+  if (first == n) {  // dense graphs pay nothing
+    kernel_ = model;
+    kept_.resize(n);
+    std::iota(kept_.begin(), kept_.end(), 0);
+    return;
+  }
   // Three neighbours halve the unit. Finer weights would cost the integer kernels more than the spin saved, so whole
   // models go to halves and no further.
   const IntegerModel integers = to_integers(model, 1 << 20);
@@ -126,6 +136,34 @@ void Reduction::expand(const int8_t* kernel_spins, int8_t* spins) const {
     for (int k = 0; k < r->count; ++k) h += r->coupling[k] * (r->neighbour[k] == n_ ? 1 : spins[r->neighbour[k]]);
     spins[r->spin] = h < 0 ? -1 : 1;
   }
+}
+
+bool satisfy_all_bonds(const Model& model, int8_t* spins) {
+  std::vector<int32_t> queue;
+  std::fill(spins, spins + model.n, 0);
+  // Spins with a field have no choice; then one spin of each component that is left is set freely.
+  const auto settle = [&](int32_t i, int8_t value) {
+    if (spins[i] == 0) {
+      spins[i] = value;
+      queue.push_back(i);
+    }
+    return spins[i] == value;
+  };
+  const auto propagate = [&] {
+    while (!queue.empty()) {
+      const int32_t i = queue.back();
+      queue.pop_back();
+      for (int64_t k = model.offsets[i]; k < model.offsets[i + 1]; ++k)
+        if (!settle(model.neighbours[k], model.couplings[k] > 0 ? spins[i] : static_cast<int8_t>(-spins[i]))) return false;
+    }
+    return true;
+  };
+  for (int32_t i = 0; i < model.n; ++i)
+    if (model.fields[i] != 0 && !settle(i, model.fields[i] > 0 ? 1 : -1)) return false;
+  if (!propagate()) return false;
+  for (int32_t i = 0; i < model.n; ++i)
+    if (spins[i] == 0 && !(settle(i, 1) && propagate())) return false;
+  return true;
 }
 
 }  // namespace xcore::thermo::ising

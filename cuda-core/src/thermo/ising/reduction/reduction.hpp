@@ -35,4 +35,8 @@ class Reduction {
   std::vector<Removed> removed_;  // in order of removal
 };
 
+// Whether some state satisfies every bond and field (a balanced signed graph: F. Harary, Mich. Math. J. 2, 143 (1953));
+// then `spins` is one, and a ground state. Cuts of bipartite graphs are of this kind.
+bool satisfy_all_bonds(const Model& model, int8_t* spins);
+
 }  // namespace xcore::thermo::ising
