@@ -1,0 +1,283 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "runtime/cpu_features.hpp"
+#include "runtime/thread_pool.hpp"
+#include "te/ksg/ksg.hpp"
+#include "te/network/ksg/ksg_pairs.hpp"
+#include "te/network/ksg/ksg_pairs_scan.hpp"
+
+namespace xcore::te {
+namespace {
+
+// Plain arrays, which a compiler turns into whatever vectors the target has.
+struct Portable {
+  struct type {
+    double v[4];
+  };
+  struct Count {
+    int64_t v[4];
+  };
+  static constexpr int width = 4;
+  template <class F>
+  static type each(F&& f) {
+    type out;
+    for (int l = 0; l < width; ++l) out.v[l] = f(l);
+    return out;
+  }
+  static type load(const double* p) { return each([&](int l) { return p[l]; }); }
+  static type set(double x) { return each([&](int) { return x; }); }
+  static void store(double* p, const type& a) {
+    for (int l = 0; l < width; ++l) p[l] = a.v[l];
+  }
+  static type sub(const type& a, const type& b) { return each([&](int l) { return a.v[l] - b.v[l]; }); }
+  static type min(const type& a, const type& b) { return each([&](int l) { return a.v[l] < b.v[l] ? a.v[l] : b.v[l]; }); }
+  static type max(const type& a, const type& b) { return each([&](int l) { return a.v[l] > b.v[l] ? a.v[l] : b.v[l]; }); }
+  static type far(const type& a, const type& b) {
+    return each([&](int l) { return a.v[l] > __builtin_fabs(b.v[l]) ? a.v[l] : __builtin_fabs(b.v[l]); });
+  }
+  static Count zero_count() { return {{0, 0, 0, 0}}; }
+  static Count add_less(Count c, const type& a, const type& b) {
+    for (int l = 0; l < width; ++l) c.v[l] += a.v[l] < b.v[l];
+    return c;
+  }
+  static bool all_less_equal(const type& a, const type& b) {
+    bool all = true;
+    for (int l = 0; l < width; ++l) all = all && a.v[l] <= b.v[l];
+    return all;
+  }
+  static void store_count(int64_t* p, const Count& c) {
+    for (int l = 0; l < width; ++l) p[l] = c.v[l];
+  }
+};
+
+struct Backend {
+  PairsScanFunction function;
+  int width;
+};
+Backend backend() {
+#if defined(__x86_64__)
+  if (cpu_features().level >= CpuLevel::avx512) return {pairs_scan_avx512, 8};
+  if (cpu_features().level >= CpuLevel::avx2) return {pairs_scan_avx2, 4};
+#endif
+  return {pairs_scan_portable, 4};
+}
+
+constexpr int64_t kRows = 1024;          // between two looks at the cancel flag
+constexpr int64_t kListBytes = 96 << 20;  // of one preparation
+
+// One target's data in the order of its P, and its lists.
+struct Target {
+  std::vector<uint32_t> order;
+  std::vector<double> past, future;
+};
+
+class KsgPairsCpu final : public KsgPairs {
+ public:
+  explicit KsgPairsCpu(const KsgPairsProblem& problem)
+      : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), cap_(c_.n <= 2048 ? 128 : 256) {
+    if (p_.k > kPairsCpuMaxK)
+      throw invalid_argument("k", "k is %d; networks take k up to %d", p_.k, kPairsCpuMaxK);
+  }
+
+  int32_t targets_at_once() const override {
+    return static_cast<int32_t>(std::clamp<int64_t>(kListBytes / (c_.n * cap_ * 12), 1, 32));
+  }
+
+  void targets(int32_t from, int32_t to, const Control& control) override {
+    from_ = from;
+    targets_.resize(to - from);
+    distances_.resize(static_cast<size_t>(to - from) * c_.n * cap_);
+    ranks_.resize(distances_.size());
+    limits_.resize(static_cast<size_t>(to - from) * c_.n);
+    thread_pool().parallel_for(to - from, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) order_target(t);
+    });
+    const int64_t chunks = (c_.n + kRows - 1) / kRows;
+    thread_pool().parallel_for((to - from) * chunks, 1, [&](int64_t begin, int64_t end) {
+      std::vector<std::pair<double, uint32_t>> found(c_.n);
+      for (int64_t unit = begin; unit < end; ++unit) {
+        control.throw_if_cancelled();
+        fill_lists(unit / chunks, unit % chunks * kRows, std::min(c_.n, (unit % chunks + 1) * kRows), found.data());
+      }
+    });
+  }
+
+  void originals(double* te, const Control& control) override {
+    const int32_t v = c_.variables, blocks = (v + backend_.width - 1) / backend_.width;
+    thread_pool().parallel_for(static_cast<int64_t>(targets_.size()) * blocks, 1, [&](int64_t begin, int64_t end) {
+      std::vector<double> block;
+      for (int64_t unit = begin; unit < end; ++unit) {
+        const int64_t target = unit / blocks;
+        const int32_t first = static_cast<int32_t>(unit % blocks) * backend_.width, many = std::min(backend_.width, v - first);
+        const int32_t y = from_ + static_cast<int32_t>(target);
+        double values[kPairsWidestVector];
+        fill_block(target, many, [&](int lane) { return std::make_pair(first + lane, static_cast<const int32_t*>(nullptr)); }, block);
+        scan(target, block.data(), values, control);
+        for (int lane = 0; lane < many; ++lane) {
+          const int32_t x = first + lane;
+          te[target * v + x] = x == y || c_.constant[x] || c_.constant[y] ? 0.0 : values[lane];
+        }
+      }
+    });
+  }
+
+  void surrogates(const Pair* pairs, int64_t pair_count, int32_t first, int32_t count, double* te, const Control& control) override {
+    const int32_t blocks = (count + backend_.width - 1) / backend_.width;
+    thread_pool().parallel_for(pair_count * blocks, 1, [&](int64_t begin, int64_t end) {
+      std::vector<double> block;
+      for (int64_t unit = begin; unit < end; ++unit) {
+        const Pair pair = pairs[unit / blocks];
+        const int32_t start = static_cast<int32_t>(unit % blocks) * backend_.width, many = std::min(backend_.width, count - start);
+        double values[kPairsWidestVector] = {};
+        if (!c_.constant[pair.source] && !c_.constant[pair.target]) {
+          fill_block(pair.target - from_, many,
+                     [&](int lane) { return std::make_pair(pair.source, p_.permutations + (first + start + lane) * c_.n); }, block);
+          scan(pair.target - from_, block.data(), values, control);
+        }
+        std::copy_n(values, many, te + unit / blocks * count + start);
+      }
+    });
+  }
+
+ private:
+  void order_target(int64_t t) {
+    const int64_t n = c_.n;
+    Target& target = targets_[t];
+    const double* past = c_.past_of(from_ + static_cast<int32_t>(t));
+    const double* future = c_.future_of(from_ + static_cast<int32_t>(t));
+    target.order.resize(n);
+    std::iota(target.order.begin(), target.order.end(), 0u);
+    std::sort(target.order.begin(), target.order.end(),
+              [&](uint32_t a, uint32_t b) { return past[a] < past[b] || (past[a] == past[b] && a < b); });
+    target.past.resize(static_cast<size_t>(c_.past_dims) * n);
+    target.future.resize(n);
+    for (int64_t r = 0; r < n; ++r) target.future[r] = future[target.order[r]];
+    for (int32_t h = 0; h < c_.past_dims; ++h)
+      for (int64_t r = 0; r < n; ++r) target.past[h * n + r] = past[h * n + target.order[r]];
+  }
+
+  // All j with D_Y(rank, j) < radius, as far as `most` of them; returns their number, or most + 1 when there are more.
+  int64_t collect(const Target& target, int64_t rank, double radius, int64_t most, std::pair<double, uint32_t>* out) const {
+    const int64_t n = c_.n;
+    const double* past = target.past.data();
+    const double* future = target.future.data();
+    const double p = past[rank], f = future[rank];
+    const int64_t tuple = target.order[rank];
+    int64_t count = 0;
+    const auto offer = [&](int64_t j, double d) {
+      d = std::max(d, std::fabs(future[j] - f));
+      for (int32_t h = 1; h < c_.past_dims; ++h) d = std::max(d, std::fabs(past[h * n + j] - past[h * n + rank]));
+      // Appended without a branch: which ones are near cannot be foretold.
+      out[count] = {d, static_cast<uint32_t>(j)};
+      count += d < radius && (p_.theiler == 0 || std::llabs(static_cast<int64_t>(target.order[j]) - tuple) > p_.theiler);
+    };
+    for (int64_t j = rank + 1; j < n && count <= most && past[j] - p < radius; ++j) offer(j, past[j] - p);
+    for (int64_t j = rank - 1; j >= 0 && count <= most && p - past[j] < radius; --j) offer(j, p - past[j]);
+    return count;
+  }
+
+  void fill_lists(int64_t t, int64_t begin, int64_t end, std::pair<double, uint32_t>* found) {
+    constexpr double inf = std::numeric_limits<double>::infinity();
+    const int64_t n = c_.n;
+    const Target& target = targets_[t];
+    const int64_t available = std::max<int64_t>(0, n - 1 - 2 * static_cast<int64_t>(p_.theiler));
+    const double aim = cap_ * 0.875;
+    const int64_t least = std::min<int64_t>(available / 2, cap_ * 3 / 4);
+    double radius = 0;
+    for (int64_t rank = begin; rank < end; ++rank) {
+      int64_t count = 0;
+      double limit = inf;
+      if (n - 1 <= cap_) {
+        count = collect(target, rank, inf, n, found);
+      } else {
+        // The radius of the row before is the guess; then bracket and interpolate, since counts grow with its square.
+        if (!(radius > 0)) {
+          radius = target.past[std::min(n - 1, rank + cap_ / 2)] - target.past[std::max<int64_t>(0, rank - cap_ / 2)];
+          if (!(radius > 0)) radius = 1e-3;
+        }
+        double low = 0, high = inf;
+        bool fits = false;
+        for (int attempt = 0; attempt < 32 && !fits; ++attempt) {
+          count = collect(target, rank, radius, cap_, found);
+          fits = count >= least && count <= cap_;
+          if (fits) break;
+          (count > cap_ ? high : low) = radius;
+          double next = radius * std::sqrt(aim / static_cast<double>(std::max<int64_t>(count, 1)));
+          if (high == inf) {
+            next = std::clamp(next, radius * 1.05, radius * 3);
+          } else {
+            const double margin = (high - low) * 0.1;
+            next = std::clamp(next, low + margin, high - margin);
+          }
+          if (!(next > low && next < high)) break;  // nothing in between: exact ties
+          radius = next;
+        }
+        limit = radius;
+        if (!fits) {
+          limit = low;
+          count = collect(target, rank, low, cap_, found);
+          radius = 0;
+        }
+      }
+      std::sort(found, found + count);
+      double* distances = distances_.data() + (t * n + rank) * cap_;
+      uint32_t* ranks = ranks_.data() + (t * n + rank) * cap_;
+      for (int64_t m = 0; m < count; ++m) distances[m] = found[m].first, ranks[m] = found[m].second;
+      for (int64_t m = count; m < cap_; ++m) distances[m] = inf, ranks[m] = static_cast<uint32_t>(rank);
+      limits_[t * n + rank] = limit;
+    }
+  }
+
+  // column(lane): the variable and its permutation. Lanes beyond `many` repeat the first.
+  template <class F>
+  void fill_block(int64_t t, int many, F&& column, std::vector<double>& block) const {
+    const int64_t n = c_.n;
+    const int width = backend_.width;
+    const uint32_t* order = targets_[t].order.data();
+    block.resize(static_cast<size_t>(c_.source_dims) * n * width);
+    for (int lane = 0; lane < width; ++lane) {
+      const auto [variable, permutation] = column(lane < many ? lane : 0);
+      for (int32_t h = 0; h < c_.source_dims; ++h) {
+        const double* from = c_.source_of(variable) + h * n;
+        double* to = block.data() + h * n * width + lane;
+        for (int64_t r = 0; r < n; ++r) to[r * width] = from[permutation ? permutation[order[r]] : order[r]];
+      }
+    }
+  }
+
+  void scan(int64_t t, const double* block, double* values, const Control& control) const {
+    const int64_t n = c_.n;
+    const Target& target = targets_[t];
+    double sums[kPairsWidestVector] = {};
+    const PairsScan scan{n, p_.k, p_.theiler, c_.past_dims, c_.source_dims, cap_, target.past.data(), target.future.data(),
+                         target.order.data(), distances_.data() + t * n * cap_, ranks_.data() + t * n * cap_,
+                         limits_.data() + t * n, block, psi_.data(), sums};
+    for (int64_t begin = 0; begin < n; begin += kRows) {
+      control.throw_if_cancelled();
+      backend_.function(scan, begin, std::min(n, begin + kRows));
+    }
+    for (int lane = 0; lane < backend_.width; ++lane) values[lane] = psi_[p_.k] + sums[lane] / static_cast<double>(n);
+  }
+
+  const KsgPairsProblem p_;
+  const Columns& c_;
+  const std::vector<double> psi_;
+  const Backend backend_;
+  const int32_t cap_;
+  int32_t from_ = 0;
+  std::vector<Target> targets_;
+  std::vector<double> distances_, limits_;  // [target][n][cap], [target][n]
+  std::vector<uint32_t> ranks_;
+};
+
+}  // namespace
+
+void pairs_scan_portable(const PairsScan& scan, int64_t begin, int64_t end) { scan_pairs<Portable>(scan, begin, end); }
+
+std::unique_ptr<KsgPairs> ksg_pairs_cpu(const KsgPairsProblem& problem) { return std::make_unique<KsgPairsCpu>(problem); }
+
+}  // namespace xcore::te
