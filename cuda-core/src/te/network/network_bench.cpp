@@ -130,7 +130,7 @@ int main(int argc, char** argv) {
           }
         std::printf("gaussian hist %d |d| %.2e\n", h, worst);
         const auto b = binned_columns(values.data(), 50, 500, o, h == 1 ? 8 : 4, h == 1);
-        binned_pairs_cuda(0, b, 0, 50, te.data(), Control());
+        binned_pairs_cuda(0, values.data(), 50, 500, o, h == 1 ? 8 : 4, h == 1, 0, 50, te.data(), Control());
         binned_pairs_cpu(b, 0, 50, cpu.data(), Control());
         worst = 0;
         for (int m = 0; m < 2500; ++m) worst = std::max(worst, std::fabs(te[m] - cpu[m]));
@@ -142,16 +142,27 @@ int main(int argc, char** argv) {
         const double t0 = now_ms();
         gaussian_pairs_cuda(0, big.data(), 1000, 1000, options(), 0, 1000, te.data(), Control());
         const double t1 = now_ms();
-        const auto b = binned_columns(big.data(), 1000, 1000, options(), 8, false);
+        binned_pairs_cuda(0, big.data(), 1000, 1000, options(), 8, false, 0, 1000, te.data(), Control());
         const double t2 = now_ms();
-        binned_pairs_cuda(0, b, 0, 1000, te.data(), Control());
-        const double t3 = now_ms();
-        const auto e = binned_columns(big.data(), 1000, 1000, options(), 8, true);
-        std::printf("gaussian %.2f ms; binned %.2f ms (columns %.2f; equal-frequency columns %.2f)\n", t1 - t0, t3 - t1, t2 - t1, now_ms() - t3);
+        binned_pairs_cuda(0, big.data(), 1000, 1000, options(), 8, true, 0, 1000, te.data(), Control());
+        std::printf("gaussian %.2f ms; binned %.2f ms (equal-frequency %.2f)\n", t1 - t0, t2 - t1, now_ms() - t2);
       }
     }
     if (all || !std::strcmp(what, "time")) {
-      time_ksg(1000, 1000, options(), true, 4);
+      for (const char* stragglers : {"0", "1", "2", "3", "4"}) {
+        std::printf("stragglers %s\n", stragglers);
+        setenv("XTN_STRAGGLERS", stragglers, 1);
+        time_ksg(1000, 1000, options(), true, 2);
+        time_ksg(1000, 200, options(), true, 2);
+        time_ksg(300, 10000, options(), true, 1);
+      }
+      setenv("XTN_STRAGGLERS", "2", 1);
+      setenv("XTN_CAP", "256", 1);
+      time_ksg(1000, 1000, options(), true, 2);
+      setenv("XTN_CAP", "128", 1);
+      time_ksg(1000, 1000, options(), true, 2);
+      time_ksg(300, 10000, options(), true, 1);
+      unsetenv("XTN_CAP");
       time_ksg(1000, 200, options(), true, 3);
       time_ksg(1000, 10000, options(), true, 2);
       time_ksg(1000, 1000, options(), false, 2);

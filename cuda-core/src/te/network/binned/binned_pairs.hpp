@@ -28,12 +28,20 @@ struct BinnedColumns {
   std::vector<uint32_t> source;  // [variable][n]
   std::vector<uint8_t> constant;
 };
+struct BinnedShape {
+  int64_t n, first;
+  uint32_t past_states, source_states;
+};
+// Throws invalid_argument for bins out of range or too many joint states.
+BinnedShape binned_shape(int64_t samples, const xc_te_options& options, int32_t bins);
 BinnedColumns binned_columns(const double* values, int32_t variables, int64_t samples, const xc_te_options& options, int32_t bins,
                              bool equal_frequency);
 
 // te[(target - from) * variables + source] as for the other estimators.
 void binned_pairs_cpu(const BinnedColumns& columns, int32_t from, int32_t to, double* te, const Control& control);
-// Throws XC_UNSUPPORTED when a pair's table does not fit a multiprocessor.
-void binned_pairs_cuda(int device, const BinnedColumns& columns, int32_t from, int32_t to, double* te, const Control& control);
+// From the series themselves, which are binned on the device. Throws XC_UNSUPPORTED when a pair's table does not fit a
+// multiprocessor.
+void binned_pairs_cuda(int device, const double* values, int32_t variables, int64_t samples, const xc_te_options& options, int32_t bins,
+                       bool equal_frequency, int32_t from, int32_t to, double* te, const Control& control);
 
 }  // namespace xcore::te

@@ -24,22 +24,27 @@ void bin_series(const double* x, int64_t samples, int32_t bins, bool equal_frequ
     out[t] = static_cast<uint8_t>(width > 0 && std::isfinite(width) ? std::min<double>(std::floor((x[t] - least) / width), bins - 1) : 0);
 }
 
-BinnedColumns binned_columns(const double* values, int32_t variables, int64_t samples, const xc_te_options& o, int32_t bins,
-                             bool equal_frequency) {
+BinnedShape binned_shape(int64_t samples, const xc_te_options& o, int32_t bins) {
   if (bins < 2 || bins > kMaxBins) throw invalid_argument("bins", "bins is %d and must lie in 2..%d", bins, kMaxBins);
   const auto shape = embedding_shape(samples, o);
-  BinnedColumns c;
-  c.variables = variables;
-  c.n = shape.tuples;
-  c.bins = bins;
-  uint64_t past_states = 1, source_states = 1;
-  for (int h = 0; h < o.target_history && past_states <= kMaxBinnedStates; ++h) past_states *= bins;
-  for (int h = 0; h < o.source_history && source_states <= kMaxBinnedStates; ++h) source_states *= bins;
-  if (past_states > kMaxBinnedStates || source_states > kMaxBinnedStates || past_states * source_states * bins > kMaxBinnedStates)
+  int64_t past = 1, source = 1;
+  for (int h = 0; h < o.target_history && past <= kMaxBinnedStates; ++h) past *= bins;
+  for (int h = 0; h < o.source_history && source <= kMaxBinnedStates; ++h) source *= bins;
+  if (past > kMaxBinnedStates || source > kMaxBinnedStates || past * source * bins > kMaxBinnedStates)
     throw invalid_argument("bins", "%d bins with histories %d and %d make more than 2^24 joint states; take fewer bins or shorter histories",
                            bins, o.target_history, o.source_history);
-  c.past_states = static_cast<uint32_t>(past_states);
-  c.source_states = static_cast<uint32_t>(source_states);
+  return {shape.tuples, shape.first, static_cast<uint32_t>(past), static_cast<uint32_t>(source)};
+}
+
+BinnedColumns binned_columns(const double* values, int32_t variables, int64_t samples, const xc_te_options& o, int32_t bins,
+                             bool equal_frequency) {
+  const BinnedShape shape = binned_shape(samples, o, bins);
+  BinnedColumns c;
+  c.variables = variables;
+  c.n = shape.n;
+  c.bins = bins;
+  c.past_states = shape.past_states;
+  c.source_states = shape.source_states;
   c.target.resize(static_cast<size_t>(variables) * c.n);
   c.source.resize(static_cast<size_t>(variables) * c.n);
   c.constant.resize(variables);

@@ -47,6 +47,12 @@ __global__ void rank_kernel(const T* columns, const uint32_t* order, int64_t n, 
   if (m < n) ranked[column * n + m] = columns[column * n + order[variable * n + m]];
 }
 
+// ranks[variable][order[variable][m]] = m
+inline __global__ void invert_kernel(const uint32_t* order, int64_t n, uint32_t* ranks) {
+  const int64_t m = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, base = static_cast<int64_t>(blockIdx.y) * n;
+  if (m < n) ranks[base + order[base + m]] = static_cast<uint32_t>(m);
+}
+
 // blocks[b][h][t][lane] = source[32 b + lane][h][t]; 0 beyond the last variable. Threads 32 x 8, tiles through shared memory.
 template <class T>
 __global__ void block_kernel(const T* source, int variables, int dims, int64_t n, T* blocks) {

@@ -8,6 +8,7 @@
 #include "runtime/thread_pool.hpp"
 #include "te/ksg/ksg.hpp"
 #include "te/network/ksg/ksg_pairs.hpp"
+#include "te/network/ksg/ksg_pairs_lists.hpp"
 #include "te/network/ksg/ksg_pairs_scan.hpp"
 
 namespace xcore::te {
@@ -52,33 +53,48 @@ struct Portable {
   static void store_count(int64_t* p, const Count& c) {
     for (int l = 0; l < width; ++l) p[l] = c.v[l];
   }
+  static uint32_t less_mask(const type& a, const type& b) {
+    uint32_t mask = 0;
+    for (int l = 0; l < width; ++l) mask |= static_cast<uint32_t>(a.v[l] < b.v[l]) << l;
+    return mask;
+  }
+  static void append(double* to, uint32_t* ranks, uint32_t mask, const type& values, uint32_t first) {
+    for (; mask; mask &= mask - 1) {
+      const int lane = __builtin_ctz(mask);
+      *to++ = values.v[lane], *ranks++ = first + static_cast<uint32_t>(lane);
+    }
+  }
 };
 
 struct Backend {
-  PairsScanFunction function;
+  PairsListsFunction lists;
+  PairsScanFunction scan;
   int width;
 };
 Backend backend() {
 #if defined(__x86_64__)
-  if (cpu_features().level >= CpuLevel::avx512) return {pairs_scan_avx512, 8};
-  if (cpu_features().level >= CpuLevel::avx2) return {pairs_scan_avx2, 4};
+  if (cpu_features().level >= CpuLevel::avx512) return {pairs_lists_avx512, pairs_scan_avx512, 8};
+  if (cpu_features().level >= CpuLevel::avx2) return {pairs_lists_avx2, pairs_scan_avx2, 4};
 #endif
-  return {pairs_scan_portable, 4};
+  return {pairs_lists_portable, pairs_scan_portable, 4};
 }
 
 constexpr int64_t kRows = 1024;          // between two looks at the cancel flag
-constexpr int64_t kListBytes = 96 << 20;  // of one preparation
+constexpr int64_t kListBytes = 64 << 20;  // of one preparation
 
-// One target's data in the order of its P, and its lists.
+// One target's data in the order of its P. The columns have a margin of a vector on both sides.
 struct Target {
   std::vector<uint32_t> order;
-  std::vector<double> past, future;
+  std::vector<double> past_storage, future_storage;
+  const double* past = nullptr;
+  const double* future = nullptr;
 };
+constexpr int64_t kMargin = kPairsWidestVector;
 
 class KsgPairsCpu final : public KsgPairs {
  public:
   explicit KsgPairsCpu(const KsgPairsProblem& problem)
-      : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), cap_(c_.n <= 2048 ? 128 : 256) {
+      : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), pitch_(c_.n + 2 * kMargin), cap_(256) {
     if (p_.k > kPairsCpuMaxK)
       throw invalid_argument("k", "k is %d; networks take k up to %d", p_.k, kPairsCpuMaxK);
   }
@@ -98,10 +114,16 @@ class KsgPairsCpu final : public KsgPairs {
     });
     const int64_t chunks = (c_.n + kRows - 1) / kRows;
     thread_pool().parallel_for((to - from) * chunks, 1, [&](int64_t begin, int64_t end) {
-      std::vector<std::pair<double, uint32_t>> found(c_.n);
+      std::vector<double> found_distances(cap_ + 2 * kMargin);
+      std::vector<uint32_t> found_ranks(cap_ + 2 * kMargin);
       for (int64_t unit = begin; unit < end; ++unit) {
         control.throw_if_cancelled();
-        fill_lists(unit / chunks, unit % chunks * kRows, std::min(c_.n, (unit % chunks + 1) * kRows), found.data());
+        const int64_t t = unit / chunks, first = unit % chunks * kRows;
+        const Target& target = targets_[t];
+        backend_.lists({c_.n, p_.theiler, c_.past_dims, cap_, pitch_, target.past, target.future, target.order.data(),
+                        distances_.data() + t * c_.n * cap_, ranks_.data() + t * c_.n * cap_, limits_.data() + t * c_.n,
+                        found_distances.data(), found_ranks.data()},
+                       first, std::min(c_.n, first + kRows));
       }
     });
   }
@@ -153,83 +175,16 @@ class KsgPairsCpu final : public KsgPairs {
     std::iota(target.order.begin(), target.order.end(), 0u);
     std::sort(target.order.begin(), target.order.end(),
               [&](uint32_t a, uint32_t b) { return past[a] < past[b] || (past[a] == past[b] && a < b); });
-    target.past.resize(static_cast<size_t>(c_.past_dims) * n);
-    target.future.resize(n);
-    for (int64_t r = 0; r < n; ++r) target.future[r] = future[target.order[r]];
-    for (int32_t h = 0; h < c_.past_dims; ++h)
-      for (int64_t r = 0; r < n; ++r) target.past[h * n + r] = past[h * n + target.order[r]];
-  }
-
-  // All j with D_Y(rank, j) < radius, as far as `most` of them; returns their number, or most + 1 when there are more.
-  int64_t collect(const Target& target, int64_t rank, double radius, int64_t most, std::pair<double, uint32_t>* out) const {
-    const int64_t n = c_.n;
-    const double* past = target.past.data();
-    const double* future = target.future.data();
-    const double p = past[rank], f = future[rank];
-    const int64_t tuple = target.order[rank];
-    int64_t count = 0;
-    const auto offer = [&](int64_t j, double d) {
-      d = std::max(d, std::fabs(future[j] - f));
-      for (int32_t h = 1; h < c_.past_dims; ++h) d = std::max(d, std::fabs(past[h * n + j] - past[h * n + rank]));
-      // Appended without a branch: which ones are near cannot be foretold.
-      out[count] = {d, static_cast<uint32_t>(j)};
-      count += d < radius && (p_.theiler == 0 || std::llabs(static_cast<int64_t>(target.order[j]) - tuple) > p_.theiler);
-    };
-    for (int64_t j = rank + 1; j < n && count <= most && past[j] - p < radius; ++j) offer(j, past[j] - p);
-    for (int64_t j = rank - 1; j >= 0 && count <= most && p - past[j] < radius; --j) offer(j, p - past[j]);
-    return count;
-  }
-
-  void fill_lists(int64_t t, int64_t begin, int64_t end, std::pair<double, uint32_t>* found) {
     constexpr double inf = std::numeric_limits<double>::infinity();
-    const int64_t n = c_.n;
-    const Target& target = targets_[t];
-    const int64_t available = std::max<int64_t>(0, n - 1 - 2 * static_cast<int64_t>(p_.theiler));
-    const double aim = cap_ * 0.875;
-    const int64_t least = std::min<int64_t>(available / 2, cap_ * 3 / 4);
-    double radius = 0;
-    for (int64_t rank = begin; rank < end; ++rank) {
-      int64_t count = 0;
-      double limit = inf;
-      if (n - 1 <= cap_) {
-        count = collect(target, rank, inf, n, found);
-      } else {
-        // The radius of the row before is the guess; then bracket and interpolate, since counts grow with its square.
-        if (!(radius > 0)) {
-          radius = target.past[std::min(n - 1, rank + cap_ / 2)] - target.past[std::max<int64_t>(0, rank - cap_ / 2)];
-          if (!(radius > 0)) radius = 1e-3;
-        }
-        double low = 0, high = inf;
-        bool fits = false;
-        for (int attempt = 0; attempt < 32 && !fits; ++attempt) {
-          count = collect(target, rank, radius, cap_, found);
-          fits = count >= least && count <= cap_;
-          if (fits) break;
-          (count > cap_ ? high : low) = radius;
-          double next = radius * std::sqrt(aim / static_cast<double>(std::max<int64_t>(count, 1)));
-          if (high == inf) {
-            next = std::clamp(next, radius * 1.05, radius * 3);
-          } else {
-            const double margin = (high - low) * 0.1;
-            next = std::clamp(next, low + margin, high - margin);
-          }
-          if (!(next > low && next < high)) break;  // nothing in between: exact ties
-          radius = next;
-        }
-        limit = radius;
-        if (!fits) {
-          limit = low;
-          count = collect(target, rank, low, cap_, found);
-          radius = 0;
-        }
-      }
-      std::sort(found, found + count);
-      double* distances = distances_.data() + (t * n + rank) * cap_;
-      uint32_t* ranks = ranks_.data() + (t * n + rank) * cap_;
-      for (int64_t m = 0; m < count; ++m) distances[m] = found[m].first, ranks[m] = found[m].second;
-      for (int64_t m = count; m < cap_; ++m) distances[m] = inf, ranks[m] = static_cast<uint32_t>(rank);
-      limits_[t * n + rank] = limit;
-    }
+    target.past_storage.assign(static_cast<size_t>(c_.past_dims) * pitch_, 0.0);
+    target.future_storage.assign(pitch_, 0.0);
+    std::fill_n(target.past_storage.begin(), kMargin, -inf);
+    std::fill_n(target.past_storage.begin() + kMargin + n, kMargin, inf);
+    for (int64_t r = 0; r < n; ++r) target.future_storage[kMargin + r] = future[target.order[r]];
+    for (int32_t h = 0; h < c_.past_dims; ++h)
+      for (int64_t r = 0; r < n; ++r) target.past_storage[h * pitch_ + kMargin + r] = past[h * n + target.order[r]];
+    target.past = target.past_storage.data() + kMargin;
+    target.future = target.future_storage.data() + kMargin;
   }
 
   // column(lane): the variable and its permutation. Lanes beyond `many` repeat the first.
@@ -253,12 +208,12 @@ class KsgPairsCpu final : public KsgPairs {
     const int64_t n = c_.n;
     const Target& target = targets_[t];
     double sums[kPairsWidestVector] = {};
-    const PairsScan scan{n, p_.k, p_.theiler, c_.past_dims, c_.source_dims, cap_, target.past.data(), target.future.data(),
+    const PairsScan scan{n, p_.k, p_.theiler, c_.past_dims, c_.source_dims, cap_, pitch_, target.past, target.future,
                          target.order.data(), distances_.data() + t * n * cap_, ranks_.data() + t * n * cap_,
                          limits_.data() + t * n, block, psi_.data(), sums};
     for (int64_t begin = 0; begin < n; begin += kRows) {
       control.throw_if_cancelled();
-      backend_.function(scan, begin, std::min(n, begin + kRows));
+      backend_.scan(scan, begin, std::min(n, begin + kRows));
     }
     for (int lane = 0; lane < backend_.width; ++lane) values[lane] = psi_[p_.k] + sums[lane] / static_cast<double>(n);
   }
@@ -267,6 +222,7 @@ class KsgPairsCpu final : public KsgPairs {
   const Columns& c_;
   const std::vector<double> psi_;
   const Backend backend_;
+  const int64_t pitch_;  // of a target's columns
   const int32_t cap_;
   int32_t from_ = 0;
   std::vector<Target> targets_;
@@ -276,6 +232,7 @@ class KsgPairsCpu final : public KsgPairs {
 
 }  // namespace
 
+void pairs_lists_portable(const PairsLists& lists, int64_t begin, int64_t end) { fill_lists<Portable>(lists, begin, end); }
 void pairs_scan_portable(const PairsScan& scan, int64_t begin, int64_t end) { scan_pairs<Portable>(scan, begin, end); }
 
 std::unique_ptr<KsgPairs> ksg_pairs_cpu(const KsgPairsProblem& problem) { return std::make_unique<KsgPairsCpu>(problem); }

@@ -1,5 +1,6 @@
 // The KSG network on a GPU: lists of the targets, walks of 32 sources at a time, then the counts in P and S.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <type_traits>
 
@@ -53,10 +54,19 @@ class KsgPairsCuda final : public KsgPairs {
     rank(past_.data(), c_.past_dims, past_ranked_.data());
     rank(future_.data(), 1, future_ranked_.data());
     plan_ranges();
+    source_sorted_ = cuda::Buffer<T>(v * n, stream_);
+    source_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
+    source_rank_ = cuda::Buffer<uint32_t>(v * n, stream_);
+    sort(source_.data(), c_.source, n * c_.source_dims, source_sorted_.data(), source_order_.data());
+    for (int32_t first = 0; first < c_.variables; first += 65535) {
+      const int32_t many = std::min<int32_t>(65535, c_.variables - first);
+      invert_kernel<<<dim3(blocks_of(n, 256), many), 256, 0, stream_>>>(source_order_.data() + first * n, n, source_rank_.data() + first * n);
+      XC_CUDA_LAUNCHED("invert_kernel");
+    }
     if (ranges_) {
-      source_sorted_ = cuda::Buffer<T>(v * n, stream_);
-      source_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
-      sort(source_.data(), c_.source, n, source_sorted_.data(), source_order_.data());
+      future_sorted_ = cuda::Buffer<T>(v * n, stream_);
+      future_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
+      sort(future_.data(), c_.future, n, future_sorted_.data(), future_order_.data());
     }
     const int blocks = static_cast<int>(blocks_of(v, kLanes));
     source_blocks_ = cuda::Buffer<T>(static_cast<size_t>(blocks) * c_.source_dims * n * kLanes, stream_);
@@ -64,6 +74,7 @@ class KsgPairsCuda final : public KsgPairs {
         source_.data(), c_.variables, c_.source_dims, n, source_blocks_.data());
     XC_CUDA_LAUNCHED("block_kernel");
     cap_ = n <= 4096 ? 128 : 256;
+    if (const char* t = std::getenv("XTN_CAP")) cap_ = std::atoi(t);
     stream_.synchronize();  // host copies of the constructor end here
   }
 
@@ -87,6 +98,15 @@ class KsgPairsCuda final : public KsgPairs {
     if (cap_ == 128) list_kernel<T, 128><<<grid, kListWarps * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
     else list_kernel<T, 256><<<grid, kListWarps * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
     XC_CUDA_LAUNCHED("list_kernel");
+    if (!ranges_) return;
+    const size_t across = static_cast<size_t>(to - from) * c_.n;
+    if (future_across_.size() < across) {
+      future_across_ = cuda::Buffer<uint16_t>(across, stream_);
+      future_bits_ = cuda::Buffer<uint32_t>(static_cast<size_t>(to - from) * future_table_.rows * future_table_.pitch, stream_);
+    }
+    allow_shared(future_table_kernel<T>, c_.n * 2);
+    future_table_kernel<T><<<to - from, 256, c_.n * 2, stream_>>>(data(), future_order_.data(), future_table_, future_across_.data(), future_bits_.data());
+    XC_CUDA_LAUNCHED("future_table_kernel");
   }
 
   void originals(double* te, const Control& control) override {
@@ -199,13 +219,15 @@ class KsgPairsCuda final : public KsgPairs {
   void plan_ranges() {
     ranges_ = false;
     if (c_.past_dims != 1 || c_.source_dims != 1 || c_.n > 65535) return;
-    words_ = static_cast<int>((c_.n + 31) / 32);
-    pitch_ = words_ | 1;
+    const int words = static_cast<int>((c_.n + 31) / 32), pitch = words | 1;
+    const auto table = [&](int step) { return RangeTable{step, words, pitch, static_cast<int>((c_.n + step - 1) / step) + 1}; };
+    while (padded_ < c_.n) padded_ *= 2;
+    future_table_ = table(c_.n <= 2048 ? 8 : 32);
     for (const size_t room : {size_t{34} << 10, size_t{56} << 10, size_t{75} << 10, shared_limit_ / 2 - 1024, shared_limit_}) {
-      for (step_ = 8; step_ <= 256; step_ *= 2) {
-        rows_ = static_cast<int>((c_.n + step_ - 1) / step_) + 1;
-        range_bytes_ = ranges_shared<T>(c_.n, rows_, pitch_);
-        if (range_bytes_ > room || (step_ > 32 && room != shared_limit_)) continue;
+      for (int step = 8; step <= 256; step *= 2) {
+        table_ = table(step);
+        range_bytes_ = ranges_shared<T>(c_.n, padded_, table_.rows, table_.pitch);
+        if (range_bytes_ > room || (step > 32 && room != shared_limit_)) continue;
         ranges_ = true;
         return;
       }
@@ -215,7 +237,12 @@ class KsgPairsCuda final : public KsgPairs {
   PairsData<T> data() const {
     return {c_.n, c_.variables, c_.past_dims, c_.source_dims, p_.k, p_.theiler, from_, cap_, future_.data(), past_.data(),
             source_.data(), future_ranked_.data(), past_ranked_.data(), past_order_.data(), source_sorted_.data(),
-            source_order_.data(), lists_.data(), limits_.data(), psi_.data()};
+            source_order_.data(), source_rank_.data(), lists_.data(), limits_.data(), psi_.data()};
+  }
+
+  static int stragglers() {
+    const char* t = std::getenv("XTN_STRAGGLERS");
+    return t ? std::atoi(t) : 2;
   }
 
   template <bool kOneDim>
@@ -259,11 +286,13 @@ class KsgPairsCuda final : public KsgPairs {
       const int64_t many = std::min<int64_t>(batch, static_cast<int64_t>(tasks.size()) - first);
       const Task* these = device_tasks.data() + first;
       double* out = te.data() + first * kLanes;
-      const WalkArgs<T> w{data(), sources, these, chunks, eps.data(), near.data()};
+      const WalkArgs<T> w{data(), sources, these, chunks, eps.data(), near.data(), stragglers(), !ranges_};
       if (c_.source_dims == 1) walk<true>(w, static_cast<unsigned>(many * chunks));
       else walk<false>(w, static_cast<unsigned>(many * chunks));
       if (ranges_) {
-        ranges({data(), sources, these, eps.data(), near.data(), out, step_, words_, pitch_, rows_}, many);
+        ranges({data(), sources, these, eps.data(), near.data(), out, table_, future_table_, padded_, future_sorted_.data(), future_across_.data(),
+                future_bits_.data()},
+               many);
       } else {
         const ScanArgs<T> s{data(), sources, these, scan_chunks, eps.data(), near.data(), partial.data()};
         scan_kernel<T><<<blocks_of(many * scan_chunks, kScanWarps), kScanWarps * 32, 0, stream_>>>(s, many * scan_chunks);
@@ -282,10 +311,12 @@ class KsgPairsCuda final : public KsgPairs {
   cuda::Stream stream_;
   size_t shared_limit_ = 0, range_bytes_ = 0;
   bool ranges_ = false;
-  int step_ = 8, words_ = 0, pitch_ = 0, rows_ = 0, cap_ = 128;
+  int cap_ = 128, padded_ = 2;
+  RangeTable table_{}, future_table_{};
   int32_t from_ = 0, to_ = 0;
-  cuda::Buffer<T> future_, past_, source_, future_ranked_, past_ranked_, source_sorted_, source_blocks_, limits_;
-  cuda::Buffer<uint32_t> past_order_, source_order_;
+  cuda::Buffer<T> future_, past_, source_, future_ranked_, past_ranked_, source_sorted_, future_sorted_, source_blocks_, limits_;
+  cuda::Buffer<uint32_t> past_order_, source_order_, source_rank_, future_order_, future_bits_;
+  cuda::Buffer<uint16_t> future_across_;
   cuda::Buffer<Near<T>> lists_;
   cuda::Buffer<double> psi_;
 };

@@ -14,7 +14,8 @@ namespace xcore::te {
 struct PairsScan {
   int64_t n;
   int32_t k, theiler, past_dims, source_dims, cap;
-  const double* past;             // [past_dims][n]
+  int64_t past_pitch;             // between the columns of `past`
+  const double* past;             // the first column ascending
   const double* future;           // [n]
   const uint32_t* order;          // rank -> tuple
   const double* list_distances;   // [n][cap]: D_Y ascending, padded with infinity
@@ -66,7 +67,7 @@ struct PairsRow {
   double past_distance(double first, int64_t j) const {
     if (kSimple) return first;
     for (int32_t h = 1; h < s.past_dims; ++h) {
-      const double d = __builtin_fabs(s.past[h * s.n + j] - s.past[h * s.n + rank]);
+      const double d = __builtin_fabs(s.past[h * s.past_pitch + j] - s.past[h * s.past_pitch + rank]);
       if (d > first) first = d;
     }
     return first;
@@ -76,23 +77,33 @@ struct PairsRow {
     return d > p ? d : p;
   }
   bool excluded(int64_t j) const {
-    if (s.theiler == 0) return false;
     const int64_t apart = static_cast<int64_t>(s.order[j]) - static_cast<int64_t>(s.order[rank]);
     return (apart < 0 ? -apart : apart) <= s.theiler;
   }
   // f(j, |P - P| of the first column) for all j != rank with that distance below `widest`, but not those in the Theiler window.
   template <class F>
-  void window(double widest, F&& f) const {
+  __attribute__((always_inline)) void window(double widest, F&& f) const {
     const double p = s.past[rank];
-    for (int64_t j = rank + 1; j < s.n; ++j) {
-      const double d = s.past[j] - p;
-      if (!(d < widest)) break;
-      if (!excluded(j)) f(j, d);
+    const double* past = s.past;
+    const int64_t n = s.n;
+    // The ends first, in steps that double, so that the loops themselves only count.
+    int64_t high = rank + 1, low = rank;
+    for (int64_t step = 1; step > 0;) {
+      if (high + step <= n && past[high + step - 1] - p < widest) high += step, step *= 2;
+      else step /= 2;
     }
-    for (int64_t j = rank - 1; j >= 0; --j) {
-      const double d = p - s.past[j];
-      if (!(d < widest)) break;
-      if (!excluded(j)) f(j, d);
+    for (int64_t step = 1; step > 0;) {
+      if (low - step >= 0 && p - past[low - step] < widest) low -= step, step *= 2;
+      else step /= 2;
+    }
+    if (s.theiler == 0) {
+      for (int64_t j = rank + 1; j < high; ++j) f(j, past[j] - p);
+      for (int64_t j = low; j < rank; ++j) f(j, p - past[j]);
+    } else {
+      for (int64_t j = rank + 1; j < high; ++j)
+        if (!excluded(j)) f(j, past[j] - p);
+      for (int64_t j = low; j < rank; ++j)
+        if (!excluded(j)) f(j, p - past[j]);
     }
   }
   static double widest_of(V v) {
@@ -134,17 +145,17 @@ struct PairsRow {
     } else {
       // Some k-th lies beyond the list: go on with what is not in it. What was found bounds the window.
       const double limit = s.limits[rank];
-      window(widest_of(eps), [&](int64_t j, double first) {
+      window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {
         const double d = target_distance(first, j);
         if (!(d < limit)) least.insert(joined(d, j));
       });
       eps = least.kth();
-      window(widest_of(eps), [&](int64_t j, double first) {
+      window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {
         near_future = Vec::add_less(near_future, Vec::set(target_distance(first, j)), eps);
       });
     }
     Count near_past = Vec::zero_count(), near_both = Vec::zero_count();
-    window(widest_of(eps), [&](int64_t j, double first) {
+    window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {
       const double d = past_distance(first, j);
       near_past = Vec::add_less(near_past, Vec::set(d), eps);
       near_both = Vec::add_less(near_both, joined(d, j), eps);
