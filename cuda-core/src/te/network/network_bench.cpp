@@ -115,6 +115,12 @@ int main(int argc, char** argv) {
       check_ksg(12, 10000, options(), true, 20);
       check_ksg(6, 20000, options(), false, 6);
     }
+    if (!std::strcmp(what, "small")) {
+      check_ksg(34, 150, options(), true, 20);
+      check_ksg(20, 300, options(7, 2, 2, 3), true, 10);
+      check_ksg(10, 400, options(), false, 10, 2);
+      check_ksg(5, 4500, options(4, 1, 1, 2), true, 4);
+    }
     if (all || !std::strcmp(what, "linear")) {
       const auto values = var_network(50, 500, 3);
       for (int h : {1, 2}) {
@@ -149,20 +155,36 @@ int main(int argc, char** argv) {
       }
     }
     if (all || !std::strcmp(what, "time")) {
-      for (const char* stragglers : {"0", "1", "2", "3", "4"}) {
+      for (const char* stragglers : {"1", "2", "3", "5"}) {
         std::printf("stragglers %s\n", stragglers);
         setenv("XTN_STRAGGLERS", stragglers, 1);
         time_ksg(1000, 1000, options(), true, 2);
         time_ksg(1000, 200, options(), true, 2);
         time_ksg(300, 10000, options(), true, 1);
       }
-      setenv("XTN_STRAGGLERS", "2", 1);
+      unsetenv("XTN_STRAGGLERS");
       setenv("XTN_CAP", "256", 1);
       time_ksg(1000, 1000, options(), true, 2);
       setenv("XTN_CAP", "128", 1);
-      time_ksg(1000, 1000, options(), true, 2);
       time_ksg(300, 10000, options(), true, 1);
       unsetenv("XTN_CAP");
+      time_ksg(1000, 1000, options(), true, 4);
+      {
+        const auto values = var_network(100, 1000, 3);
+        const Columns c = embed_all(values.data(), 100, 1000, options());
+        std::vector<int32_t> rows(200 * c.n);
+        for (int r = 0; r < 2; ++r) {
+          const double t0 = now_ms();
+          for (int s = 0; s < 200; ++s) permutation(5, s, c.n, rows.data() + s * c.n);
+          auto pairs = ksg_pairs_cuda(0, {&c, 4, 0, rows.data(), 200}, true);
+          std::vector<Pair> all_pairs;
+          for (int y = 0; y < 100; ++y) for (int x = 0; x < 100; ++x) if (x != y) all_pairs.push_back({x, y});
+          std::vector<double> te(all_pairs.size() * 200);
+          pairs->targets(0, 100, Control());
+          pairs->surrogates(all_pairs.data(), all_pairs.size(), 0, 200, te.data(), Control());
+          std::printf("V=100 N=1000 200 surrogates: %.1f ms\n", now_ms() - t0);
+        }
+      }
       time_ksg(1000, 200, options(), true, 3);
       time_ksg(1000, 10000, options(), true, 2);
       time_ksg(1000, 1000, options(), false, 2);

@@ -28,6 +28,11 @@ struct alignas(2 * sizeof(T)) Near {
 };
 
 template <class T>
+struct alignas(2 * sizeof(T)) FuturePast {
+  T future, past;
+};
+
+template <class T>
 struct PairsData {
   int64_t n;
   int variables, past_dims, source_dims, k, theiler, first_target;
@@ -35,6 +40,7 @@ struct PairsData {
   const T* future;         // [variable][n], by tuple
   const T* past;           // [variable][past_dims][n], by tuple
   const T* source;         // [variable][source_dims][n], by tuple
+  const FuturePast<T>* target_pairs;  // [variable][n], by tuple: F and P's first column side by side
   const T* future_ranked;  // the same of the targets' variables, in order of P's first column
   const T* past_ranked;
   const uint32_t* past_order;   // [variable][n]: rank -> tuple
@@ -98,12 +104,6 @@ struct Least {
     low = x;
   }
   __device__ __forceinline__ T kth() const { return b[kMaxK - 1]; }
-  __device__ __forceinline__ T head() const { return b[0]; }
-  __device__ __forceinline__ void pop() {
-#pragma unroll
-    for (int m = 0; m + 1 < kMaxK; ++m) b[m] = b[m + 1];
-    b[kMaxK - 1] = infinity<T>();
-  }
 };
 
 __device__ __forceinline__ bool outside_window(int64_t i, int64_t j, int theiler) {
@@ -111,13 +111,18 @@ __device__ __forceinline__ bool outside_window(int64_t i, int64_t j, int theiler
   return apart > theiler;
 }
 
-// D_Y of two tuples of a target, by tuple.
+// The least value of a warp; values are not negative.
 template <class T>
-__device__ __forceinline__ T target_distance(const PairsData<T>& a, int variable, int64_t i, int64_t j) {
-  T d = absolute(a.future[variable * a.n + j] - a.future[variable * a.n + i]);
-  const T* past = a.past + static_cast<int64_t>(variable) * a.past_dims * a.n;
-  for (int h = 0; h < a.past_dims; ++h) d = greater(d, absolute(past[h * a.n + j] - past[h * a.n + i]));
-  return d;
+__device__ __forceinline__ T warp_least(T x) {
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) x = lesser(x, __shfl_xor_sync(kFull, x, step));
+  return x;
 }
+#if __CUDA_ARCH__ >= 800
+template <>
+__device__ __forceinline__ float warp_least(float x) {
+  return __uint_as_float(__reduce_min_sync(kFull, __float_as_uint(x)));  // such floats are in the order of their bits
+}
+#endif
 
 }  // namespace xcore::te

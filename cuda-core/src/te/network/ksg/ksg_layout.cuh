@@ -48,9 +48,17 @@ __global__ void rank_kernel(const T* columns, const uint32_t* order, int64_t n, 
 }
 
 // ranks[variable][order[variable][m]] = m
-inline __global__ void invert_kernel(const uint32_t* order, int64_t n, uint32_t* ranks) {
+template <class Rank>
+__global__ void invert_kernel(const uint32_t* order, int64_t n, Rank* ranks) {
   const int64_t m = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, base = static_cast<int64_t>(blockIdx.y) * n;
-  if (m < n) ranks[base + order[base + m]] = static_cast<uint32_t>(m);
+  if (m < n) ranks[base + order[base + m]] = static_cast<Rank>(m);
+}
+
+// F and the first column of P side by side, by tuple.
+template <class T>
+__global__ void pairs_kernel(const T* future, const T* past, int64_t n, int past_dims, FuturePast<T>* out) {
+  const int64_t m = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, v = blockIdx.y;
+  if (m < n) out[v * n + m] = {future[v * n + m], past[v * past_dims * n + m]};
 }
 
 // blocks[b][h][t][lane] = source[32 b + lane][h][t]; 0 beyond the last variable. Threads 32 x 8, tiles through shared memory.

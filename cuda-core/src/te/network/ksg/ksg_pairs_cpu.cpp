@@ -80,7 +80,7 @@ Backend backend() {
 }
 
 constexpr int64_t kRows = 1024;          // between two looks at the cancel flag
-constexpr int64_t kListBytes = 64 << 20;  // of one preparation
+constexpr int64_t kListBytes = 12 << 20;  // of one preparation
 
 // One target's data in the order of its P. The columns have a margin of a vector on both sides.
 struct Target {
@@ -94,13 +94,14 @@ constexpr int64_t kMargin = kPairsWidestVector;
 class KsgPairsCpu final : public KsgPairs {
  public:
   explicit KsgPairsCpu(const KsgPairsProblem& problem)
-      : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), pitch_(c_.n + 2 * kMargin), cap_(256) {
+      : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), pitch_(c_.n + 2 * kMargin), cap_(192) {
     if (p_.k > kPairsCpuMaxK)
       throw invalid_argument("k", "k is %d; networks take k up to %d", p_.k, kPairsCpuMaxK);
   }
 
   int32_t targets_at_once() const override {
-    return static_cast<int32_t>(std::clamp<int64_t>(kListBytes / (c_.n * cap_ * 12), 1, 32));
+    // A few for each thread: fresh memory costs more than small groups do.
+    return static_cast<int32_t>(std::clamp<int64_t>(kListBytes / (c_.n * cap_ * 12), thread_pool().threads(), 64));
   }
 
   void targets(int32_t from, int32_t to, const Control& control) override {
@@ -193,12 +194,12 @@ class KsgPairsCpu final : public KsgPairs {
     const int64_t n = c_.n;
     const int width = backend_.width;
     const uint32_t* order = targets_[t].order.data();
-    block.resize(static_cast<size_t>(c_.source_dims) * n * width);
+    block.resize(static_cast<size_t>(c_.source_dims) * pitch_ * width);  // margins stay zero
     for (int lane = 0; lane < width; ++lane) {
       const auto [variable, permutation] = column(lane < many ? lane : 0);
       for (int32_t h = 0; h < c_.source_dims; ++h) {
         const double* from = c_.source_of(variable) + h * n;
-        double* to = block.data() + h * n * width + lane;
+        double* to = block.data() + (h * pitch_ + kMargin) * width + lane;
         for (int64_t r = 0; r < n; ++r) to[r * width] = from[permutation ? permutation[order[r]] : order[r]];
       }
     }
@@ -210,7 +211,7 @@ class KsgPairsCpu final : public KsgPairs {
     double sums[kPairsWidestVector] = {};
     const PairsScan scan{n, p_.k, p_.theiler, c_.past_dims, c_.source_dims, cap_, pitch_, target.past, target.future,
                          target.order.data(), distances_.data() + t * n * cap_, ranks_.data() + t * n * cap_,
-                         limits_.data() + t * n, block, psi_.data(), sums};
+                         limits_.data() + t * n, pitch_, block + kMargin * backend_.width, psi_.data(), sums};
     for (int64_t begin = 0; begin < n; begin += kRows) {
       control.throw_if_cancelled();
       backend_.scan(scan, begin, std::min(n, begin + kRows));

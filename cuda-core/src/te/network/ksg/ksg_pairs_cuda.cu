@@ -58,10 +58,15 @@ class KsgPairsCuda final : public KsgPairs {
     source_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
     source_rank_ = cuda::Buffer<uint32_t>(v * n, stream_);
     sort(source_.data(), c_.source, n * c_.source_dims, source_sorted_.data(), source_order_.data());
+    target_pairs_ = cuda::Buffer<FuturePast<T>>(v * n, stream_);
+    if (ranges_) past_rank_ = cuda::Buffer<uint16_t>(v * n, stream_);
     for (int32_t first = 0; first < c_.variables; first += 65535) {
-      const int32_t many = std::min<int32_t>(65535, c_.variables - first);
-      invert_kernel<<<dim3(blocks_of(n, 256), many), 256, 0, stream_>>>(source_order_.data() + first * n, n, source_rank_.data() + first * n);
-      XC_CUDA_LAUNCHED("invert_kernel");
+      const dim3 grid(blocks_of(n, 256), std::min<int32_t>(65535, c_.variables - first));
+      invert_kernel<<<grid, 256, 0, stream_>>>(source_order_.data() + first * n, n, source_rank_.data() + first * n);
+      if (ranges_) invert_kernel<<<grid, 256, 0, stream_>>>(past_order_.data() + first * n, n, past_rank_.data() + first * n);
+      pairs_kernel<<<grid, 256, 0, stream_>>>(future_.data() + first * n, past_.data() + first * n * c_.past_dims, n, c_.past_dims,
+                                              target_pairs_.data() + first * n);
+      XC_CUDA_LAUNCHED("layout kernel");
     }
     if (ranges_) {
       future_sorted_ = cuda::Buffer<T>(v * n, stream_);
@@ -100,12 +105,14 @@ class KsgPairsCuda final : public KsgPairs {
     XC_CUDA_LAUNCHED("list_kernel");
     if (!ranges_) return;
     const size_t across = static_cast<size_t>(to - from) * c_.n;
+    const size_t entries = static_cast<size_t>(to - from) * future_table_.rows * future_table_.pitch;
     if (future_across_.size() < across) {
       future_across_ = cuda::Buffer<uint16_t>(across, stream_);
-      future_bits_ = cuda::Buffer<uint32_t>(static_cast<size_t>(to - from) * future_table_.rows * future_table_.pitch, stream_);
+      future_bits_ = cuda::Buffer<uint32_t>(entries, stream_);
+      future_before_ = cuda::Buffer<uint16_t>(entries, stream_);
     }
-    allow_shared(future_table_kernel<T>, c_.n * 2);
-    future_table_kernel<T><<<to - from, 256, c_.n * 2, stream_>>>(data(), future_order_.data(), future_table_, future_across_.data(), future_bits_.data());
+    future_table_kernel<T><<<to - from, 256, 0, stream_>>>(data(), future_order_.data(), past_rank_.data(), future_table_, future_across_.data(),
+                                                           future_bits_.data(), future_before_.data());
     XC_CUDA_LAUNCHED("future_table_kernel");
   }
 
@@ -219,15 +226,19 @@ class KsgPairsCuda final : public KsgPairs {
   void plan_ranges() {
     ranges_ = false;
     if (c_.past_dims != 1 || c_.source_dims != 1 || c_.n > 65535) return;
-    const int words = static_cast<int>((c_.n + 31) / 32), pitch = words | 1;
-    const auto table = [&](int step) { return RangeTable{step, words, pitch, static_cast<int>((c_.n + step - 1) / step) + 1}; };
+    const int pitch = static_cast<int>(c_.n / 32 + 1) | 1;
+    const auto table = [&](int shift) {
+      const int step = 1 << shift;
+      return RangeTable{step, shift, pitch, static_cast<int>((c_.n + step - 1) / step) + 1};
+    };
     while (padded_ < c_.n) padded_ *= 2;
-    future_table_ = table(c_.n <= 2048 ? 8 : 32);
-    for (const size_t room : {size_t{34} << 10, size_t{56} << 10, size_t{75} << 10, shared_limit_ / 2 - 1024, shared_limit_}) {
-      for (int step = 8; step <= 256; step *= 2) {
-        table_ = table(step);
-        range_bytes_ = ranges_shared<T>(c_.n, padded_, table_.rows, table_.pitch);
-        if (range_bytes_ > room || (step > 32 && room != shared_limit_)) continue;
+    future_table_ = table(c_.n <= 2048 ? 3 : 5);
+    past_in_shared_ = c_.n <= 4096;
+    for (const size_t room : {size_t{36} << 10, size_t{44} << 10, size_t{56} << 10, size_t{75} << 10, shared_limit_ / 2 - 1024, shared_limit_}) {
+      for (int shift = 3; shift <= 8; ++shift) {
+        table_ = table(shift);
+        range_bytes_ = ranges_shared<T>(c_.n, past_in_shared_, table_);
+        if (range_bytes_ > room || (shift > 5 && room != shared_limit_) || (shift > 3 && room < (56 << 10))) continue;
         ranges_ = true;
         return;
       }
@@ -236,7 +247,7 @@ class KsgPairsCuda final : public KsgPairs {
 
   PairsData<T> data() const {
     return {c_.n, c_.variables, c_.past_dims, c_.source_dims, p_.k, p_.theiler, from_, cap_, future_.data(), past_.data(),
-            source_.data(), future_ranked_.data(), past_ranked_.data(), past_order_.data(), source_sorted_.data(),
+            source_.data(), target_pairs_.data(), future_ranked_.data(), past_ranked_.data(), past_order_.data(), source_sorted_.data(),
             source_order_.data(), source_rank_.data(), lists_.data(), limits_.data(), psi_.data()};
   }
 
@@ -290,8 +301,8 @@ class KsgPairsCuda final : public KsgPairs {
       if (c_.source_dims == 1) walk<true>(w, static_cast<unsigned>(many * chunks));
       else walk<false>(w, static_cast<unsigned>(many * chunks));
       if (ranges_) {
-        ranges({data(), sources, these, eps.data(), near.data(), out, table_, future_table_, padded_, future_sorted_.data(), future_across_.data(),
-                future_bits_.data()},
+        ranges({data(), sources, these, eps.data(), near.data(), out, table_, future_table_, padded_, past_in_shared_,
+                past_rank_.data(), future_sorted_.data(), future_across_.data(), future_bits_.data(), future_before_.data()},
                many);
       } else {
         const ScanArgs<T> s{data(), sources, these, scan_chunks, eps.data(), near.data(), partial.data()};
@@ -310,13 +321,14 @@ class KsgPairsCuda final : public KsgPairs {
   const DeviceScope scope_;
   cuda::Stream stream_;
   size_t shared_limit_ = 0, range_bytes_ = 0;
-  bool ranges_ = false;
+  bool ranges_ = false, past_in_shared_ = true;
   int cap_ = 128, padded_ = 2;
   RangeTable table_{}, future_table_{};
   int32_t from_ = 0, to_ = 0;
   cuda::Buffer<T> future_, past_, source_, future_ranked_, past_ranked_, source_sorted_, future_sorted_, source_blocks_, limits_;
   cuda::Buffer<uint32_t> past_order_, source_order_, source_rank_, future_order_, future_bits_;
-  cuda::Buffer<uint16_t> future_across_;
+  cuda::Buffer<uint16_t> past_rank_, future_across_, future_before_;
+  cuda::Buffer<FuturePast<T>> target_pairs_;
   cuda::Buffer<Near<T>> lists_;
   cuda::Buffer<double> psi_;
 };

@@ -10,7 +10,8 @@
 
 namespace xcore::te {
 
-// Rows are ranks in the order of P's first column; `width` sources side by side.
+// Rows are ranks in the order of P's first column; `width` sources side by side. Columns and blocks may be read
+// kPairsWidestVector rows before and behind their ends, where the first column of P is infinite.
 struct PairsScan {
   int64_t n;
   int32_t k, theiler, past_dims, source_dims, cap;
@@ -21,6 +22,7 @@ struct PairsScan {
   const double* list_distances;   // [n][cap]: D_Y ascending, padded with infinity
   const uint32_t* list_ranks;     // [n][cap]
   const double* limits;           // [n]: the list holds all with D_Y below
+  int64_t block_pitch;            // rows between the columns of `block`
   const double* block;            // [source_dims][n][width]
   const double* psi;              // digamma of 0..n + 1
   double* sums;                   // width: the bracket of the formula is added for ranks [begin, end)
@@ -57,7 +59,7 @@ struct PairsRow {
     V x = Vec::far(Vec::set(d), Vec::sub(Vec::load(s.block + j * W), own));
     if (!kSimple) {
       for (int32_t h = 1; h < s.source_dims; ++h) {
-        const double* column = s.block + h * s.n * W;
+        const double* column = s.block + h * s.block_pitch * W;
         x = Vec::far(x, Vec::sub(Vec::load(column + j * W), Vec::load(column + rank * W)));
       }
     }
@@ -80,29 +82,25 @@ struct PairsRow {
     const int64_t apart = static_cast<int64_t>(s.order[j]) - static_cast<int64_t>(s.order[rank]);
     return (apart < 0 ? -apart : apart) <= s.theiler;
   }
-  // f(j, |P - P| of the first column) for all j != rank with that distance below `widest`, but not those in the Theiler window.
+  // f(j, |P - P| of the first column) for all j != rank with that distance below `widest`, but not those in the Theiler window;
+  // for a few more, whose distance is not, too. Four at a time: the end cannot be foretold, so it is looked at seldom.
   template <class F>
   __attribute__((always_inline)) void window(double widest, F&& f) const {
     const double p = s.past[rank];
     const double* past = s.past;
-    const int64_t n = s.n;
-    // The ends first, in steps that double, so that the loops themselves only count.
-    int64_t high = rank + 1, low = rank;
-    for (int64_t step = 1; step > 0;) {
-      if (high + step <= n && past[high + step - 1] - p < widest) high += step, step *= 2;
-      else step /= 2;
-    }
-    for (int64_t step = 1; step > 0;) {
-      if (low - step >= 0 && p - past[low - step] < widest) low -= step, step *= 2;
-      else step /= 2;
-    }
     if (s.theiler == 0) {
-      for (int64_t j = rank + 1; j < high; ++j) f(j, past[j] - p);
-      for (int64_t j = low; j < rank; ++j) f(j, p - past[j]);
+      for (int64_t j = rank + 1; past[j] - p < widest; j += 4) {
+#pragma GCC unroll 4
+        for (int u = 0; u < 4; ++u) f(j + u, past[j + u] - p);
+      }
+      for (int64_t j = rank - 1; p - past[j] < widest; j -= 4) {
+#pragma GCC unroll 4
+        for (int u = 0; u < 4; ++u) f(j - u, p - past[j - u]);
+      }
     } else {
-      for (int64_t j = rank + 1; j < high; ++j)
+      for (int64_t j = rank + 1; past[j] - p < widest; ++j)
         if (!excluded(j)) f(j, past[j] - p);
-      for (int64_t j = low; j < rank; ++j)
+      for (int64_t j = rank - 1; p - past[j] < widest; --j)
         if (!excluded(j)) f(j, p - past[j]);
     }
   }
@@ -147,7 +145,7 @@ struct PairsRow {
       const double limit = s.limits[rank];
       window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {
         const double d = target_distance(first, j);
-        if (!(d < limit)) least.insert(joined(d, j));
+        if (d >= limit) least.insert(joined(d, j));
       });
       eps = least.kth();
       window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {

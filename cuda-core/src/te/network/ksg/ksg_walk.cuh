@@ -20,9 +20,9 @@ struct WalkArgs {
   const Task* tasks;
   int chunks;     // blocks of threads a task
   T* eps;           // [task][32][n], by rank
-  int32_t* near;    // n_FP, likewise; -1: not counted
+  int32_t* near;    // n_FP, likewise; -1: not known
   int stragglers;   // a walk ends when no more lanes than these are unfinished
-  bool count_near;  // count n_FP also for stragglers
+  bool count_near;  // leave no n_FP unknown
 };
 
 constexpr int kChunk = 8;
@@ -43,54 +43,58 @@ __device__ __forceinline__ void load_chunk(const Near<double>* list, double (&d)
   }
 }
 
-// eps of one lane's source from the source's side: the warp goes outwards in the order of S, 32 tuples a step and side, until
-// S alone is too far. Short where the walk is long: few tuples are near in S then.
-template <class T, int kMaxK>
-__device__ __noinline__ T source_side(const PairsData<T>& a, const SourceBlocks<T>& sources, Task task, int whose, int target_variable,
-                                      uint32_t tuple, int lane) {
-  const int variable = task.variable >= 0 ? task.variable : task.block * kLanes + whose;
-  const uint32_t* permutation = sources.permutations ? sources.permutations + whose * a.n : nullptr;
-  const uint32_t* inverse = sources.inverse ? sources.inverse + whose * a.n : nullptr;
-  const T* source = a.source + static_cast<int64_t>(variable) * a.source_dims * a.n;
-  const T* sorted = a.source_sorted + variable * a.n;
-  const uint32_t* order = a.source_order + variable * a.n;
-  const int64_t own_row = permutation ? permutation[tuple] : tuple;
-  const int64_t rank = a.source_rank[variable * a.n + own_row];
-  const T own = sorted[rank];
-  Least<T, kMaxK> mine(kMaxK);
-  T kth = infinity<T>();
-  for (int64_t step = 1; ; step += 32) {
+// eps of one source from its own side: the warp goes outwards in the order of S, 32 tuples a step and side, until S alone is
+// too far. Short where the walk is long: few tuples are near in S then.
+template <class T>
+struct SourceSide {
+  const T* sorted;             // the source's S, ascending
+  const uint32_t* order;       // rank -> tuple of the source
+  const uint32_t* inverse;     // tuple of the source -> tuple of the target, or NULL: the same
+  const T* source;             // columns by tuple
+  const FuturePast<T>* pairs;  // of the target
+  const T* past;               // of the target, columns by tuple
+  int n, past_dims, source_dims, theiler, k;
+
+  // `rank` and `row` of the source at the target's `tuple`.
+  __device__ __forceinline__ T eps(int rank, int row, int tuple, int lane) const {
+    const T own = sorted[rank];
+    const FuturePast<T> mine = pairs[tuple];
+    T carried = infinity<T>(), kth = infinity<T>();  // lane m keeps the m-th least so far
+    for (int step = 1; ; step += 32) {
+      T found[2];
 #pragma unroll
-    for (int side = 0; side < 2; ++side) {
-      const int64_t at = side ? rank - step - lane : rank + step + lane;
-      if (at < 0 || at >= a.n) continue;
-      T d = absolute(sorted[at] - own);
-      if (!(d < kth)) continue;
-      const int64_t other_row = order[at], other = inverse ? inverse[other_row] : other_row;
-      if (!outside_window(tuple, other, a.theiler)) continue;
-      for (int h = 1; h < a.source_dims; ++h) d = greater(d, absolute(source[h * a.n + other_row] - source[h * a.n + own_row]));
-      mine.insert(greater(d, target_distance(a, target_variable, tuple, other)));
+      for (int side = 0; side < 2; ++side) {
+        const int at = side ? rank - step - lane : rank + step + lane;
+        found[side] = infinity<T>();
+        if (at < 0 || at >= n) continue;
+        T d = absolute(sorted[at] - own);
+        if (!(d < kth)) continue;
+        const int other_row = order[at], other = inverse ? inverse[other_row] : other_row;
+        if (abs(other - tuple) <= theiler) continue;
+        const FuturePast<T> there = pairs[other];
+        d = greater(d, greater(absolute(there.future - mine.future), absolute(there.past - mine.past)));
+        for (int h = 1; h < source_dims; ++h) d = greater(d, absolute(source[static_cast<int64_t>(h) * n + other_row] - source[static_cast<int64_t>(h) * n + row]));
+        for (int h = 1; h < past_dims; ++h) d = greater(d, absolute(past[static_cast<int64_t>(h) * n + other] - past[static_cast<int64_t>(h) * n + tuple]));
+        found[side] = d;
+      }
+      // The k least of three a lane: k times the least of the heads leaves.
+      T v0 = carried, v1 = found[0], v2 = found[1];
+      Least<T, 1>::exchange(v0, v1), Least<T, 1>::exchange(v1, v2), Least<T, 1>::exchange(v0, v1);
+      for (int taken = 0; taken < k; ++taken) {
+        kth = warp_least(v0);
+        const unsigned owners = __ballot_sync(kFull, v0 == kth);
+        if (lane == __ffs(owners) - 1) v0 = v1, v1 = v2, v2 = infinity<T>();
+        if (lane == taken) carried = kth;
+      }
+      const int right = rank + step + 32, left = rank - step - 32;
+      if (!(right < n && sorted[right] - own < kth) && !(left >= 0 && own - sorted[left] < kth)) return kth;
     }
-    Least<T, kMaxK> merged(kMaxK);
-    for (int taken = 0; taken < a.k; ++taken) {
-      T head = mine.head();
-#pragma unroll
-      for (int shift = 16; shift > 0; shift /= 2) head = lesser(head, __shfl_xor_sync(kFull, head, shift));
-      const unsigned owners = __ballot_sync(kFull, mine.head() == head);
-      if (lane == __ffs(owners) - 1) mine.pop();
-      if (lane == 0) merged.insert(head);
-      kth = head;
-    }
-    mine = merged;
-    const int64_t right = rank + step + 32, left = rank - step - 32;
-    const bool more_right = right < a.n && sorted[right] - own < kth, more_left = left >= 0 && own - sorted[left] < kth;
-    if (!more_right && !more_left) return kth;
   }
-}
+};
 
 // n_FP, by the whole warp in the window of P's first column.
 template <class T>
-__device__ __noinline__ int future_near(const PairsData<T>& a, int variable, int64_t rank, uint32_t tuple, T eps, int lane) {
+__device__ __forceinline__ int future_near(const PairsData<T>& a, int variable, int64_t rank, uint32_t tuple, T eps, int lane) {
   const T* past = a.past_ranked + static_cast<int64_t>(variable) * a.past_dims * a.n;
   const T* future = a.future_ranked + variable * a.n;
   const uint32_t* order = a.past_order + variable * a.n;
@@ -168,17 +172,30 @@ __global__ void __launch_bounds__(kWalkWarps * 32, kMaxK <= 4 && sizeof(T) == 4 
         for (int u = 0; u < kChunk; ++u) d[u] = next_d[u], t[u] = next_t[u];
       }
       T eps = least.kth();
-      reached = lesser(reached, limit);
+      for (unsigned beyond = __ballot_sync(kFull, eps > lesser(reached, limit)) & lanes; beyond; beyond &= beyond - 1) {
+        const int whose = __ffs(beyond) - 1;
+        const int variable = task.variable >= 0 ? task.variable : task.block * kLanes + whose;
+        const int64_t row_base = static_cast<int64_t>(variable) * a.n, lane_base = static_cast<int64_t>(whose) * a.n;
+        const int own_row = w.sources.permutations ? w.sources.permutations[lane_base + tuple] : tuple;
+        const SourceSide<T> side{a.source_sorted + row_base, a.source_order + row_base, w.sources.inverse ? w.sources.inverse + lane_base : nullptr,
+                                 a.source + row_base * a.source_dims, a.target_pairs + static_cast<int64_t>(target_variable) * a.n,
+                                 a.past + static_cast<int64_t>(target_variable) * a.past_dims * a.n, static_cast<int>(a.n), a.past_dims,
+                                 a.source_dims, a.theiler, a.k};
+        const T kth = side.eps(a.source_rank[row_base + own_row], own_row, tuple, lane);
+        if (lane == whose) eps = kth;
+      }
       int near = 0;
       for (int step = a.cap / 2; step > 0; step /= 2)
         if (list[near + step - 1].distance < eps) near += step;
       near += list[near].distance < eps;
-      for (unsigned beyond = __ballot_sync(kFull, eps > reached) & lanes; beyond; beyond &= beyond - 1) {
-        const int whose = __ffs(beyond) - 1;
-        const T kth = source_side<T, kMaxK>(a, w.sources, task, whose, target_variable, tuple, lane);
-        // With one column of P the ranges count n_FP for these.
-        const int count = w.count_near ? future_near(a, target_variable, rank, tuple, kth, lane) : -1;
-        if (lane == whose) eps = kth, near = count;
+      // Behind the list's limit n_FP is not known. With one column of P the ranges count it.
+      if (eps > limit) near = -1;
+      if (w.count_near) {
+        for (unsigned unknown = __ballot_sync(kFull, eps > limit) & lanes; unknown; unknown &= unknown - 1) {
+          const int whose = __ffs(unknown) - 1;
+          const int count = future_near(a, target_variable, rank, tuple, __shfl_sync(kFull, eps, whose), lane);
+          if (lane == whose) near = count;
+        }
       }
       stage_eps[warp][row][lane] = eps;
       stage_near[warp][row][lane] = near;
