@@ -54,7 +54,7 @@ static void check_ksg(int32_t v, int64_t n, const xc_te_options& o, bool single,
   for (int s = 0; s < 40; ++s) permutation(5, s, c.n, rows.data() + s * c.n);
   auto pairs = ksg_pairs_cuda(0, {&c, o.k, o.theiler, rows.data(), 40}, single);
   std::vector<double> te(static_cast<size_t>(v) * v);
-  pairs->targets(0, v, Control());
+  pairs->prepare(0, v, Control());
   pairs->originals(te.data(), Control());
   double worst = 0, worst_surrogate = 0;
   for (int s = 0; s < samples; ++s) {
@@ -85,7 +85,7 @@ static void time_ksg(int32_t v, int64_t n, const xc_te_options& o, bool single, 
     double tl = 0;
     for (int from = 0; from < v; from += group) {
       const int to = std::min(v, from + group);
-      pairs->targets(from, to, Control());
+      pairs->prepare(from, to, Control());
       pairs->originals(te.data() + static_cast<int64_t>(from) * v, Control());
     }
     const double t3 = now_ms();
@@ -180,7 +180,7 @@ int main(int argc, char** argv) {
           std::vector<Pair> all_pairs;
           for (int y = 0; y < 100; ++y) for (int x = 0; x < 100; ++x) if (x != y) all_pairs.push_back({x, y});
           std::vector<double> te(all_pairs.size() * 200);
-          pairs->targets(0, 100, Control());
+          pairs->prepare(0, 100, Control());
           pairs->surrogates(all_pairs.data(), all_pairs.size(), 0, 200, te.data(), Control());
           std::printf("V=100 N=1000 200 surrogates: %.1f ms\n", now_ms() - t0);
         }

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/control.hpp"
+#include "te/network/pairs.hpp"
 #include "xcore/te.h"
 
 namespace xcore::te {
@@ -37,8 +37,9 @@ BinnedShape binned_shape(int64_t samples, const xc_te_options& options, int32_t 
 BinnedColumns binned_columns(const double* values, int32_t variables, int64_t samples, const xc_te_options& options, int32_t bins,
                              bool equal_frequency);
 
-// te[(target - from) * variables + source] as for the other estimators.
-void binned_pairs_cpu(const BinnedColumns& columns, int32_t from, int32_t to, double* te, const Control& control);
+// On the CPU, surrogates included. `columns` must outlive it.
+std::unique_ptr<Pairs> binned_pairs_cpu(const BinnedColumns& columns, const int32_t* permutations);
+// te[(target - from) * variables + source], as `originals` of a `Pairs`.
 // From the series themselves, which are binned on the device. Throws XC_UNSUPPORTED when a pair's table does not fit a
 // multiprocessor.
 void binned_pairs_cuda(int device, const double* values, int32_t variables, int64_t samples, const xc_te_options& options, int32_t bins,

@@ -68,48 +68,91 @@ BinnedColumns binned_columns(const double* values, int32_t variables, int64_t sa
   return c;
 }
 
-void binned_pairs_cpu(const BinnedColumns& c, int32_t from, int32_t to, double* te, const Control& control) {
-  std::vector<double> logs(c.n + 1, 0.0);
-  for (int64_t m = 2; m <= c.n; ++m) logs[m] = static_cast<double>(m) * std::log(static_cast<double>(m));
-  const uint32_t joint = c.past_states * c.source_states, states = joint * c.bins;
-  const int32_t round = 64;
-  for (int32_t start = from; start < to; start += round) {
-    control.throw_if_cancelled();
-    thread_pool().parallel_for(std::min(round, to - start), 1, [&](int64_t begin, int64_t end) {
-      std::vector<uint32_t> counts(states), alone(c.past_states), target_joint(static_cast<size_t>(c.bins) * c.past_states), row(c.n);
-      for (int64_t y = start + begin; y < start + end; ++y) {
-        const uint32_t* target = c.target.data() + y * c.n;
+namespace {
+
+class BinnedPairsCpu final : public Pairs {
+ public:
+  BinnedPairsCpu(const BinnedColumns& columns, const int32_t* permutations)
+      : c_(columns), permutations_(permutations), logs_(c_.n + 1, 0.0), joint_(c_.past_states * c_.source_states) {
+    for (int64_t m = 2; m <= c_.n; ++m) logs_[m] = static_cast<double>(m) * std::log(static_cast<double>(m));
+  }
+  int32_t targets_at_once() const override { return 64; }
+
+  void prepare(int32_t from, int32_t to, const Control& control) override {
+    from_ = from, to_ = to;
+    part_.resize(to - from);
+    thread_pool().parallel_for(to - from, 1, [&](int64_t begin, int64_t end) {
+      std::vector<uint32_t> alone(c_.past_states), joint(static_cast<size_t>(c_.bins) * c_.past_states);
+      for (int64_t y = from + begin; y < from + end; ++y) {
+        control.throw_if_cancelled();
+        const uint32_t* target = c_.target.data() + y * c_.n;
         std::fill(alone.begin(), alone.end(), 0);
-        std::fill(target_joint.begin(), target_joint.end(), 0);
-        for (int64_t t = 0; t < c.n; ++t) {
-          ++alone[target[t] % c.past_states], ++target_joint[target[t]];
-          row[t] = target[t] * c.source_states;
-        }
-        double part = 0;
-        for (const uint32_t m : alone) part += logs[m];
-        for (const uint32_t m : target_joint) part -= logs[m];
-        double* out = te + (y - from) * c.variables;
-        for (int32_t x = 0; x < c.variables; ++x) {
-          out[x] = 0;
-          if (x == y) continue;
-          const uint32_t* source = c.source.data() + static_cast<int64_t>(x) * c.n;
-          std::fill(counts.begin(), counts.end(), 0);
-          for (int64_t t = 0; t < c.n; ++t) ++counts[row[t] + source[t]];
-          double sum = part;
-          for (uint32_t m = 0; m < joint; ++m) {
-            uint32_t total = 0;
-            for (uint32_t f = 0; f < c.bins; ++f) {
-              const uint32_t count = counts[f * joint + m];
-              total += count;
-              sum += logs[count];
-            }
-            sum -= logs[total];
-          }
-          out[x] = sum / static_cast<double>(c.n);
-        }
+        std::fill(joint.begin(), joint.end(), 0);
+        for (int64_t t = 0; t < c_.n; ++t) ++alone[target[t] % c_.past_states], ++joint[target[t]];
+        double sum = 0;
+        for (const uint32_t m : alone) sum += logs_[m];
+        for (const uint32_t m : joint) sum -= logs_[m];
+        part_[y - from] = sum;
       }
     });
   }
+
+  void originals(double* te, const Control& control) override {
+    thread_pool().parallel_for(to_ - from_, 1, [&](int64_t begin, int64_t end) {
+      std::vector<uint32_t> counts(static_cast<size_t>(joint_) * c_.bins);
+      for (int64_t target = begin; target < end; ++target) {
+        control.throw_if_cancelled();
+        const int32_t y = from_ + static_cast<int32_t>(target);
+        for (int32_t x = 0; x < c_.variables; ++x) te[target * c_.variables + x] = x == y ? 0.0 : value({x, y}, nullptr, counts.data());
+      }
+    });
+  }
+
+  void surrogates(const Pair* pairs, int64_t pair_count, int32_t first, int32_t count, double* te, const Control& control) override {
+    thread_pool().parallel_for(pair_count, 1, [&](int64_t begin, int64_t end) {
+      std::vector<uint32_t> counts(static_cast<size_t>(joint_) * c_.bins);
+      for (int64_t p = begin; p < end; ++p) {
+        control.throw_if_cancelled();
+        for (int32_t m = 0; m < count; ++m) te[p * count + m] = value(pairs[p], permutations_ + (first + m) * c_.n, counts.data());
+      }
+    });
+  }
+
+ private:
+  double value(Pair pair, const int32_t* permutation, uint32_t* counts) const {
+    const uint32_t* target = c_.target.data() + static_cast<int64_t>(pair.target) * c_.n;
+    const uint32_t* source = c_.source.data() + static_cast<int64_t>(pair.source) * c_.n;
+    std::fill_n(counts, static_cast<size_t>(joint_) * c_.bins, 0);
+    if (permutation) {
+      for (int64_t t = 0; t < c_.n; ++t) ++counts[target[t] * c_.source_states + source[permutation[t]]];
+    } else {
+      for (int64_t t = 0; t < c_.n; ++t) ++counts[target[t] * c_.source_states + source[t]];
+    }
+    double sum = part_[pair.target - from_];
+    for (uint32_t m = 0; m < joint_; ++m) {
+      uint32_t total = 0;
+      for (uint32_t f = 0; f < c_.bins; ++f) {
+        const uint32_t c = counts[f * joint_ + m];
+        total += c;
+        sum += logs_[c];
+      }
+      sum -= logs_[total];
+    }
+    return sum / static_cast<double>(c_.n);
+  }
+
+  const BinnedColumns& c_;
+  const int32_t* permutations_;
+  std::vector<double> logs_;  // c ln c
+  const uint32_t joint_;      // states of (P, S)
+  std::vector<double> part_;  // of the targets alone
+  int32_t from_ = 0, to_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Pairs> binned_pairs_cpu(const BinnedColumns& columns, const int32_t* permutations) {
+  return std::make_unique<BinnedPairsCpu>(columns, permutations);
 }
 
 }  // namespace xcore::te

@@ -9,7 +9,7 @@ namespace xcore::te {
 Columns embed_all(const double* values, int32_t variables, int64_t samples, const xc_te_options& o) {
   const auto shape = embedding_shape(samples, o);
   Columns c;
-  c.variables = variables;
+  c.variables = c.targets = variables;
   c.n = shape.tuples;
   c.first = shape.first;
   c.past_dims = o.target_history;

@@ -13,15 +13,21 @@
 namespace xcore::te {
 
 struct Columns {
-  int32_t variables = 0;
+  int32_t variables = 0;  // seen as sources
+  int32_t targets = 0;    // seen as targets: all of them, or what a caller put together
+  bool same = true;       // target i is variable i, which is no source of itself
   int64_t n = 0;      // tuples
   int64_t first = 0;  // sample index of the first F
   int32_t past_dims = 1, source_dims = 1;
   std::vector<double> future;  // [variable][n]
   std::vector<double> past;    // [variable][past_dims][n]
   std::vector<double> source;  // [variable][source_dims][n]
-  std::vector<uint8_t> constant;  // the series never changes: it tells nothing and there is nothing to tell
+  std::vector<uint8_t> constant;  // [variable]: the series never changes: it tells nothing and there is nothing to tell
 
+  // A pair whose value is 0 by definition.
+  bool nothing(int32_t source, int32_t target) const {
+    return constant[source] || (same && (source == target || constant[target]));
+  }
   const double* future_of(int32_t v) const { return future.data() + v * n; }
   const double* past_of(int32_t v) const { return past.data() + static_cast<int64_t>(v) * past_dims * n; }
   const double* source_of(int32_t v) const { return source.data() + static_cast<int64_t>(v) * source_dims * n; }

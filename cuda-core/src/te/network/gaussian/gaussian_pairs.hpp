@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/control.hpp"
 #include "runtime/philox.hpp"
+#include "te/network/pairs.hpp"
 #include "xcore/te.h"
 
 namespace xcore::te {
@@ -56,10 +56,9 @@ XC_HD double gaussian_pair_te_1(double pp, double ss, double ff, double ps, doub
   return after > 1e-12 ? 0.5 * log(before / after) : HUGE_VAL;
 }
 
-// te[(target - from) * variables + source] for targets [from, to); `values` variables x samples, finite. The diagonal and
-// pairs with a constant series are 0.
-void gaussian_pairs_cpu(const double* values, int32_t variables, int64_t samples, const xc_te_options& options, int32_t from,
-                        int32_t to, double* te, const Control& control);
+// On the CPU, surrogates included. `columns` must outlive it.
+std::unique_ptr<Pairs> gaussian_pairs_cpu(const Columns& columns, const int32_t* permutations);
+// From the series themselves: te[(target - from) * variables + source], as `originals` of a `Pairs`.
 void gaussian_pairs_cuda(int device, const double* values, int32_t variables, int64_t samples, const xc_te_options& options,
                          int32_t from, int32_t to, double* te, const Control& control);
 

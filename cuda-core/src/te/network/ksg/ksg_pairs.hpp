@@ -11,8 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/control.hpp"
-#include "te/network/columns/columns.hpp"
+#include "te/network/pairs.hpp"
 
 namespace xcore::te {
 
@@ -25,32 +24,14 @@ struct KsgPairsProblem {
   int32_t surrogates = 0;
 };
 
-struct Pair {
-  int32_t source, target;
-};
-
-// A backend. `targets` prepares the lists of [from, to); the other two then serve pairs of these targets.
-class KsgPairs {
- public:
-  virtual ~KsgPairs() = default;
-  // How many targets one preparation should hold, for memory's sake.
-  virtual int32_t targets_at_once() const = 0;
-  virtual void targets(int32_t from, int32_t to, const Control& control) = 0;
-  // te[(target - from) * variables + source], nats, for all sources; the diagonal and pairs with a constant series are 0.
-  virtual void originals(double* te, const Control& control) = 0;
-  // te[p * count + m] of pair p with permutation first + m.
-  virtual void surrogates(const Pair* pairs, int64_t pair_count, int32_t first, int32_t count, double* te,
-                          const Control& control) = 0;
-};
-
 // The definition: ksg_counts_ref of every pair.
-std::unique_ptr<KsgPairs> ksg_pairs_ref(const KsgPairsProblem& problem);
+std::unique_ptr<Pairs> ksg_pairs_ref(const KsgPairsProblem& problem);
 // fp64; equal to the definition to the last bit of the counts. Deterministic on any number of threads.
-std::unique_ptr<KsgPairs> ksg_pairs_cpu(const KsgPairsProblem& problem);
+std::unique_ptr<Pairs> ksg_pairs_cpu(const KsgPairsProblem& problem);
 
 inline constexpr int32_t kKsgPairsCudaMaxK = 32;
 inline constexpr int32_t kKsgPairsCudaMaxDims = 16;  // of P and of S
 // `single`: fp32 on columns that were centred in fp64; else fp64. Counts are those of the definition on the same columns.
-std::unique_ptr<KsgPairs> ksg_pairs_cuda(int device, const KsgPairsProblem& problem, bool single);
+std::unique_ptr<Pairs> ksg_pairs_cuda(int device, const KsgPairsProblem& problem, bool single);
 
 }  // namespace xcore::te

@@ -91,7 +91,7 @@ struct Target {
 };
 constexpr int64_t kMargin = kPairsWidestVector;
 
-class KsgPairsCpu final : public KsgPairs {
+class KsgPairsCpu final : public Pairs {
  public:
   explicit KsgPairsCpu(const KsgPairsProblem& problem)
       : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), pitch_(c_.n + 2 * kMargin), cap_(192) {
@@ -104,7 +104,7 @@ class KsgPairsCpu final : public KsgPairs {
     return static_cast<int32_t>(std::clamp<int64_t>(kListBytes / (c_.n * cap_ * 12), thread_pool().threads(), 64));
   }
 
-  void targets(int32_t from, int32_t to, const Control& control) override {
+  void prepare(int32_t from, int32_t to, const Control& control) override {
     from_ = from;
     targets_.resize(to - from);
     distances_.resize(static_cast<size_t>(to - from) * c_.n * cap_);
@@ -142,7 +142,7 @@ class KsgPairsCpu final : public KsgPairs {
         scan(target, block.data(), values, control);
         for (int lane = 0; lane < many; ++lane) {
           const int32_t x = first + lane;
-          te[target * v + x] = x == y || c_.constant[x] || c_.constant[y] ? 0.0 : values[lane];
+          te[target * v + x] = c_.nothing(x, y) ? 0.0 : values[lane];
         }
       }
     });
@@ -156,7 +156,7 @@ class KsgPairsCpu final : public KsgPairs {
         const Pair pair = pairs[unit / blocks];
         const int32_t start = static_cast<int32_t>(unit % blocks) * backend_.width, many = std::min(backend_.width, count - start);
         double values[kPairsWidestVector] = {};
-        if (!c_.constant[pair.source] && !c_.constant[pair.target]) {
+        if (!c_.nothing(pair.source, pair.target)) {
           fill_block(pair.target - from_, many,
                      [&](int lane) { return std::make_pair(pair.source, p_.permutations + (first + start + lane) * c_.n); }, block);
           scan(pair.target - from_, block.data(), values, control);
@@ -236,6 +236,6 @@ class KsgPairsCpu final : public KsgPairs {
 void pairs_lists_portable(const PairsLists& lists, int64_t begin, int64_t end) { fill_lists<Portable>(lists, begin, end); }
 void pairs_scan_portable(const PairsScan& scan, int64_t begin, int64_t end) { scan_pairs<Portable>(scan, begin, end); }
 
-std::unique_ptr<KsgPairs> ksg_pairs_cpu(const KsgPairsProblem& problem) { return std::make_unique<KsgPairsCpu>(problem); }
+std::unique_ptr<Pairs> ksg_pairs_cpu(const KsgPairsProblem& problem) { return std::make_unique<KsgPairsCpu>(problem); }
 
 }  // namespace xcore::te

@@ -29,7 +29,7 @@ void allow_shared(Kernel kernel, size_t bytes) {
 }
 
 template <class T>
-class KsgPairsCuda final : public KsgPairs {
+class KsgPairsCuda final : public Pairs {
  public:
   KsgPairsCuda(int device, const KsgPairsProblem& problem) : p_(problem), c_(*problem.columns), scope_(device), stream_(device) {
     if (p_.k > kKsgPairsCudaMaxK || c_.past_dims > kKsgPairsCudaMaxDims || c_.source_dims > kKsgPairsCudaMaxDims)
@@ -40,38 +40,42 @@ class KsgPairsCuda final : public KsgPairs {
     int shared = 0;
     XC_CUDA(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
     shared_limit_ = static_cast<size_t>(shared) - 1024;
-    const int64_t n = c_.n, v = c_.variables;
+    const int64_t n = c_.n, v = c_.variables, targets = c_.targets;
     future_ = upload(c_.future);
     past_ = upload(c_.past);
     source_ = upload(c_.source);
     const auto psi = digamma_table(n + 2);
     psi_ = cuda::Buffer<double>::from_host(psi.data(), psi.size(), stream_);
 
-    past_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
-    past_ranked_ = cuda::Buffer<T>(v * n * c_.past_dims, stream_);
-    future_ranked_ = cuda::Buffer<T>(v * n, stream_);
-    sort(past_.data(), c_.past, n * c_.past_dims, nullptr, past_order_.data());
+    past_order_ = cuda::Buffer<uint32_t>(targets * n, stream_);
+    past_ranked_ = cuda::Buffer<T>(targets * n * c_.past_dims, stream_);
+    future_ranked_ = cuda::Buffer<T>(targets * n, stream_);
+    sort(targets, past_.data(), c_.past, n * c_.past_dims, nullptr, past_order_.data());
     rank(past_.data(), c_.past_dims, past_ranked_.data());
     rank(future_.data(), 1, future_ranked_.data());
     plan_ranges();
     source_sorted_ = cuda::Buffer<T>(v * n, stream_);
     source_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
     source_rank_ = cuda::Buffer<uint32_t>(v * n, stream_);
-    sort(source_.data(), c_.source, n * c_.source_dims, source_sorted_.data(), source_order_.data());
-    target_pairs_ = cuda::Buffer<FuturePast<T>>(v * n, stream_);
-    if (ranges_) past_rank_ = cuda::Buffer<uint16_t>(v * n, stream_);
-    for (int32_t first = 0; first < c_.variables; first += 65535) {
-      const dim3 grid(blocks_of(n, 256), std::min<int32_t>(65535, c_.variables - first));
+    sort(v, source_.data(), c_.source, n * c_.source_dims, source_sorted_.data(), source_order_.data());
+    target_pairs_ = cuda::Buffer<FuturePast<T>>(targets * n, stream_);
+    if (ranges_) past_rank_ = cuda::Buffer<uint16_t>(targets * n, stream_);
+    for (int32_t first = 0; first < v; first += 65535) {
+      const dim3 grid(blocks_of(n, 256), static_cast<unsigned>(std::min<int64_t>(65535, v - first)));
       invert_kernel<<<grid, 256, 0, stream_>>>(source_order_.data() + first * n, n, source_rank_.data() + first * n);
+      XC_CUDA_LAUNCHED("invert_kernel");
+    }
+    for (int32_t first = 0; first < targets; first += 65535) {
+      const dim3 grid(blocks_of(n, 256), static_cast<unsigned>(std::min<int64_t>(65535, targets - first)));
       if (ranges_) invert_kernel<<<grid, 256, 0, stream_>>>(past_order_.data() + first * n, n, past_rank_.data() + first * n);
       pairs_kernel<<<grid, 256, 0, stream_>>>(future_.data() + first * n, past_.data() + first * n * c_.past_dims, n, c_.past_dims,
                                               target_pairs_.data() + first * n);
       XC_CUDA_LAUNCHED("layout kernel");
     }
     if (ranges_) {
-      future_sorted_ = cuda::Buffer<T>(v * n, stream_);
-      future_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
-      sort(future_.data(), c_.future, n, future_sorted_.data(), future_order_.data());
+      future_sorted_ = cuda::Buffer<T>(targets * n, stream_);
+      future_order_ = cuda::Buffer<uint32_t>(targets * n, stream_);
+      sort(targets, future_.data(), c_.future, n, future_sorted_.data(), future_order_.data());
     }
     const int blocks = static_cast<int>(blocks_of(v, kLanes));
     source_blocks_ = cuda::Buffer<T>(static_cast<size_t>(blocks) * c_.source_dims * n * kLanes, stream_);
@@ -88,7 +92,7 @@ class KsgPairsCuda final : public KsgPairs {
     return static_cast<int32_t>(std::clamp<int64_t>(kListBytes / bytes, 1, 32768));
   }
 
-  void targets(int32_t from, int32_t to, const Control& control) override {
+  void prepare(int32_t from, int32_t to, const Control& control) override {
     control.throw_if_cancelled();
     const DeviceScope scope(stream_.device());
     from_ = from, to_ = to;
@@ -128,8 +132,7 @@ class KsgPairsCuda final : public KsgPairs {
       for (int64_t target = begin; target < end; ++target) {
         const int32_t y = from_ + static_cast<int32_t>(target);
         for (int32_t x = 0; x < c_.variables; ++x) {
-          const bool nothing = x == y || c_.constant[x] || c_.constant[y];
-          te[target * c_.variables + x] = nothing ? 0.0 : values[(target * blocks + x / kLanes) * kLanes + x % kLanes];
+          te[target * c_.variables + x] = c_.nothing(x, y) ? 0.0 : values[(target * blocks + x / kLanes) * kLanes + x % kLanes];
         }
       }
     });
@@ -159,7 +162,7 @@ class KsgPairsCuda final : public KsgPairs {
       XC_CUDA_LAUNCHED("permuted_block_kernel");
       run(tasks, {blocks.data(), rows.data(), rows.data() + kLanes * n, lanes}, values.data(), control);
       for (int64_t p = 0; p < pair_count; ++p) {
-        const bool nothing = c_.constant[pairs[p].source] || c_.constant[pairs[p].target];
+        const bool nothing = c_.nothing(pairs[p].source, pairs[p].target);
         for (int lane = 0; lane < lanes; ++lane) te[p * count + done + lane] = nothing ? 0.0 : values[p * kLanes + lane];
       }
     }
@@ -184,21 +187,21 @@ class KsgPairsCuda final : public KsgPairs {
     return out;
   }
 
-  // Sorts the first column of each variable.
-  void sort(const T* columns, const std::vector<double>& host, int64_t stride, T* sorted, uint32_t* order) {
+  // Sorts the first column of each of `many` variables.
+  void sort(int64_t many, const T* columns, const std::vector<double>& host, int64_t stride, T* sorted, uint32_t* order) {
     const int64_t n = c_.n;
     int64_t padded = 2;
     while (padded < n) padded *= 2;
     const size_t bytes = padded * (sizeof(T) + sizeof(uint32_t));
     if (bytes <= shared_limit_) {
       allow_shared(sort_kernel<T>, bytes);
-      sort_kernel<T><<<c_.variables, kSortThreads, bytes, stream_>>>(columns, stride, static_cast<int>(n), static_cast<int>(padded), sorted, order);
+      sort_kernel<T><<<static_cast<unsigned>(many), kSortThreads, bytes, stream_>>>(columns, stride, static_cast<int>(n), static_cast<int>(padded), sorted, order);
       XC_CUDA_LAUNCHED("sort_kernel");
       return;
     }
-    std::vector<uint32_t> orders(c_.variables * n);
-    std::vector<T> keys(sorted ? c_.variables * n : 0);
-    thread_pool().parallel_for(c_.variables, 1, [&](int64_t begin, int64_t end) {
+    std::vector<uint32_t> orders(many * n);
+    std::vector<T> keys(sorted ? many * n : 0);
+    thread_pool().parallel_for(many, 1, [&](int64_t begin, int64_t end) {
       for (int64_t v = begin; v < end; ++v) {
         uint32_t* o = orders.data() + v * n;
         const double* x = host.data() + v * stride;
@@ -213,8 +216,8 @@ class KsgPairsCuda final : public KsgPairs {
   }
 
   void rank(const T* columns, int dims, T* ranked) {
-    for (int32_t v = 0; v < c_.variables; v += 65535 / dims) {
-      const int32_t many = std::min<int32_t>(65535 / dims, c_.variables - v);
+    for (int32_t v = 0; v < c_.targets; v += 65535 / dims) {
+      const int32_t many = std::min<int32_t>(65535 / dims, c_.targets - v);
       rank_kernel<T><<<dim3(blocks_of(c_.n, 256), many * dims), 256, 0, stream_>>>(
           columns + static_cast<int64_t>(v) * dims * c_.n, past_order_.data() + static_cast<int64_t>(v) * c_.n, c_.n, dims,
           ranked + static_cast<int64_t>(v) * dims * c_.n);
@@ -335,7 +338,7 @@ class KsgPairsCuda final : public KsgPairs {
 
 }  // namespace
 
-std::unique_ptr<KsgPairs> ksg_pairs_cuda(int device, const KsgPairsProblem& problem, bool single) {
+std::unique_ptr<Pairs> ksg_pairs_cuda(int device, const KsgPairsProblem& problem, bool single) {
   if (single) return std::make_unique<KsgPairsCuda<float>>(device, problem);
   return std::make_unique<KsgPairsCuda<double>>(device, problem);
 }

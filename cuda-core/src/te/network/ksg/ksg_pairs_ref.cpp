@@ -5,15 +5,15 @@
 namespace xcore::te {
 namespace {
 
-class KsgPairsRef final : public KsgPairs {
+class KsgPairsRef final : public Pairs {
  public:
   explicit KsgPairsRef(const KsgPairsProblem& problem)
       : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)) {}
   int32_t targets_at_once() const override { return c_.variables; }
-  void targets(int32_t from, int32_t to, const Control&) override { from_ = from, to_ = to; }
+  void prepare(int32_t from, int32_t to, const Control&) override { from_ = from, to_ = to; }
   void originals(double* te, const Control& control) override {
     for (int32_t y = from_; y < to_; ++y)
-      for (int32_t x = 0; x < c_.variables; ++x) *te++ = x == y ? 0.0 : value({x, y}, nullptr, control);
+      for (int32_t x = 0; x < c_.variables; ++x) *te++ = value({x, y}, nullptr, control);
   }
   void surrogates(const Pair* pairs, int64_t pair_count, int32_t first, int32_t count, double* te, const Control& control) override {
     for (int64_t p = 0; p < pair_count; ++p)
@@ -23,7 +23,7 @@ class KsgPairsRef final : public KsgPairs {
  private:
   double value(Pair pair, const int32_t* permutation, const Control& control) const {
     control.throw_if_cancelled();
-    if (c_.constant[pair.source] || c_.constant[pair.target]) return 0;
+    if (c_.nothing(pair.source, pair.target)) return 0;
     KsgProblem problem;
     problem.n = c_.n;
     problem.future = c_.future_of(pair.target), problem.past = c_.past_of(pair.target), problem.source = c_.source_of(pair.source);
@@ -44,6 +44,6 @@ class KsgPairsRef final : public KsgPairs {
 
 }  // namespace
 
-std::unique_ptr<KsgPairs> ksg_pairs_ref(const KsgPairsProblem& problem) { return std::make_unique<KsgPairsRef>(problem); }
+std::unique_ptr<Pairs> ksg_pairs_ref(const KsgPairsProblem& problem) { return std::make_unique<KsgPairsRef>(problem); }
 
 }  // namespace xcore::te

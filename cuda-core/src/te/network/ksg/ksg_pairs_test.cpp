@@ -25,7 +25,7 @@ struct Case {
 
 class KsgNetwork : public xcore::testing::BackendTest {
  protected:
-  std::unique_ptr<KsgPairs> make(const KsgPairsProblem& problem) {
+  std::unique_ptr<Pairs> make(const KsgPairsProblem& problem) {
 #if XCORE_CUDA
     if (on_cuda()) return ksg_pairs_cuda(0, problem, false);
 #endif
@@ -52,7 +52,7 @@ TEST_P(KsgNetwork, every_pair_and_surrogate_equals_the_definition_for_every_shap
     const size_t entries = static_cast<size_t>(c.variables) * c.variables;
     std::vector<double> a(entries), b(entries);
     for (const auto& [pairs, te] : {std::pair{expected.get(), a.data()}, {got.get(), b.data()}}) {
-      pairs->targets(0, c.variables, Control());
+      pairs->prepare(0, c.variables, Control());
       pairs->originals(te, Control());
     }
     for (size_t m = 0; m < entries; ++m)
@@ -74,9 +74,9 @@ TEST_P(KsgNetwork, heavy_tails_and_outliers_change_nothing_but_speed) {
   const KsgPairsProblem problem{&columns, 4, 0, nullptr, 0};
   std::vector<double> a(25), b(25);
   const auto expected = ksg_pairs_ref(problem), got = make(problem);
-  expected->targets(0, 5, Control());
+  expected->prepare(0, 5, Control());
   expected->originals(a.data(), Control());
-  got->targets(0, 5, Control());
+  got->prepare(0, 5, Control());
   got->originals(b.data(), Control());
   for (int m = 0; m < 25; ++m) EXPECT_NEAR(a[m], b[m], 1e-12) << m;
 }
@@ -87,10 +87,10 @@ TEST_P(KsgNetwork, a_part_of_the_targets_has_the_bits_of_the_whole) {
   const KsgPairsProblem problem{&columns, 4, 0, nullptr, 0};
   std::vector<double> whole(121), parts(121);
   const auto pairs = make(problem);
-  pairs->targets(0, 11, Control());
+  pairs->prepare(0, 11, Control());
   pairs->originals(whole.data(), Control());
   for (const auto [from, to] : {std::pair{0, 3}, {3, 4}, {4, 11}}) {
-    pairs->targets(from, to, Control());
+    pairs->prepare(from, to, Control());
     pairs->originals(parts.data() + from * 11, Control());
   }
   EXPECT_EQ(whole, parts);
@@ -102,7 +102,7 @@ TEST_P(KsgNetwork, a_constant_series_neither_tells_nor_is_told_anything) {
   const Columns columns = embed_all(values.data(), 4, 120, network_embedding());
   std::vector<double> te(16);
   const auto pairs = make({&columns, 4, 0, nullptr, 0});
-  pairs->targets(0, 4, Control());
+  pairs->prepare(0, 4, Control());
   pairs->originals(te.data(), Control());
   for (int m = 0; m < 4; ++m) EXPECT_EQ(te[4 + m], 0) << m << " -> constant";
   for (int m = 0; m < 4; ++m) EXPECT_EQ(te[m * 4 + 1], 0) << "constant -> " << m;
@@ -119,7 +119,7 @@ TEST_P(KsgNetwork, fp32_on_centred_columns_stays_within_1e_5_of_fp64) {
   const KsgPairsProblem problem{&columns, 4, 0, nullptr, 0};
   for (const auto& [pairs, te] : {std::pair{ksg_pairs_cuda(0, problem, true), single.data()}, {ksg_pairs_cpu(problem), exact.data()}}) {
     for (int from = 0; from < 40; from += 20) {
-      pairs->targets(from, from + 20, Control());
+      pairs->prepare(from, from + 20, Control());
       pairs->originals(te + from * 40, Control());
     }
   }
@@ -135,7 +135,7 @@ TEST(KsgNetworkThreads, the_number_of_threads_does_not_show) {
   for (const auto& [threads, te] : {std::pair{1, one.data()}, {4, many.data()}}) {
     thread_pool().set_threads(threads);
     const auto pairs = ksg_pairs_cpu({&columns, 4, 0, nullptr, 0});
-    pairs->targets(0, 13, Control());
+    pairs->prepare(0, 13, Control());
     pairs->originals(te, Control());
   }
   thread_pool().set_threads(before);
@@ -148,7 +148,7 @@ TEST(KsgNetworkCancel, a_set_flag_ends_the_call) {
   const auto pairs = ksg_pairs_cpu({&columns, 4, 0, nullptr, 0});
   const int32_t cancel = 1;
   const xc_control control{&cancel, nullptr, nullptr};
-  EXPECT_THROW(pairs->targets(0, 6, Control(&control)), Error);
+  EXPECT_THROW(pairs->prepare(0, 6, Control(&control)), Error);
 }
 
 }  // namespace
