@@ -67,7 +67,6 @@ typedef struct xc_te_greedy_options {
   int32_t surrogates;  /* permutations a test; 0: chi-squared, Gaussian alone [0] */
   int32_t from, to;    /* targets; 0, 0: all */
   int32_t max_sources; /* chosen lags a target at most, >= 1 [20] */
-  int32_t fdr;         /* false-discovery control over targets [1] */
   double alpha;        /* of every test, in (0, 1) [0.05] */
   uint64_t seed;
   xc_device device;

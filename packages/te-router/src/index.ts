@@ -1,4 +1,9 @@
 export type { FeatureInfluence, FeatureInfluenceOptions } from './influence';
+export type { NetworkLink, NetworkSeries, TransferEntropyNetwork, TransferEntropyNetworkOptions } from './network';
+export { transferEntropyNetwork } from './network';
+export { networkHtml } from './network-html';
+export { mergeNetworks } from './network-merge';
+export { adjacency, linksCsv, matrixCsv, networkGraphml } from './network-output';
 export type {
   ModelEstimate,
   Outcome,
