@@ -27,8 +27,9 @@ function make(variables, samples, seed, kind) {
     into[t].push([s, lag, uniform() < 0.5 ? -0.6 : 0.6]);
   };
   for (let v = 0; v + 2 < variables; v += 3) {
-    if ((v / 3) % 2 === 0) add(v, v + 1, 1), add(v + 1, v + 2, 1);
-    else add(v, v + 1, 1), add(v, v + 2, 2);
+    add(v, v + 1, 1);
+    if ((v / 3) % 2 === 0) add(v + 1, v + 2, 1);
+    else add(v, v + 2, 2);
   }
   const burn = 100;
   const x = Array.from({ length: variables }, () => new Float64Array(samples + burn));
@@ -42,7 +43,9 @@ function make(variables, samples, seed, kind) {
       x[v][t] = sum;
     }
   const values = new Float64Array(variables * samples);
-  x.forEach((row, v) => values.set(row.subarray(burn), v * samples));
+  x.forEach((row, v) => {
+    values.set(row.subarray(burn), v * samples);
+  });
   return { series: { values, variables, samples }, truth };
 }
 
@@ -53,7 +56,7 @@ function auroc(score, truth, variables) {
   let ranks = 0;
   let positives = 0;
   all.forEach(([, y], r) => {
-    if (y) ranks += r + 1, positives++;
+    if (y) (ranks += r + 1), positives++;
   });
   return (ranks - (positives * (positives + 1)) / 2) / (positives * (all.length - positives));
 }
@@ -87,7 +90,12 @@ const rate = (links, truth, variables) => {
 
 console.log('| system | V | method | precision | recall | FDR | AUROC | ms |');
 console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
-for (const [kind, variables, samples] of [['linear', 20, 1000], ['threshold', 20, 1000], ['linear', 100, 1000], ['linear', 1000, 500]]) {
+for (const [kind, variables, samples] of [
+  ['linear', 20, 1000],
+  ['threshold', 20, 1000],
+  ['linear', 100, 1000],
+  ['linear', 1000, 500],
+]) {
   const methods = {
     'Granger, pairwise': { estimator: 'gaussian', maxLag: 2, analytic: true },
     'Gaussian, multivariate': { estimator: 'gaussian', method: 'multivariate', maxLag: 2 },
@@ -99,7 +107,12 @@ for (const [kind, variables, samples] of [['linear', 20, 1000], ['threshold', 20
     const { series, truth } = make(variables, samples, seed, kind);
     if (variables <= 100) {
       const list = rows.get('correlation at lag 1') ?? [];
-      list.push({ precision: Number.NaN, recall: Number.NaN, area: auroc(lagCorrelation(series), truth, variables), ms: Number.NaN });
+      list.push({
+        precision: Number.NaN,
+        recall: Number.NaN,
+        area: auroc(lagCorrelation(series), truth, variables),
+        ms: Number.NaN,
+      });
       rows.set('correlation at lag 1', list);
     }
     for (const [name, options] of Object.entries(methods)) {
@@ -115,6 +128,8 @@ for (const [kind, variables, samples] of [['linear', 20, 1000], ['threshold', 20
     const mean = (key) => list.reduce((sum, row) => sum + row[key], 0) / list.length;
     const show = (value, digits) => (Number.isNaN(value) ? '' : value.toFixed(digits));
     const p = mean('precision');
-    console.log(`| ${kind} | ${variables} | ${name} | ${show(p, 3)} | ${show(mean('recall'), 3)} | ${show(1 - p, 3)} | ${show(mean('area'), 3)} | ${show(mean('ms'), 0)} |`);
+    console.log(
+      `| ${kind} | ${variables} | ${name} | ${show(p, 3)} | ${show(mean('recall'), 3)} | ${show(1 - p, 3)} | ${show(mean('area'), 3)} | ${show(mean('ms'), 0)} |`,
+    );
   }
 }
