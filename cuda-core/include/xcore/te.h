@@ -3,6 +3,7 @@
 #define XCORE_TE_H
 
 #include "xcore/core.h"
+#include "xcore/te_network.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,6 +64,8 @@ typedef struct xc_te_table {
                         xc_te_result* result, const xc_control* control, xc_error* error);
   /* How many tuples an embedding gives; fails as `estimate` would when there are too few. */
   xc_status (*tuples)(int64_t samples, const xc_te_options* options, int64_t* tuples, int64_t* first, xc_error* error);
+  xc_te_network_function network;        /* long call */
+  xc_te_greedy_function network_greedy; /* long call */
 } xc_te_table;
 
 #ifdef __cplusplus

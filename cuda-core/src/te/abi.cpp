@@ -4,6 +4,7 @@
 
 #include "runtime/error.hpp"
 #include "te/estimate/estimate.hpp"
+#include "te/network/abi.hpp"
 #include "xcore/te.h"
 
 namespace {
@@ -55,7 +56,7 @@ xc_status tuples(int64_t samples, const xc_te_options* options, int64_t* tuples,
   });
 }
 
-const xc_te_table table = {{"te", XC_TE_ABI, sizeof(xc_te_table)}, estimate, tuples};
+const xc_te_table table = {{"te", XC_TE_ABI, sizeof(xc_te_table)}, estimate, tuples, te::network_entry, te::network_greedy_entry};
 
 }  // namespace
 

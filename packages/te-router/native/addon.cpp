@@ -2,6 +2,7 @@
 #include <memory>
 #include <vector>
 
+#include "network.hpp"
 #include "xcore/addon.hpp"
 #include "xcore/te.h"
 
@@ -103,6 +104,7 @@ Napi::Value Estimate(const Napi::CallbackInfo& info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "bind", xaddon_bind);
   XADDON_METHOD(exports, "estimate", Estimate);
+  init_network(exports);
   return exports;
 }
 

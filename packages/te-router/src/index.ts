@@ -1,5 +1,10 @@
 export type { DriftEvent, DriftOptions } from './drift';
 export { DriftDetector } from './drift';
+export type { NetworkLink, NetworkSeries, TransferEntropyNetwork, TransferEntropyNetworkOptions } from './network';
+export { transferEntropyNetwork } from './network';
+export { networkHtml } from './network-html';
+export { mergeNetworks } from './network-merge';
+export { adjacency, linksCsv, matrixCsv, networkGraphml } from './network-output';
 export type {
   ArmComparison,
   ArmSummary,

@@ -1,0 +1,163 @@
+// The lists of a target: for every tuple the nearest ones by D_Y, ascending. One warp a row. Rows go in the order of P, so
+// that a row's candidates are a window around it, and the radius that held about the wanted number in the row before is a
+// good first guess in this one.
+#pragma once
+
+#include "te/network/ksg/ksg_device.cuh"
+
+namespace xcore::te {
+
+constexpr int kListWarps = 8;
+constexpr int kListRows = 32;  // consecutive rows of one warp
+
+// Sorts 32 * kRegisters entries ascending; entry e lies in register e / 32 of lane e % 32. A bitonic network.
+template <class T, int kRegisters>
+__device__ __forceinline__ void sort_entries(T (&d)[kRegisters], uint32_t (&t)[kRegisters], int lane) {
+#pragma unroll
+  for (int k = 2; k <= 32 * kRegisters; k *= 2) {
+#pragma unroll
+    for (int j = k / 2; j > 0; j /= 2) {
+      if (j >= 32) {
+#pragma unroll
+        for (int m = 0; m < kRegisters; ++m) {
+          const int other = m ^ (j / 32);
+          if (other < m) continue;
+          const bool up = ((m * 32) & k) == 0;  // k > j >= 32: the lane does not matter
+          if (up ? d[other] < d[m] : d[m] < d[other]) {
+            const T x = d[m];
+            d[m] = d[other], d[other] = x;
+            const uint32_t y = t[m];
+            t[m] = t[other], t[other] = y;
+          }
+        }
+      } else {
+#pragma unroll
+        for (int m = 0; m < kRegisters; ++m) {
+          const T x = __shfl_xor_sync(kFull, d[m], j);
+          const uint32_t y = __shfl_xor_sync(kFull, t[m], j);
+          const bool up = ((m * 32 + lane) & k) == 0;
+          const bool want_less = ((lane & j) == 0) == up;
+          if (want_less ? x < d[m] : d[m] < x) d[m] = x, t[m] = y;
+        }
+      }
+    }
+  }
+}
+
+template <class T, int kCap>
+struct ListRow {
+  const PairsData<T>& a;
+  int variable, lane;
+  int64_t rank, tuple;
+  T* distances;      // shared, kCap
+  uint32_t* tuples;  // shared, kCap
+
+  // Puts the tuples with D_Y < radius into shared memory, as far as there is room; returns how many there are.
+  __device__ int collect(T radius) const {
+    const T* past = a.past_ranked + static_cast<int64_t>(variable) * a.past_dims * a.n;
+    const T* future = a.future_ranked + variable * a.n;
+    const uint32_t* order = a.past_order + variable * a.n;
+    int count = 0;
+    for (int side = 0; side < 2; ++side) {
+      for (int64_t step = 1; ; step += 32) {
+        const int64_t j = side ? rank - step - lane : rank + step + lane;
+        const bool inside = j >= 0 && j < a.n;
+        bool near = false, take = false;
+        T d = 0;
+        uint32_t other = 0;
+        if (inside) {
+          d = absolute(past[j] - past[rank]);
+          near = d < radius;
+          d = greater(d, absolute(future[j] - future[rank]));
+          for (int h = 1; h < a.past_dims; ++h) d = greater(d, absolute(past[h * a.n + j] - past[h * a.n + rank]));
+          other = order[j];
+          take = near && d < radius && outside_window(tuple, other, a.theiler);
+        }
+        const unsigned taken = __ballot_sync(kFull, take);
+        const int place = count + __popc(taken & ((1u << lane) - 1));
+        if (take && place < kCap) distances[place] = d, tuples[place] = other;
+        count += __popc(taken);
+        if (__ballot_sync(kFull, near) != kFull) break;
+      }
+    }
+    __syncwarp();
+    return count;
+  }
+};
+
+template <class T, int kCap>
+__global__ void __launch_bounds__(kListWarps * 32) list_kernel(PairsData<T> a, Near<T>* lists, T* limits) {
+  __shared__ T shared_distances[kListWarps][kCap];
+  __shared__ uint32_t shared_tuples[kListWarps][kCap];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int target = blockIdx.y, variable = a.first_target + target;
+  const int64_t begin = (static_cast<int64_t>(blockIdx.x) * kListWarps + warp) * kListRows;
+  const int64_t end = begin + kListRows < a.n ? begin + kListRows : a.n;
+  T* distances = shared_distances[warp];
+  uint32_t* tuples = shared_tuples[warp];
+  const T* past = a.past_ranked + static_cast<int64_t>(variable) * a.past_dims * a.n;
+  const int64_t available = a.n - 1 - 2 * static_cast<int64_t>(a.theiler);
+  const int aim = kCap * 7 / 8;
+  const int64_t half = available / 2 > 0 ? available / 2 : 0;
+  const int least = static_cast<int>(half < kCap * 3 / 4 ? half : kCap * 3 / 4);
+
+  T radius = 0;
+  for (int64_t rank = begin; rank < end; ++rank) {
+    const ListRow<T, kCap> row{a, variable, lane, rank, a.past_order[variable * a.n + rank], distances, tuples};
+    if (!(radius > 0)) {
+      const int64_t right = rank + kCap / 2 < a.n ? rank + kCap / 2 : a.n - 1, left = rank > kCap / 2 ? rank - kCap / 2 : 0;
+      radius = past[right] - past[left];
+      if (!(radius > 0)) radius = T(1e-3);
+    }
+    int count = 0;
+    T limit;
+    if (a.n - 1 <= kCap) {
+      limit = infinity<T>();
+      count = row.collect(limit);
+    } else {
+      T low = 0, high = infinity<T>();  // known to be too small, too large
+      bool found = false;
+      for (int attempt = 0; attempt < 32; ++attempt) {
+        count = row.collect(radius);
+        if (count >= least && count <= kCap) {
+          found = true;
+          break;
+        }
+        if (count > kCap) high = radius; else low = radius;
+        T next = radius * sqrt(static_cast<T>(aim) / static_cast<T>(count > 0 ? count : 1));
+        if (!(high < infinity<T>())) {
+          next = next < radius * T(1.05) ? radius * T(1.05) : next > radius * T(3) ? radius * T(3) : next;
+        } else {
+          const T margin = (high - low) * T(0.1);
+          next = next < low + margin ? low + margin : next > high - margin ? high - margin : next;
+        }
+        if (!(next > low) || !(next < high)) break;  // nothing in between: exact ties
+        radius = next;
+        __syncwarp();
+      }
+      limit = radius;
+      if (!found) {
+        limit = low;
+        __syncwarp();
+        count = row.collect(low);
+        radius = 0;
+      }
+    }
+    T d[kCap / 32];
+    uint32_t t[kCap / 32];
+#pragma unroll
+    for (int m = 0; m < kCap / 32; ++m) {
+      const int e = m * 32 + lane;
+      d[m] = e < count ? distances[e] : infinity<T>();
+      t[m] = e < count ? tuples[e] : static_cast<uint32_t>(row.tuple);
+    }
+    __syncwarp();
+    sort_entries<T, kCap / 32>(d, t, lane);
+    Near<T>* out = lists + (target * a.n + rank) * kCap;
+#pragma unroll
+    for (int m = 0; m < kCap / 32; ++m) out[m * 32 + lane] = {d[m], t[m]};
+    if (lane == 0) limits[target * a.n + rank] = limit;
+  }
+}
+
+}  // namespace xcore::te

@@ -1,0 +1,81 @@
+import type { NetworkLink } from './network';
+
+/** What links are chosen from; matrices have a row a source and a column a target. */
+interface Tested {
+  variables: number;
+  te: Float64Array;
+  pValue: Float64Array;
+  lag: (source: number, target: number) => number;
+  targets: readonly [number, number];
+  alpha: number;
+  fdr: boolean;
+}
+
+/**
+ * The pairs that pass the test. With `fdr` by the step-up procedure of Y. Benjamini and Y. Hochberg (J. R. Stat. Soc. B 57,
+ * 289, 1995) over all pairs of the targets, whose adjusted p-value is `qValue`; otherwise each by itself.
+ */
+export function significantLinks(tested: Tested): NetworkLink[] {
+  const { variables, te, pValue, targets, alpha, fdr } = tested;
+  const [from, to] = targets;
+  const tests = (variables - 1) * (to - from);
+  let cut = alpha;
+  let adjusted: { p: Float64Array; q: Float64Array } | undefined;
+  if (fdr) {
+    // Only p-values up to alpha can pass, and only their ranks matter.
+    const small: number[] = [];
+    for (let x = 0; x < variables; x++)
+      for (let y = from; y < to; y++) {
+        const p = pValue[x * variables + y] as number;
+        if (x !== y && p <= alpha) small.push(p);
+      }
+    const p = Float64Array.from(small).sort();
+    const q = new Float64Array(p.length);
+    let least = 1;
+    for (let m = p.length - 1; m >= 0; m--) {
+      least = Math.min(least, ((p[m] as number) * tests) / (m + 1));
+      q[m] = least;
+    }
+    let passed = p.length;
+    while (passed > 0 && (q[passed - 1] as number) > alpha) passed--;
+    cut = passed > 0 ? (p[passed - 1] as number) : -1;
+    adjusted = { p, q };
+  }
+  const links: NetworkLink[] = [];
+  for (let source = 0; source < variables; source++)
+    for (let target = from; target < to; target++) {
+      const at = source * variables + target;
+      const p = pValue[at] as number;
+      if (source === target || !(p <= cut)) continue;
+      links.push({
+        source,
+        target,
+        te: te[at] as number,
+        lag: tested.lag(source, target),
+        pValue: p,
+        ...(adjusted && { qValue: adjusted.q[lastAt(adjusted.p, p)] as number }),
+      });
+    }
+  return links;
+}
+
+/** Benjamini-Hochberg over a list: which pass at `alpha`. */
+export function passing(pValues: readonly number[], alpha: number): boolean[] {
+  const order = pValues.map((_, m) => m).sort((a, b) => (pValues[a] as number) - (pValues[b] as number));
+  let passed = pValues.length;
+  while (passed > 0 && (pValues[order[passed - 1] as number] as number) * pValues.length > alpha * passed) passed--;
+  const out = pValues.map(() => false);
+  for (const m of order.slice(0, passed)) out[m] = true;
+  return out;
+}
+
+function lastAt(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
