@@ -7,7 +7,7 @@
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
 #include "te/gaussian/gaussian.hpp"
-#include "te/ksg/ksg.hpp"
+#include "te/ksg/target_index.hpp"
 #include "te/surrogates/permutation.hpp"
 
 namespace xcore::te {
@@ -48,7 +48,7 @@ void ksg_on_cpu(const KsgProblem& problem, const Permutations& permutations, con
   const KsgCpu ksg(problem);
   std::vector<KsgCounts> counts(problem.n);
   ksg.counts(nullptr, counts.data(), control);
-  e.result.te = ksg_value(counts.data(), problem.n, problem.k, psi, locals);
+  e.result.te = ksg_value(problem, counts.data(), psi, locals);
   // Rounds of surrogates, so that progress is told from the calling thread.
   const int64_t total = static_cast<int64_t>(e.surrogates.size());
   constexpr int64_t kRound = 32;
@@ -59,7 +59,7 @@ void ksg_on_cpu(const KsgProblem& problem, const Permutations& permutations, con
       for (int64_t s = first + begin; s < first + end; ++s) {
         permutations.fill(s, rows.data());
         ksg.counts(rows.data(), own.data(), control);
-        e.surrogates[s] = ksg_value(own.data(), problem.n, problem.k, psi, nullptr);
+        e.surrogates[s] = ksg_value(problem, own.data(), psi, nullptr);
       }
     });
     control.progress(static_cast<double>(std::min(total, first + kRound)), static_cast<double>(total));
@@ -73,7 +73,7 @@ void ksg_on_cuda(int device, const KsgProblem& problem, const Permutations& perm
   const trace::OpTimer timer(kOp, cuda_device(device));
   std::vector<KsgCounts> counts(problem.n);
   ksg_counts_cuda(device, problem, nullptr, 1, counts.data(), control);
-  e.result.te = ksg_value(counts.data(), problem.n, problem.k, psi, locals);
+  e.result.te = ksg_value(problem, counts.data(), psi, locals);
   const int64_t total = static_cast<int64_t>(e.surrogates.size());
   const int64_t round = std::max<int64_t>(1, std::min<int64_t>(total, 4000000 / problem.n));
   std::vector<int32_t> rows(static_cast<size_t>(round) * problem.n);
@@ -85,7 +85,7 @@ void ksg_on_cuda(int device, const KsgProblem& problem, const Permutations& perm
     });
     ksg_counts_cuda(device, problem, rows.data(), many, counts.data(), control);
     for (int64_t s = 0; s < many; ++s)
-      e.surrogates[first + s] = ksg_value(counts.data() + s * problem.n, problem.n, problem.k, psi, nullptr);
+      e.surrogates[first + s] = ksg_value(problem, counts.data() + s * problem.n, psi, nullptr);
     control.progress(static_cast<double>(first + many), static_cast<double>(total));
   }
   e.result.device = cuda_device(device);
@@ -96,7 +96,7 @@ void ksg(const Embedding& embedding, const xc_te_options& o, const Permutations&
          bool want_locals, const Control& control) {
   const KsgProblem problem{embedding.n, embedding.future.values.data(), embedding.past.values.data(),
                            embedding.source.values.data(), embedding.future.dims, embedding.past.dims,
-                           embedding.source.dims, o.k, o.theiler};
+                           embedding.source.dims, o.k, o.theiler, nullptr, 1, false};
   const auto psi = digamma_table(embedding.n + 1);
   if (want_locals) e.locals.resize(embedding.n);
   double* locals = want_locals ? e.locals.data() : nullptr;

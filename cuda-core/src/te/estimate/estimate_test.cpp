@@ -53,10 +53,10 @@ TEST_P(Te, every_backend_gives_the_value_of_the_definition) {
   o.target_history = 2, o.source_history = 2, o.delay = 2, o.theiler = 3, o.surrogates = 3, o.seed = 5;
   const auto expected = run(x, y, o);
   const Embedding e = embed({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 700, o);
-  const KsgProblem p{e.n, e.future.values.data(), e.past.values.data(), e.source.values.data(), 1, 2, 2, 4, 3};
+  const KsgProblem p{e.n, e.future.values.data(), e.past.values.data(), e.source.values.data(), 1, 2, 2, 4, 3, nullptr, 1, false};
   std::vector<KsgCounts> counts(e.n);
   ksg_counts_ref(p, nullptr, counts.data());
-  EXPECT_DOUBLE_EQ(expected.result.te, ksg_value(counts.data(), e.n, 4, digamma_table(e.n + 1), nullptr));
+  EXPECT_DOUBLE_EQ(expected.result.te, ksg_value(p, counts.data(), digamma_table(e.n + 1), nullptr));
   o.device = device();
   const auto got = run(x, y, o, true);
   EXPECT_EQ(got.result.te, expected.result.te);
