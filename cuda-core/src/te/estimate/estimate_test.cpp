@@ -24,12 +24,18 @@ xc_te_options defaults() {
   o.size = sizeof o;
   o.estimator = XC_TE_KSG1, o.k = 4;
   o.target_history = o.target_tau = o.source_history = o.source_tau = o.delay = o.normalise = 1;
+  o.kernel_width = 0.5, o.bins = 8, o.max_history = 5, o.max_tau = 1;
   o.device = kCpu;
   return o;
 }
 
 Estimate run(const std::vector<double>& x, const std::vector<double>& y, const xc_te_options& o, bool locals = false) {
   return estimate({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, static_cast<int64_t>(y.size()), o, locals, Control());
+}
+
+Embedding embedding_of(const std::vector<double>& x, const std::vector<double>& y, const xc_te_options& o) {
+  const Series series{{x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, static_cast<int64_t>(y.size())};
+  return embed(series, given_lags(o, 0), o, Scaling::normalised);
 }
 
 class Te : public xcore::testing::BackendTest {};
@@ -52,7 +58,7 @@ TEST_P(Te, every_backend_gives_the_value_of_the_definition) {
   auto o = defaults();
   o.target_history = 2, o.source_history = 2, o.delay = 2, o.theiler = 3, o.surrogates = 3, o.seed = 5;
   const auto expected = run(x, y, o);
-  const Embedding e = embed({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 700, o);
+  const Embedding e = embedding_of(x, y, o);
   const KsgProblem p{e.n, e.future.values.data(), e.past.values.data(), e.source.values.data(), 1, 2, 2, 4, 3, nullptr, 1, false};
   std::vector<KsgCounts> counts(e.n);
   ksg_counts_ref(p, nullptr, counts.data());
@@ -70,7 +76,7 @@ TEST(TeEmbedding, columns_hold_the_documented_samples) {
   for (int t = 0; t < 20; ++t) x[t] = 100 + t, y[t] = t;
   auto o = defaults();
   o.normalise = 0, o.target_history = 2, o.target_tau = 3, o.source_history = 2, o.source_tau = 2, o.delay = 4;
-  const Embedding e = embed({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 20, o);
+  const Embedding e = embedding_of(x, y, o);
   // s = max(1 * 3, 1 * 2 + 4 - 1) = 5
   ASSERT_EQ(e.first, 6);
   ASSERT_EQ(e.n, 14);
