@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
 import { describe, expect, it } from 'vitest';
-import { checkOptions, type TransferEntropyOptions } from './estimation-options';
+import { checkOptions, type EstimatorName, type TransferEntropyOptions } from './estimation-options';
 import { addon } from './native';
 import { transferEntropy } from './transfer-entropy';
 
@@ -65,8 +65,8 @@ if (!reference) console.warn(`SKIPPED reference data absent: ${file}`);
 
 const column = (rows: number[][], c: number) => Float64Array.from(rows, (row) => row[c]!);
 const estimatorOf = (name: string) =>
-  (name === 'discrete' ? 'binned' : name.replace(/^(cond|mv)/, '')) as TransferEntropyOptions['estimator'];
-const EMBED: Record<string, TransferEntropyOptions['embedding']> = {
+  (name === 'discrete' ? 'binned' : name.replace(/^(cond|mv)/, '')) as EstimatorName;
+const EMBED: Record<string, NonNullable<TransferEntropyOptions['embedding']>> = {
   NONE: 'given',
   RAGWITZ: 'ragwitz',
   RAGWITZ_DEST_ONLY: 'ragwitz-target',
@@ -153,30 +153,27 @@ describe('published values', () => {
 
   // The reference's discrete surrogates shuffle an unordered expansion, so only their distribution could be compared.
   const drawn = cases.filter((c) => c.n_surrogates > 0 && c.jidt.surrogate_first10 && c.estimator !== 'discrete');
-  it.each(drawn.map((c) => [c.id, c.estimator, c] as const))(
-    '%s %s: every seeded surrogate',
-    async (_id, _name, c) => {
-      const rows = reference!.datasets[c.dataset]!.rows.slice(c.start, c.start + c.length);
-      const n = c.jidt.n_obs;
-      const { native } = checkOptions({ ...optionsOf(c), surrogates: c.n_surrogates, interval: false }, 'transfer');
-      native.permutations = permutations(c.surrogate_seed, c.n_surrogates, n);
-      const r = await addon().estimate(
-        column(rows, c.source_columns[0]!),
-        column(rows, c.target_column),
-        new Float64Array(0),
-        c.length,
-        native,
-        false,
-        { cancel: new Int32Array(1) },
-      );
-      const digits = c.dataset === 'sfi' ? 2 : 8;
-      c.jidt.surrogate_first10!.forEach((expected, s) => {
-        expect(r.surrogates[s]).toBeCloseTo(expected, digits);
-      });
-      expect(r.surrogateMean).toBeCloseTo(c.jidt.surrogate_mean!, digits);
-      expect(r.surrogateStd).toBeCloseTo(c.jidt.surrogate_std!, digits);
-    },
-  );
+  it.each(drawn.map((c) => [c.id, c.estimator, c] as const))('%s %s: every seeded surrogate', async (_id, _name, c) => {
+    const rows = reference!.datasets[c.dataset]!.rows.slice(c.start, c.start + c.length);
+    const n = c.jidt.n_obs;
+    const { native } = checkOptions({ ...optionsOf(c), surrogates: c.n_surrogates, interval: false }, 'transfer');
+    native.permutations = permutations(c.surrogate_seed, c.n_surrogates, n);
+    const r = await addon().estimate(
+      column(rows, c.source_columns[0]!),
+      column(rows, c.target_column),
+      new Float64Array(0),
+      c.length,
+      native,
+      false,
+      { cancel: new Int32Array(1) },
+    );
+    const digits = c.dataset === 'sfi' ? 2 : 8;
+    c.jidt.surrogate_first10!.forEach((expected, s) => {
+      expect(r.surrogates[s]).toBeCloseTo(expected, digits);
+    });
+    expect(r.surrogateMean).toBeCloseTo(c.jidt.surrogate_mean!, digits);
+    expect(r.surrogateStd).toBeCloseTo(c.jidt.surrogate_std!, digits);
+  });
 
   it.each(
     cases.filter((c) => /ksg/.test(c.estimator) && c.auto_embed_method === 'NONE').map((c) => [c.id, c] as const),

@@ -77,7 +77,7 @@ class Selection {
     }
     s.conditions = {conditions.data(), static_cast<int32_t>(lags.conditions.size()), 0};
     lags.future = static_cast<int32_t>(span_);
-    return embed(s, lags, o_, columns_of(o_));
+    return embed(s, lags, o_, scaling_of(o_));
   }
   const Series& series_;
   xc_te_options o_;

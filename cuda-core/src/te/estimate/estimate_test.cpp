@@ -9,6 +9,7 @@
 #include "runtime/thread_pool.hpp"
 #include "te/gaussian/gaussian.hpp"
 #include "te/ksg/ksg.hpp"
+#include "te/testing_options.hpp"
 #include "te/testing_series.hpp"
 #include "testing/backend.hpp"
 
@@ -19,15 +20,7 @@ using namespace xcore::te;
 
 namespace {
 
-xc_te_options defaults() {
-  xc_te_options o{};
-  o.size = sizeof o;
-  o.estimator = XC_TE_KSG1, o.k = 4;
-  o.target_history = o.target_tau = o.source_history = o.source_tau = o.delay = o.normalise = 1;
-  o.kernel_width = 0.5, o.bins = 8, o.max_history = 5, o.max_tau = 1;
-  o.device = kCpu;
-  return o;
-}
+xc_te_options defaults() { return default_options(); }
 
 Estimate run(const std::vector<double>& x, const std::vector<double>& y, const xc_te_options& o, bool locals = false) {
   return estimate({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, static_cast<int64_t>(y.size()), o, locals, Control());
@@ -197,7 +190,7 @@ TEST(TeTable, options_of_an_older_caller_keep_the_defaults_of_what_it_does_not_k
   std::memset(&o, 0xff, sizeof o);
   o.size = offsetof(xc_te_options, target_history);
   o.estimator = XC_TE_KSG1, o.k = 4;
-  xc_te_result result;
+  xc_te_result result{};
   xc_error error;
   ASSERT_EQ(table->estimate(&source, &target, nullptr, 300, &o, nullptr, nullptr, &result, nullptr, &error), XC_OK) << error.message;
   EXPECT_EQ(result.te, run(x, y, defaults()).result.te);
@@ -210,7 +203,7 @@ TEST(TeTable, a_cancelled_call_ends_as_cancelled) {
   const auto o = defaults();
   const int32_t cancel = 1;
   const xc_control control{&cancel, nullptr, nullptr};
-  xc_te_result result;
+  xc_te_result result{};
   xc_error error;
   EXPECT_EQ(table->estimate(&source, &target, nullptr, 300, &o, nullptr, nullptr, &result, &control, &error), XC_CANCELLED);
 }

@@ -12,6 +12,7 @@ struct Doubles {
   static constexpr int width = 4;
   static type load(const double* p) { return _mm256_loadu_pd(p); }
   static type set(double x) { return _mm256_set1_pd(x); }
+  static type sub(type a, type b) { return _mm256_sub_pd(a, b); }
   static type absdiff(type a, type b) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), _mm256_sub_pd(a, b)); }
   static type max(type a, type b) { return _mm256_max_pd(a, b); }
   static type min(type a, type b) { return _mm256_min_pd(a, b); }
@@ -43,6 +44,7 @@ struct Floats {
   static constexpr int width = 8;
   static type load(const float* p) { return _mm256_loadu_ps(p); }
   static type set(float x) { return _mm256_set1_ps(x); }
+  static type sub(type a, type b) { return _mm256_sub_ps(a, b); }
   static type absdiff(type a, type b) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_sub_ps(a, b)); }
   static type max(type a, type b) { return _mm256_max_ps(a, b); }
   static type min(type a, type b) { return _mm256_min_ps(a, b); }

@@ -16,6 +16,7 @@ struct Doubles {
   static constexpr int width = 8;
   static type load(const double* p) { return _mm512_loadu_pd(p); }
   static type set(double x) { return _mm512_set1_pd(x); }
+  static type sub(type a, type b) { return _mm512_sub_pd(a, b); }
   static type absdiff(type a, type b) { return _mm512_abs_pd(_mm512_sub_pd(a, b)); }
   static type max(type a, type b) { return _mm512_max_pd(a, b); }
   static type min(type a, type b) { return _mm512_min_pd(a, b); }
@@ -45,6 +46,7 @@ struct Floats {
   static constexpr int width = 16;
   static type load(const float* p) { return _mm512_loadu_ps(p); }
   static type set(float x) { return _mm512_set1_ps(x); }
+  static type sub(type a, type b) { return _mm512_sub_ps(a, b); }
   static type absdiff(type a, type b) { return _mm512_abs_ps(_mm512_sub_ps(a, b)); }
   static type max(type a, type b) { return _mm512_max_ps(a, b); }
   static type min(type a, type b) { return _mm512_min_ps(a, b); }

@@ -10,6 +10,7 @@ struct One {
   static constexpr int width = 1;
   static type load(const T* p) { return *p; }
   static type set(T x) { return x; }
+  static type sub(type a, type b) { return a - b; }
   static type absdiff(type a, type b) { return a < b ? b - a : a - b; }
   static type max(type a, type b) { return larger(a, b); }
   static type min(type a, type b) { return smaller(a, b); }

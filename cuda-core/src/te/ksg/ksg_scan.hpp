@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "te/ksg/ksg.hpp"
+#include "te/ksg/ranked_column.hpp"
 
 namespace xcore::te {
 
@@ -28,7 +29,7 @@ struct KsgScan {
   const R* source_rank;  // order of A: source columns, permuted
   const R* source_space;  // order of source column 0: source columns; without P and for several source columns only
   const int32_t* const* rank;  // of each target column: tuple -> rank; then of each source column: row -> rank
-  const T* const* sorted;      // of each target column, then of each source column
+  const RankLookup<T>* lookup;  // of each target column, then of each source column
   const int32_t* time;         // tuple -> time
   const int32_t* permutation;  // tuple -> source row, or NULL
   KsgCounts* out;
@@ -85,7 +86,7 @@ inline N larger(N a, N b) { return a > b ? a : b; }
 template <class N>
 inline N smaller(N a, N b) { return a < b ? a : b; }
 
-// Vec, over values: type, scalar, width, load, set, absdiff, max, min, less, less_equal (bit masks), keep(mask, v): v
+// Vec, over values: type, scalar, width, load, set, sub, absdiff, max, min, less, less_equal (bit masks), keep(mask, v): v
 // where set, infinity elsewhere; far(times, own, theiler): mask of |time - own| > theiler; swap<D>: lane i ^ D; first.
 // Ranks: type, scalar, width, load, set, within(v, low, last): mask of v - low <= last as unsigned; bits(mask),
 // head(count): mask of the first lanes.
@@ -272,25 +273,66 @@ class Scanner {
     return column < target_dims() ? s.target_tile[column * s.stride + own_] : s.source_tile[(column - target_dims()) * s.stride + own_];
   }
   void set_range(int32_t column, T eps) {
-    if (s.algorithm == 1) range_[column] = range<true>(s.sorted[column], value_of(column), eps);
-    else range_[column] = range<false>(s.sorted[column], value_of(column), eps);
+    if (s.algorithm == 1) range_[column] = range<true>(s.lookup[column], value_of(column), eps);
+    else range_[column] = range<false>(s.lookup[column], value_of(column), eps);
   }
+  template <bool Strict>
+  static bool inside_of(T distance, T eps) { return Strict ? distance < eps : distance <= eps; }
+  template <bool Strict>
+  static uint32_t inside_lanes(V distance, V eps) { return Strict ? Vec::less(distance, eps) : Vec::less_equal(distance, eps); }
+
+  // The ranks whose values lie within eps of x: [first not too far below, first too far above).
+  template <bool Strict>
+  Range range(const RankLookup<T>& l, T x, T eps) const {
+    const int32_t low_cell = l.cell(x - eps), high_cell = l.cell(x + eps);
+    if (l.crowded(low_cell) || l.crowded(high_cell)) return bisect<Strict>(l.sorted, x, eps);
+    const int32_t n = static_cast<int32_t>(s.n);
+    // Places in a cell that come before the end looked for, a vector at a time.
+    int32_t begin = l.first[low_cell], end = l.first[high_cell];
+    const V at = Vec::set(x), limit = Vec::set(eps);
+    for (;;) {
+      const uint32_t lanes = lanes_of(n - begin);
+      const int32_t outside = __builtin_popcount(lanes & ~inside_lanes<Strict>(Vec::sub(at, load_ranks(l.sorted, begin, n)), limit));
+      begin += outside;
+      if (outside < W) break;
+    }
+    for (;;) {
+      const uint32_t lanes = lanes_of(n - end);
+      const int32_t in = __builtin_popcount(lanes & inside_lanes<Strict>(Vec::sub(load_ranks(l.sorted, end, n), at), limit));
+      end += in;
+      if (in < W) break;
+    }
+    // x -+ eps was rounded, so the cell may begin a place too late.
+    while (begin > 0 && inside_of<Strict>(x - l.sorted[begin - 1], eps)) --begin;
+    while (end > 0 && !inside_of<Strict>(l.sorted[end - 1] - x, eps)) --end;
+    return {begin, end > begin ? end - begin : 0};
+  }
+  static uint32_t lanes_of(int32_t left) {
+    constexpr uint32_t kFull = W >= 32 ? ~0u : (1u << W) - 1;
+    return left >= W ? kFull : left > 0 ? (1u << left) - 1 : 0u;
+  }
+  // The last values are read where they are; lanes past the end are masked by the caller.
+  static V load_ranks(const T* sorted, int32_t at, int32_t n) {
+    if (at + W <= n) return Vec::load(sorted + at);
+    T tail[W];
+    for (int q = 0; q < W; ++q) tail[q] = at + q < n ? sorted[at + q] : 0;
+    return Vec::load(tail);
+  }
+
   // Two bisections side by side, always of the same number of steps: no branch can be mispredicted.
   template <bool Strict>
-  Range range(const T* sorted, T x, T eps) const {
+  Range bisect(const T* sorted, T x, T eps) const {
     const T* low = sorted;
     const T* high = sorted;
     int64_t left = s.n;
     while (left > 1) {
       const int64_t half = left / 2;
-      const T below = x - low[half - 1], above = high[half - 1] - x;
-      low += (Strict ? below < eps : below <= eps) ? 0 : half;
-      high += (Strict ? above < eps : above <= eps) ? half : 0;
+      low += inside_of<Strict>(x - low[half - 1], eps) ? 0 : half;
+      high += inside_of<Strict>(high[half - 1] - x, eps) ? half : 0;
       left -= half;
     }
-    const T below = x - *low, above = *high - x;
-    const int64_t begin = (low - sorted) + ((Strict ? below < eps : below <= eps) ? 0 : 1);
-    const int64_t end = (high - sorted) + ((Strict ? above < eps : above <= eps) ? 1 : 0);
+    const int64_t begin = (low - sorted) + (inside_of<Strict>(x - *low, eps) ? 0 : 1);
+    const int64_t end = (high - sorted) + (inside_of<Strict>(*high - x, eps) ? 1 : 0);
     return {static_cast<int32_t>(begin), static_cast<int32_t>(end > begin ? end - begin : 0)};
   }
 

@@ -78,7 +78,25 @@ void rank_column(const T* values, int64_t n, RankedColumn<T>& out) {
   }
 }
 
+template <class T>
+RankLookup<T> make_lookup(const RankedColumn<T>& column, Scratch<int32_t>& first) {
+  const int64_t n = static_cast<int64_t>(column.sorted.size());
+  RankLookup<T> out;
+  out.sorted = column.sorted.data();
+  out.cells = static_cast<int32_t>(std::clamp<int64_t>(2 * n, 1, int64_t{1} << 30));
+  out.low = column.sorted.front();
+  const double scale = out.cells / (static_cast<double>(column.sorted.back()) - out.low);
+  out.scale = scale > 0 && std::isfinite(scale) ? scale : 0;
+  first.assign(static_cast<size_t>(out.cells) + 1, 0);
+  for (int64_t r = 0; r < n; ++r) ++first[out.cell(column.sorted[r]) + 1];
+  for (int32_t c = 0; c < out.cells; ++c) first[c + 1] += first[c];
+  out.first = first.data();
+  return out;
+}
+
 template void rank_column<double>(const double*, int64_t, RankedColumn<double>&);
 template void rank_column<float>(const float*, int64_t, RankedColumn<float>&);
+template RankLookup<double> make_lookup<double>(const RankedColumn<double>&, Scratch<int32_t>&);
+template RankLookup<float> make_lookup<float>(const RankedColumn<float>&, Scratch<int32_t>&);
 
 }  // namespace xcore::te

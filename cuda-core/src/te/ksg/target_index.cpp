@@ -56,8 +56,11 @@ int64_t padded(int64_t n) { return (n + kScanPadding + 15) / 16 * 16; }
 
 template <class T>
 SourceIndex<T>::SourceIndex(const double* columns, int32_t dims, int64_t n)
-    : n_(n), dims_(dims), values_(columns, columns + dims * n), ranked_(dims) {
-  for (int32_t c = 0; c < dims; ++c) rank_column(values(c), n, ranked_[c]);
+    : n_(n), dims_(dims), values_(columns, columns + dims * n), ranked_(dims), cells_(dims) {
+  for (int32_t c = 0; c < dims; ++c) {
+    rank_column(values(c), n, ranked_[c]);
+    lookups_.push_back(make_lookup(ranked_[c], cells_[c]));
+  }
 }
 
 template <class T>
@@ -71,10 +74,12 @@ TargetIndex<T>::TargetIndex(const KsgProblem& p) : n_(p.n), past_dims_(p.past_di
   append(p.future, future_dims_, past_dims_ > 0 ? 0 : widest_column(p.future, future_dims_, n_));
   const int32_t dims = static_cast<int32_t>(columns.size());
   ranked_.resize(dims);
+  cells_.resize(dims);
   std::vector<Scratch<T>> values(dims);
   for (int32_t c = 0; c < dims; ++c) {
     values[c] = converted<T>(columns[c], n_);
     rank_column(values[c].data(), n_, ranked_[c]);
+    lookups_.push_back(make_lookup(ranked_[c], cells_[c]));
   }
   time_.resize(n_);
   if (p.time) std::copy_n(p.time, n_, time_.begin());
@@ -163,9 +168,9 @@ void TargetIndex<T>::scan_with(const SourceIndex<T>& source, const int32_t* perm
         space[c * stride + r] = static_cast<R>(source.column(c).rank[source.column(0).order[r]]);
   }
   std::vector<const int32_t*> rank;
-  std::vector<const T*> sorted;
-  for (const auto& column : ranked_) rank.push_back(column.rank.data()), sorted.push_back(column.sorted.data());
-  for (int32_t c = 0; c < dims; ++c) rank.push_back(source.column(c).rank.data()), sorted.push_back(source.column(c).sorted.data());
+  std::vector<RankLookup<T>> lookups = lookups_;
+  for (const auto& column : ranked_) rank.push_back(column.rank.data());
+  for (int32_t c = 0; c < dims; ++c) rank.push_back(source.column(c).rank.data()), lookups.push_back(source.lookup(c));
   const R* target_rank;
   if constexpr (std::is_same_v<R, uint16_t>) target_rank = rank16_.data();
   else target_rank = rank32_.data();
@@ -173,7 +178,7 @@ void TargetIndex<T>::scan_with(const SourceIndex<T>& source, const int32_t* perm
                            tile_.data(), source_tile.data(), tile_tuple_.data(), tile_time_.data(), start_.data(),
                            strips_, buckets_, strip_size_, bucket_size_,
                            past_dims_ > 0 ? past_dims_ : targets > 1 ? 1 : -1,
-                           target_rank, source_rank.data(), space.data(), rank.data(), sorted.data(), time_.data(),
+                           target_rank, source_rank.data(), space.data(), rank.data(), lookups.data(), time_.data(),
                            permutation, out};
   const auto function = scan_function<T, R>(q.functions ? *q.functions : scan_functions());
   thread_pool().parallel_for(n_, kGrain, [&](int64_t begin, int64_t end) {

@@ -32,17 +32,22 @@ template <class T>
 class SourceIndex {
  public:
   SourceIndex(const double* columns, int32_t dims, int64_t n);
+  SourceIndex(SourceIndex&&) = default;  // lookups point into memory that moves along
+  SourceIndex(const SourceIndex&) = delete;
 
   int64_t n() const { return n_; }
   int32_t dims() const { return dims_; }
   const T* values(int32_t c) const { return values_.data() + c * n_; }
   const RankedColumn<T>& column(int32_t c) const { return ranked_[c]; }
+  const RankLookup<T>& lookup(int32_t c) const { return lookups_[c]; }
 
  private:
   int64_t n_;
   int32_t dims_;
   Scratch<T> values_;  // column-major
   std::vector<RankedColumn<T>> ranked_;
+  std::vector<Scratch<int32_t>> cells_;
+  std::vector<RankLookup<T>> lookups_;  // into ranked_ and cells_
 };
 
 struct KsgScanFunctions;
@@ -59,6 +64,8 @@ class TargetIndex {
  public:
   // future, past, time as in KsgProblem; its source fields, k, theiler and algorithm are not looked at.
   explicit TargetIndex(const KsgProblem& problem);
+  TargetIndex(TargetIndex&&) = default;  // lookups point into memory that moves along
+  TargetIndex(const TargetIndex&) = delete;
 
   // Counts of every tuple, in tuple order. From any thread, also concurrently; uses the thread pool (serially when
   // called from inside one of its jobs). Deterministic: each count depends on the data alone.
@@ -78,6 +85,8 @@ class TargetIndex {
   int64_t n_;
   int32_t past_dims_, future_dims_;
   std::vector<RankedColumn<T>> ranked_;  // P (axis A first), then F; without P: F alone, axis A first
+  std::vector<Scratch<int32_t>> cells_;
+  std::vector<RankLookup<T>> lookups_;   // into ranked_ and cells_
   Scratch<T> tile_;                  // the same columns in grid order, padded
   Scratch<int32_t> tile_tuple_;      // grid position -> tuple, padded
   Scratch<int32_t> tile_time_;       // grid position -> time, padded
