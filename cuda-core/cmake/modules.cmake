@@ -1,6 +1,10 @@
 # A module is a folder of src/. File names say what each file is for (see ARCHITECTURE.md).
 set(XCORE_FLAGS_AVX2 "-mavx2;-mfma;-mf16c;-mbmi2")
 set(XCORE_FLAGS_AVX512 "-mavx512f;-mavx512bw;-mavx512cd;-mavx512dq;-mavx512vl;-mavx512vnni;-mavx512vbmi;-mavx512vbmi2;-mavx2;-mfma;-mf16c;-mbmi2")
+# GCC 12 warns of its own AVX-512 headers: their "undefined" vectors are read uninitialised on purpose (GCC bug 105593).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND XCORE_FLAGS_AVX512 -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
 set(XCORE_FLAGS_AMX "${XCORE_FLAGS_AVX512};-mavx512bf16;-mamx-tile;-mamx-int8;-mamx-bf16")
 
 function(xcore_module name)

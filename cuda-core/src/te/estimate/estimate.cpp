@@ -5,163 +5,116 @@
 #include <limits>
 
 #include "runtime/device.hpp"
-#include "runtime/thread_pool.hpp"
-#include "te/gaussian/gaussian.hpp"
-#include "te/ksg/ksg.hpp"
+#include "te/auto-embedding/auto_embedding.hpp"
+#include "te/binned/binned.hpp"
+#include "te/estimate/estimator.hpp"
+#include "te/interval/interval.hpp"
 #include "te/surrogates/permutation.hpp"
+#include "te/surrogates/surrogates.hpp"
 
 namespace xcore::te {
 namespace {
 
 constexpr const char* kOp = "te.estimate";
-// Below this many pairs (tuples^2 times estimates) the CPU's windows are done before a GPU has been started.
-constexpr double kPaysPairs = 5e7;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The permutations of surrogates [first, first + many), one after the other.
-class Permutations {
- public:
-  Permutations(const xc_te_options& options, int64_t n) : options_(options), n_(n) {
-    if (!options.permutations) return;
-    if (options.permutation_values != static_cast<int64_t>(options.surrogates) * n)
-      throw invalid_argument("permutations", "permutations hold %lld indices; %d surrogates of %lld tuples need %lld",
-                             static_cast<long long>(options.permutation_values), options.surrogates,
-                             static_cast<long long>(n), static_cast<long long>(options.surrogates * n));
-    for (int64_t i = 0; i < options.permutation_values; ++i) {
-      if (options.permutations[i] < 0 || options.permutations[i] >= n)
-        throw invalid_argument("permutations", "index %lld is %d; indices lie in 0..%lld", static_cast<long long>(i),
-                               options.permutations[i], static_cast<long long>(n - 1));
-    }
-  }
-  void fill(int64_t index, int32_t* out) const {
-    if (options_.permutations) std::copy_n(options_.permutations + index * n_, n_, out);
-    else permutation(options_.seed, static_cast<uint64_t>(index), n_, out);
-  }
-
- private:
-  const xc_te_options& options_;
-  int64_t n_;
-};
-
-void ksg_on_cpu(const KsgProblem& problem, const Permutations& permutations, const std::vector<double>& psi,
-                Estimate& e, double* locals, const Control& control) {
-  const trace::OpTimer timer(kOp, kCpu);
-  const KsgCpu ksg(problem);
-  std::vector<KsgCounts> counts(problem.n);
-  ksg.counts(nullptr, counts.data(), control);
-  e.result.te = ksg_value(counts.data(), problem.n, problem.k, psi, locals);
-  // Rounds of surrogates, so that progress is told from the calling thread.
-  const int64_t total = static_cast<int64_t>(e.surrogates.size());
-  constexpr int64_t kRound = 32;
-  for (int64_t first = 0; first < total; first += kRound) {
-    thread_pool().parallel_for(std::min(kRound, total - first), 1, [&](int64_t begin, int64_t end) {
-      std::vector<int32_t> rows(problem.n);
-      std::vector<KsgCounts> own(problem.n);
-      for (int64_t s = first + begin; s < first + end; ++s) {
-        permutations.fill(s, rows.data());
-        ksg.counts(rows.data(), own.data(), control);
-        e.surrogates[s] = ksg_value(own.data(), problem.n, problem.k, psi, nullptr);
-      }
-    });
-    control.progress(static_cast<double>(std::min(total, first + kRound)), static_cast<double>(total));
-  }
-  e.result.device = kCpu;
+// What an option cannot mean for an estimator is an error, not silence.
+void check_combination(const xc_te_options& o) {
+  const bool ksg = o.estimator == XC_TE_KSG1 || o.estimator == XC_TE_KSG2;
+  if (o.single_precision && !ksg)
+    throw error(XC_UNSUPPORTED, "precision", -1, "fp32 exists for the KSG estimators only");
+  if (o.auto_k && !ksg) throw error(XC_UNSUPPORTED, "k", -1, "an automatic k exists for the KSG estimators only");
+  if (o.bias_correction && o.estimator == XC_TE_KERNEL)
+    throw error(XC_UNSUPPORTED, "biasCorrection", -1, "the box kernel's bias is not known in closed form");
 }
 
-#if XCORE_CUDA
-void ksg_on_cuda(int device, const KsgProblem& problem, const Permutations& permutations,
-                 const std::vector<double>& psi, Estimate& e, double* locals, const Control& control) {
-  const trace::OpTimer timer(kOp, cuda_device(device));
-  std::vector<KsgCounts> counts(problem.n);
-  ksg_counts_cuda(device, problem, nullptr, 1, counts.data(), control);
-  e.result.te = ksg_value(counts.data(), problem.n, problem.k, psi, locals);
-  const int64_t total = static_cast<int64_t>(e.surrogates.size());
-  const int64_t round = std::max<int64_t>(1, std::min<int64_t>(total, 4000000 / problem.n));
-  std::vector<int32_t> rows(static_cast<size_t>(round) * problem.n);
-  counts.resize(static_cast<size_t>(round) * problem.n);
-  for (int64_t first = 0; first < total; first += round) {
-    const int64_t many = std::min(round, total - first);
-    thread_pool().parallel_for(many, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t s = begin; s < end; ++s) permutations.fill(first + s, rows.data() + s * problem.n);
-    });
-    ksg_counts_cuda(device, problem, rows.data(), many, counts.data(), control);
-    for (int64_t s = 0; s < many; ++s)
-      e.surrogates[first + s] = ksg_value(counts.data() + s * problem.n, problem.n, problem.k, psi, nullptr);
-    control.progress(static_cast<double>(first + many), static_cast<double>(total));
+void report(const ChosenEmbedding& chosen, xc_te_result& r) {
+  const xc_te_options& o = chosen.options;
+  r.k = o.k;
+  if (chosen.by_lags) {
+    const auto copy = [](const std::vector<int64_t>& from, int32_t* to, int32_t& count) {
+      count = static_cast<int32_t>(std::min<size_t>(from.size(), XC_TE_MAX_LAGS));
+      for (int32_t i = 0; i < count; ++i) to[i] = static_cast<int32_t>(from[i]);
+    };
+    copy(chosen.lags.past, r.target_lags, r.target_lag_count);
+    copy(chosen.lags.source, r.source_lags, r.source_lag_count);
+    r.delay = o.delay;
+    return;
   }
-  e.result.device = cuda_device(device);
-}
-#endif
-
-void ksg(const Embedding& embedding, const xc_te_options& o, const Permutations& permutations, Estimate& e,
-         bool want_locals, const Control& control) {
-  const KsgProblem problem{embedding.n, embedding.future.values.data(), embedding.past.values.data(),
-                           embedding.source.values.data(), embedding.future.dims, embedding.past.dims,
-                           embedding.source.dims, o.k, o.theiler};
-  const auto psi = digamma_table(embedding.n + 1);
-  if (want_locals) e.locals.resize(embedding.n);
-  double* locals = want_locals ? e.locals.data() : nullptr;
-  const double n = static_cast<double>(embedding.n);
-  const bool fits = o.k <= kKsgCudaMaxK && embedding.future.dims + embedding.past.dims + embedding.source.dims <= kKsgCudaMaxDims;
-  const bool pays = fits && n * n * (1.0 + o.surrogates) >= kPaysPairs;
-  run_on(
-      o.device, pays, kOp,
-      [&](int device) {
-#if XCORE_CUDA
-        ksg_on_cuda(device, problem, permutations, psi, e, locals, control);
-#else
-        throw error(XC_DEVICE_UNAVAILABLE, "device", -1, "cuda:%d was chosen in a build without CUDA", device);
-#endif
-      },
-      [&] { ksg_on_cpu(problem, permutations, psi, e, locals, control); });
+  r.target_history = o.target_history, r.target_tau = o.target_tau;
+  r.source_history = o.source_history, r.source_tau = o.source_tau, r.delay = o.delay;
 }
 
-void gaussian(const Embedding& embedding, const xc_te_options& o, const Permutations& permutations, Estimate& e,
-              const Control& control) {
-  if (o.device.kind == XC_DEVICE_CUDA)
-    throw error(XC_UNSUPPORTED, "device", -1,
-                "the Gaussian estimator runs on the CPU only: it is one pass over the samples. Use 'auto' or 'cpu'.");
-  const trace::OpTimer timer(kOp, kCpu);
-  e.result.te = gaussian_te(embedding, nullptr);
-  const int64_t freedom = static_cast<int64_t>(embedding.source.dims) * embedding.future.dims;
-  e.result.analytic_p = chi_squared_tail(2.0 * static_cast<double>(embedding.n) * e.result.te, freedom);
-  thread_pool().parallel_for(o.surrogates, 1, [&](int64_t begin, int64_t end) {
-    std::vector<int32_t> rows(embedding.n);
-    for (int64_t s = begin; s < end; ++s) {
-      control.throw_if_cancelled();
-      permutations.fill(s, rows.data());
-      e.surrogates[s] = gaussian_te(embedding, rows.data());
-    }
-  });
-  e.result.device = kCpu;
+void run(const Embedding& embedding, const Series& raw, const ChosenEmbedding& chosen, bool want_locals, xc_device device,
+         Estimate& e, const Control& control) {
+  const xc_te_options& o = chosen.options;
+  const trace::OpTimer timer(kOp, device);
+  const auto estimator = make_estimator(embedding, o, device);
+  if (want_locals || o.interval > 0) e.locals.resize(embedding.n);
+  e.result.te = estimator->value(e.locals.empty() ? nullptr : e.locals.data(), control);
+  e.result.analytic_p = estimator->analytic_p(e.result.te);
+  surrogate_values(*estimator, raw, chosen.lags, embedding.n, o, e.result.te, e.surrogates, control);
+  if (o.interval > 0 && std::isfinite(e.result.te)) {
+    const Interval i = confidence_interval(embedding, o, e.result.te, e.locals.data(), control);
+    e.result.interval_low = i.low, e.result.interval_high = i.high;
+    e.result.standard_error = i.standard_error, e.result.bias = i.bias;
+  }
+  if (!want_locals) e.locals.clear();
+  e.result.device = device;
 }
 
 }  // namespace
 
 Estimate estimate(const xc_te_series& source, const xc_te_series& target, const xc_te_series& conditions,
-                  int64_t samples, const xc_te_options& o, bool want_locals, const Control& control) {
-  if (o.estimator != XC_TE_KSG1 && o.estimator != XC_TE_GAUSSIAN)
-    throw error(XC_UNSUPPORTED, "estimator", -1, "estimator %d is not known; 1 is KSG algorithm 1, 2 is Gaussian", o.estimator);
-  if (want_locals && o.estimator != XC_TE_KSG1)
-    throw error(XC_UNSUPPORTED, "locals", -1, "local values exist for the KSG estimator only");
-  const Embedding embedding = embed(source, target, conditions, samples, o);
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+                  int64_t samples, const xc_te_options& given, bool want_locals, const Control& control) {
+  check_options(given);
+  check_combination(given);
+  Series raw{source, target, conditions, samples};
+  if (given.embedding == XC_TE_GIVEN && !given.valid && !given.segments && given.max_delay <= given.delay) embedding_shape(samples, given);
+  check_series(raw, given);
+  if (source.variables > 10000 || target.variables > 10000 || conditions.variables > 10000)
+    throw error(XC_LIMIT_EXCEEDED, "source", -1, "more than 10,000 variables a block are not supported");
+
+  Series series = raw;
+  Scratch<double> symbols[3];
+  if (given.estimator == XC_TE_BINNED) {
+    xc_te_series* blocks[3] = {&series.source, &series.target, &series.conditions};
+    for (int b = 0; b < 3; ++b) {
+      symbols[b] = binned_series(*blocks[b], samples, given);
+      blocks[b]->values = symbols[b].data();
+    }
+  }
+  const ChosenEmbedding chosen = choose_embedding(series, given, control);
+  const xc_te_options& o = chosen.options;
+  const Embedding embedding = embed(series, chosen.lags, o, scaling_of(o));
+  if (embedding.future.dims + embedding.past.dims + embedding.source.dims > 4096)
+    throw error(XC_LIMIT_EXCEEDED, "targetHistory", -1, "more than 4096 embedded columns are not supported");
+
   Estimate e;
-  e.result = {sizeof(xc_te_result), 0, 0.0, embedding.n, embedding.first, nan, nan, nan, nan, kCpu};
-  e.surrogates.assign(o.surrogates, 0.0);
-  const Permutations permutations(o, embedding.n);
+  e.result = {};
+  e.result.size = sizeof(xc_te_result);
+  e.result.tuples = embedding.n, e.result.first = embedding.first;
+  e.result.surrogate_mean = e.result.surrogate_std = e.result.p_value = e.result.analytic_p = kNaN;
+  e.result.interval_low = e.result.interval_high = e.result.standard_error = e.result.bias = kNaN;
+  e.result.device = kCpu;
+  report(chosen, e.result);
   if (embedding.source_constant || embedding.target_constant) {
     resolve_device(o.device, false, kOp);  // a device that does not exist is an error here too
+    e.surrogates.assign(o.surrogates, 0.0);
     if (want_locals) e.locals.assign(embedding.n, 0.0);
-    if (o.estimator == XC_TE_GAUSSIAN) e.result.analytic_p = 1;
-  } else if (o.estimator == XC_TE_KSG1) {
-    ksg(embedding, o, permutations, e, want_locals, control);
+    if (o.estimator == XC_TE_GAUSSIAN || o.estimator == XC_TE_BINNED) e.result.analytic_p = 1;
+    if (o.interval > 0) e.result.interval_low = e.result.interval_high = e.result.standard_error = e.result.bias = 0;
   } else {
-    gaussian(embedding, o, permutations, e, control);
+    run_on(
+        o.device, pays_on_cuda(embedding, o, 1.0 + o.surrogates), kOp,
+        [&](int device) { run(embedding, raw, chosen, want_locals, cuda_device(device), e, control); },
+        [&] { run(embedding, raw, chosen, want_locals, kCpu, e, control); });
   }
   const Significance s = significance(e.result.te, e.surrogates);
   e.result.surrogate_mean = s.mean;
   e.result.surrogate_std = s.std;
-  e.result.p_value = s.p_value;
+  e.result.surrogates_done = static_cast<int32_t>(e.surrogates.size());
+  e.result.p_value = e.surrogates.empty() ? kNaN : sequential_p(e.result.te, e.surrogates, o);
   return e;
 }
 

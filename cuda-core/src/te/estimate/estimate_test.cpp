@@ -9,6 +9,7 @@
 #include "runtime/thread_pool.hpp"
 #include "te/gaussian/gaussian.hpp"
 #include "te/ksg/ksg.hpp"
+#include "te/testing_options.hpp"
 #include "te/testing_series.hpp"
 #include "testing/backend.hpp"
 
@@ -19,17 +20,15 @@ using namespace xcore::te;
 
 namespace {
 
-xc_te_options defaults() {
-  xc_te_options o{};
-  o.size = sizeof o;
-  o.estimator = XC_TE_KSG1, o.k = 4;
-  o.target_history = o.target_tau = o.source_history = o.source_tau = o.delay = o.normalise = 1;
-  o.device = kCpu;
-  return o;
-}
+xc_te_options defaults() { return default_options(); }
 
 Estimate run(const std::vector<double>& x, const std::vector<double>& y, const xc_te_options& o, bool locals = false) {
   return estimate({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, static_cast<int64_t>(y.size()), o, locals, Control());
+}
+
+Embedding embedding_of(const std::vector<double>& x, const std::vector<double>& y, const xc_te_options& o) {
+  const Series series{{x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, static_cast<int64_t>(y.size())};
+  return embed(series, given_lags(o, 0), o, Scaling::normalised);
 }
 
 class Te : public xcore::testing::BackendTest {};
@@ -52,11 +51,11 @@ TEST_P(Te, every_backend_gives_the_value_of_the_definition) {
   auto o = defaults();
   o.target_history = 2, o.source_history = 2, o.delay = 2, o.theiler = 3, o.surrogates = 3, o.seed = 5;
   const auto expected = run(x, y, o);
-  const Embedding e = embed({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 700, o);
-  const KsgProblem p{e.n, e.future.values.data(), e.past.values.data(), e.source.values.data(), 1, 2, 2, 4, 3};
+  const Embedding e = embedding_of(x, y, o);
+  const KsgProblem p{e.n, e.future.values.data(), e.past.values.data(), e.source.values.data(), 1, 2, 2, 4, 3, nullptr, 1, false};
   std::vector<KsgCounts> counts(e.n);
   ksg_counts_ref(p, nullptr, counts.data());
-  EXPECT_DOUBLE_EQ(expected.result.te, ksg_value(counts.data(), e.n, 4, digamma_table(e.n + 1), nullptr));
+  EXPECT_DOUBLE_EQ(expected.result.te, ksg_value(p, counts.data(), digamma_table(e.n + 1), nullptr));
   o.device = device();
   const auto got = run(x, y, o, true);
   EXPECT_EQ(got.result.te, expected.result.te);
@@ -70,7 +69,7 @@ TEST(TeEmbedding, columns_hold_the_documented_samples) {
   for (int t = 0; t < 20; ++t) x[t] = 100 + t, y[t] = t;
   auto o = defaults();
   o.normalise = 0, o.target_history = 2, o.target_tau = 3, o.source_history = 2, o.source_tau = 2, o.delay = 4;
-  const Embedding e = embed({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 20, o);
+  const Embedding e = embedding_of(x, y, o);
   // s = max(1 * 3, 1 * 2 + 4 - 1) = 5
   ASSERT_EQ(e.first, 6);
   ASSERT_EQ(e.n, 14);
@@ -191,7 +190,7 @@ TEST(TeTable, options_of_an_older_caller_keep_the_defaults_of_what_it_does_not_k
   std::memset(&o, 0xff, sizeof o);
   o.size = offsetof(xc_te_options, target_history);
   o.estimator = XC_TE_KSG1, o.k = 4;
-  xc_te_result result;
+  xc_te_result result{};
   xc_error error;
   ASSERT_EQ(table->estimate(&source, &target, nullptr, 300, &o, nullptr, nullptr, &result, nullptr, &error), XC_OK) << error.message;
   EXPECT_EQ(result.te, run(x, y, defaults()).result.te);
@@ -204,7 +203,7 @@ TEST(TeTable, a_cancelled_call_ends_as_cancelled) {
   const auto o = defaults();
   const int32_t cancel = 1;
   const xc_control control{&cancel, nullptr, nullptr};
-  xc_te_result result;
+  xc_te_result result{};
   xc_error error;
   EXPECT_EQ(table->estimate(&source, &target, nullptr, 300, &o, nullptr, nullptr, &result, &control, &error), XC_CANCELLED);
 }

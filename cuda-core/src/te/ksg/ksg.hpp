@@ -1,16 +1,25 @@
-// The neighbour counts of the Kraskov-Stoegbauer-Grassberger estimator, algorithm 1, for a conditional mutual
-// information I(S;F|P), and the transfer entropy they give.
+// The neighbour counts of the Kraskov-Stoegbauer-Grassberger estimators for a conditional mutual information I(S;F|P),
+// and the value they give. A transfer entropy is one with S = the source's past, F = the target's next value, P = the
+// target's past; without any column of P it is a mutual information I(S;F).
 //
 // A. Kraskov, H. Stoegbauer, P. Grassberger, "Estimating mutual information", Phys. Rev. E 69, 066138 (2004);
 // conditional form: S. Frenzel, B. Pompe, Phys. Rev. Lett. 99, 204101 (2007); as transfer entropy: M. Wibral et al.,
 // "Transfer entropy in magnetoencephalographic data" (2011).
 //
-// For tuple i let d_ij be the maximum norm over all columns of S, F and P, over all j with |i - j| > theiler (so never
-// i itself), and eps_i the k-th smallest d_ij. With strict <, over the same j:
-//   n_P  = #(|P| < eps),   n_SP = #(|P| < eps and |S| < eps),   n_FP = #(|P| < eps and |F| < eps)
-//   TE = psi(k) + mean_i [ psi(n_P + 1) - psi(n_SP + 1) - psi(n_FP + 1) ]     (nats; may be negative)
+// For tuple i let d_ij be the maximum norm over all columns of S, F and P, over the allowed j: those with
+// |time_i - time_j| > theiler (so never i itself). eps_i is the k-th smallest d_ij.
 //
-// Distances are fp64 everywhere: counts are equal on all backends, and so is TE to the last bit.
+// Algorithm 1, with strict < over the allowed j:
+//   n_P  = #(|P| < eps),   n_SP = #(|P| < eps and |S| < eps),   n_FP = #(|P| < eps and |F| < eps)
+//   I = psi(k) + mean_i [ psi(n_P + 1) - psi(n_SP + 1) - psi(n_FP + 1) ]
+// Algorithm 2: eps_S, eps_F, eps_P are the largest |S|, |F|, |P| among the k nearest j (of several at exactly eps_i the
+// earliest tuples are taken); counts with <=, each block within its own radius:
+//   I = psi(k) - 2/k + mean_i [ psi(n_P) - psi(n_SP) - psi(n_FP) + 1/n_SP + 1/n_FP ]
+// Without P: n_P = n - 1 (algorithm 1) or n (algorithm 2), and algorithm 2 has -1/k and no terms 1/n.
+// All in nats; the estimate is corrected for its bias and may be negative.
+//
+// Distances are fp64 everywhere, or fp32 everywhere when asked for (columns are centred in fp64 first): counts are
+// equal on all backends of one precision, and so is the value to the last bit.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +34,12 @@ struct KsgProblem {
   const double* future = nullptr;  // column-major, n rows
   const double* past = nullptr;
   const double* source = nullptr;
-  int32_t future_dims = 0, past_dims = 0, source_dims = 0;  // past_dims >= 1
+  int32_t future_dims = 0, past_dims = 0, source_dims = 0;  // past_dims 0: mutual information
   int32_t k = 4;
-  int32_t theiler = 0;  // n > k + 2 theiler, so every tuple has k neighbours
+  int32_t theiler = 0;            // every tuple must have k allowed neighbours: n > k + 2 theiler suffices
+  const int32_t* time = nullptr;  // ascending, of each tuple; NULL: its index. Series that must not meet lie > theiler apart
+  int32_t algorithm = 1;          // 1 or 2
+  bool single = false;            // distances in fp32
 };
 
 struct KsgCounts {
@@ -40,27 +52,11 @@ struct KsgCounts {
 // psi(1..n) by its recurrence; element m is psi(m), element 0 is unused.
 std::vector<double> digamma_table(int64_t n);
 
-// The mean above. `locals`, when not NULL, takes the n summands, psi(k) included.
-double ksg_value(const KsgCounts* counts, int64_t n, int32_t k, const std::vector<double>& psi, double* locals);
+// The mean above, of the problem's algorithm. `locals`, when not NULL, takes the n summands, constants included.
+double ksg_value(const KsgProblem& problem, const KsgCounts* counts, const std::vector<double>& psi, double* locals);
 
 // Counts with the source rows permuted: tuple i has the source of tuple permutation[i]; NULL leaves them.
 void ksg_counts_ref(const KsgProblem& problem, const int32_t* permutation, KsgCounts* out);
-
-// On the CPU: tuples sorted by one column of P, so that neighbours and counts lie in a window around each tuple, which
-// vector instructions scan. O(n w) with the window w ~ n^(2/3) for three columns. One preparation serves the
-// estimate and all surrogates, since they leave P and F alone.
-class KsgCpu {
- public:
-  explicit KsgCpu(const KsgProblem& problem);
-  // From any thread, also concurrently. Deterministic: each count depends on the data alone.
-  void counts(const int32_t* permutation, KsgCounts* out, const Control& control) const;
-
- private:
-  KsgProblem problem_;
-  std::vector<int32_t> order_;   // rank -> tuple
-  std::vector<int32_t> rank_of_;
-  std::vector<double> columns_;  // P (the sorted column first), then F, in order of rank
-};
 
 inline constexpr int32_t kKsgCudaMaxK = 32;
 inline constexpr int32_t kKsgCudaMaxDims = 32;

@@ -37,7 +37,8 @@ int main() {
           if (n > 1000 && surrogates) continue;
           xc_te_options o{};
           o.estimator = XC_TE_KSG1, o.k = 4, o.target_history = o.source_history = history;
-          o.target_tau = o.source_tau = o.delay = o.normalise = 1, o.surrogates = surrogates, o.device = {XC_DEVICE_CPU, 0};
+          o.target_tau = o.source_tau = o.delay = o.normalise = 1, o.kernel_width = 0.5, o.bins = 8, o.max_history = 5, o.max_tau = 1,
+          o.surrogates = surrogates, o.device = {XC_DEVICE_CPU, 0};
           const double ms = median_ms(n > 1000 || surrogates ? 7 : 51, o, x, y);
           std::printf("%7lld %7d %10d %7d %9.3f\n", static_cast<long long>(n), history, surrogates, threads, ms);
         }
