@@ -155,14 +155,15 @@ class Scanner {
     return Vec::max(distance_to(s.target_tile, target_dims(), j), distance_to(s.source_tile, source_dims(), j));
   }
 
-  void read(int64_t begin, int64_t end) {
+  // `held` is a copy of held_ that can stay in registers over many runs.
+  __attribute__((always_inline)) void read(V (&held)[kHeld], int64_t begin, int64_t end) {
     for (int64_t j = begin; j < end; j += W) {
       V d = Vec::keep(allowed(j, end), joint(j));
       if constexpr (kList > 0) {
         for (int m = 0; m < kHeld; ++m) {
-          const V low = Vec::min(held_[m], d);
-          d = Vec::max(held_[m], d);
-          held_[m] = low;
+          const V low = Vec::min(held[m], d);
+          d = Vec::max(held[m], d);
+          held[m] = low;
         }
       } else {
         uint32_t near = Vec::less(d, Vec::set(eps_));
@@ -180,25 +181,22 @@ class Scanner {
     best_[at] = d;
     eps_ = best_[s.k - 1];
   }
-  void read_strip(int32_t strip, int32_t from, int32_t to) {
-    const int32_t* row = s.start + static_cast<int64_t>(strip) * (s.buckets + 1);
-    read(row[from], row[to]);
-  }
-  // What `now` has beyond `before`, which lies inside it.
+  // What `now` has beyond `before`, which lies inside it: before the old buckets, behind them, or all of a new strip.
   void read_beyond(const Rectangle& before, const Rectangle& now) {
+    V held[kHeld];
+    for (int m = 0; m < kHeld; ++m) held[m] = held_[m];
     for (int32_t strip = now.a0; strip < now.a1; ++strip) {
-      if (strip < before.a0 || strip >= before.a1) {
-        read_strip(strip, now.b0, now.b1);
-      } else {
-        if (now.b0 < before.b0) read_strip(strip, now.b0, before.b0);
-        if (before.b1 < now.b1) read_strip(strip, before.b1, now.b1);
-      }
+      const int32_t* row = s.start + static_cast<int64_t>(strip) * (s.buckets + 1);
+      const bool fresh = strip < before.a0 || strip >= before.a1;
+      read(held, row[now.b0], row[fresh ? now.b1 : before.b0]);
+      if (!fresh) read(held, row[before.b1], row[now.b1]);
     }
+    for (int m = 0; m < kHeld; ++m) held_[m] = held[m];
   }
 
   // The k smallest of all lanes: the smaller half of two ascending lists, one reversed, is a bitonic sequence.
   template <int D>
-  static void fold(V (&list)[kHeld]) {
+  __attribute__((always_inline)) static void fold(V (&list)[kHeld]) {
     if constexpr (D >= 1 && kList == 4) {
       V c[4];
       for (int m = 0; m < 4; ++m) c[m] = Vec::min(list[m], Vec::template swap<D>(list[3 - m]));
