@@ -43,9 +43,8 @@ export function gapModel({ sense, agents, jobs, costs, loads, capacities, budget
     if (which.length && Number.isFinite(capacities[i]))
       lines.push(` a${i}: ${sum(which, ([a, j]) => loads[a * jobs + j])} <= ${capacities[i]}`);
   });
-  budgets.forEach(({ amounts, limit }, k) =>
-    lines.push(` b${k}: ${sum(pairs, ([i, j]) => amounts[i * jobs + j])} <= ${limit}`),
-  );
+  for (const [k, { amounts, limit }] of budgets.entries())
+    lines.push(` b${k}: ${sum(pairs, ([i, j]) => amounts[i * jobs + j])} <= ${limit}`);
   lines.push('Binary', ` ${pairs.map(([i, j]) => `x${i}_${j}`).join('\n ')}`, 'End');
   return lines.join('\n');
 }
