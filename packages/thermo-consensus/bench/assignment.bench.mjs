@@ -24,7 +24,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const folder = join(process.env.X_REFERENCE_DIR ?? join(root, '..', 'shared'), 'reference', 'optimisation', 'gap');
 if (!existsSync(folder)) throw new Error(`the reference data is not there: ${folder}`);
 const table = (name) => {
-  const [head, ...lines] = readFileSync(join(folder, name), 'utf8').trim().split('\n');
+  const [head, ...lines] = readFileSync(join(folder, name), 'utf8').trim().split(/\r?\n/);
   const columns = head.split(',');
   return lines.map((line) => Object.fromEntries(line.split(',').map((cell, i) => [columns[i], cell])));
 };

@@ -38,14 +38,13 @@ export function gapModel({ sense, agents, jobs, costs, loads, capacities, budget
     byJob[p[1]].push(p);
     byAgent[p[0]].push(p);
   }
-  byJob.forEach((which, j) => lines.push(` j${j}: ${sum(which, () => 1)} = 1`));
+  for (const [j, which] of byJob.entries()) lines.push(` j${j}: ${sum(which, () => 1)} = 1`);
   byAgent.forEach((which, i) => {
     if (which.length && Number.isFinite(capacities[i]))
       lines.push(` a${i}: ${sum(which, ([a, j]) => loads[a * jobs + j])} <= ${capacities[i]}`);
   });
-  budgets.forEach(({ amounts, limit }, k) =>
-    lines.push(` b${k}: ${sum(pairs, ([i, j]) => amounts[i * jobs + j])} <= ${limit}`),
-  );
+  for (const [k, { amounts, limit }] of budgets.entries())
+    lines.push(` b${k}: ${sum(pairs, ([i, j]) => amounts[i * jobs + j])} <= ${limit}`);
   lines.push('Binary', ` ${pairs.map(([i, j]) => `x${i}_${j}`).join('\n ')}`, 'End');
   return lines.join('\n');
 }

@@ -260,13 +260,14 @@ TEST(Assignment, refuses_what_is_no_problem) {
 }
 
 TEST(Assignment, conflicts_are_irreducible) {
-  for (uint64_t seed = 0; seed < 60; ++seed) {
+  int conflicts = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(seed);
     Problem p = random_problem(seed);
     p.allowed.clear();
     for (double& c : p.costs)
       if (std::isinf(c)) c = 1;
-    for (double& c : p.capacities) c = std::isinf(c) ? c : 30 + 0.2 * c;
+    for (double& c : p.capacities) c = std::isinf(c) ? c : 0.4 * c;
     const AssignmentModel m = make_model(p.raw());
     std::vector<uint8_t> conflict(m.rows);
     assignment_conflict(p.raw(), conflict.data(), Control());
@@ -279,6 +280,7 @@ TEST(Assignment, conflicts_are_irreducible) {
       return found == std::vector<uint8_t>(m.rows, 0);
     };
     if (conflict == std::vector<uint8_t>(m.rows, 0)) continue;
+    ++conflicts;
     EXPECT_TRUE(std::isinf(solve_assignment_ref(p.raw())));
     EXPECT_FALSE(possible(conflict));
     for (int r = 0; r < m.rows; ++r) {
@@ -288,6 +290,7 @@ TEST(Assignment, conflicts_are_irreducible) {
       EXPECT_TRUE(possible(without)) << "row " << r;
     }
   }
+  EXPECT_GT(conflicts, 10);
 }
 
 TEST(Assignment, the_dual_reaches_the_linear_bound) {

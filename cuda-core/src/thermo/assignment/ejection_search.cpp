@@ -195,7 +195,7 @@ void EjectionSearch::descend(const std::function<bool()>& stop) {
   int since = 0, polled = 0;
   for (int at = 0; since < m_.jobs; at = at + 1 == m_.jobs ? 0 : at + 1) {
     since = improve_from(order_[at]) ? 0 : since + 1;
-    if (++polled % 16 == 0 && (work_ > 4 * work_limit_ || stop())) return;
+    if (++polled % 2 == 0 && (work_ > 4 * work_limit_ || stop())) return;
   }
 }
 
@@ -255,7 +255,7 @@ double EjectionSearch::energy() const {
 }
 
 // Chains from all agents that were touched, until none improves.
-void EjectionSearch::settle() {
+void EjectionSearch::settle(const std::function<bool()>& stop) {
   for (bool any = true; any && work_ <= 4 * work_limit_;) {
     any = false;
     order_.clear();
@@ -263,13 +263,18 @@ void EjectionSearch::settle() {
       if (touched_[agent_of_[j]]) order_.push_back(j);
     std::fill(touched_.begin(), touched_.end(), 0);
     for (int k = static_cast<int>(order_.size()) - 1; k > 0; --k) std::swap(order_[k], order_[random_.below(k + 1)]);
-    for (const int j : order_) any = improve_from(j) || any;
+    for (const int j : order_) {
+      const int64_t before = work_;
+      any = improve_from(j) || any;
+      // A start that was given up at once costs less than a look at the clock.
+      if (work_ > 4 * work_limit_ || (work_ - before > 4 * m_.jobs && stop())) break;
+    }
     work_ += m_.jobs / 4;
   }
   std::fill(touched_.begin(), touched_.end(), 0);
 }
 
-void EjectionSearch::hop(double temperature) {
+void EjectionSearch::hop(double temperature, const std::function<bool()>& stop) {
   log_.clear();
   for (int k = 1 + random_.below(3); k > 0; --k) {
     const int j = random_.below(m_.jobs);
@@ -284,7 +289,7 @@ void EjectionSearch::hop(double temperature) {
     touch(best);
     move(j, best);
   }
-  settle();
+  settle(stop);
   work_ += m_.jobs;
   const double next = energy();
   const bool fits = feasible();
@@ -325,7 +330,7 @@ void EjectionSearch::run(int64_t round, int64_t work, const std::function<bool()
       relink(elites[b].agent_of, 0.1 + 0.5 * random_.uniform());
       std::fill(touched_.begin(), touched_.end(), 1);
       log_.clear();
-      settle();
+      settle(stop);
       energy_ = energy();
       best_energy_ = 1e300;
       cycle_at_ = 0;
@@ -339,8 +344,8 @@ void EjectionSearch::run(int64_t round, int64_t work, const std::function<bool()
     const double hot = kHot * reduced_.typical, cold = kCold * reduced_.typical;
     feasible_hops_ = 0;
     int done = 0;
-    for (; done < kHops && work_ < work && !(done % 4 == 0 && stop()); ++done, ++cycle_at_)
-      hop(hot * std::pow(cold / hot, std::min(1.0, cycle_at_ / (0.9 * kCycle))));
+    for (; done < kHops && work_ < work && !stop(); ++done, ++cycle_at_)
+      hop(hot * std::pow(cold / hot, std::min(1.0, cycle_at_ / (0.9 * kCycle))), stop);
     if (done > 8) factor_ = std::clamp(feasible_hops_ < 0.3 * done ? factor_ * 1.05 : feasible_hops_ > 0.6 * done ? factor_ * 0.97 : factor_, 0.5, 1e4);
   }
   if (best_energy_ < 1e299 && !cycle_best_.empty()) pool_.offer(m_, cycle_best_);

@@ -46,7 +46,7 @@ class EjectionSearch {
  public:
   EjectionSearch(const ReducedModel& reduced, uint64_t seed, int number);
 
-  // Searches for about `work` evaluations of jobs; `stop` is polled every few ten microseconds.
+  // Searches for about `work` evaluations of jobs; `stop` is polled between chains.
   void run(int64_t round, int64_t work, const std::function<bool()>& stop);
   // Takes a solution found elsewhere into the pool.
   void offer(const std::vector<int32_t>& agent_of) { pool_.offer(m_, agent_of); }
@@ -61,8 +61,8 @@ class EjectionSearch {
   bool extend(int job, int gap, double energy, int depth);
   void descend(const std::function<bool()>& stop);
   void first_solutions(std::vector<int32_t>& start, const std::function<bool()>& stop);
-  void hop(double temperature);
-  void settle();
+  void hop(double temperature, const std::function<bool()>& stop);
+  void settle(const std::function<bool()>& stop);
   void touch(int agent) { touched_[agent] = 1; }
   double energy() const;
   void relink(const std::vector<int32_t>& target, double share);
