@@ -67,7 +67,7 @@ void Tokenizer::encode_plain(std::string_view text, bool special, Scratch& scrat
   for (size_t at = 0; at < text.size();) {
     const auto match = added_normalized_.find(text, at, special);
     const std::string_view plain = text.substr(at, match.begin - at);
-    if (scan_ && plain.size() >= PieceEncoder::kParallel) {
+    if (scan_ && pieces_->pays_in_parallel(plain.size())) {
       pieces_->encode_parallel(plain, scan_, scratches_, sink);
     } else if (scan_) {
       pieces_->encode(plain, scan_, scratch, sink);
@@ -132,7 +132,7 @@ void Tokenizer::encode_blanks(std::string_view text, bool prefix, Scratch& scrat
     if (blank < text.size()) escaped += kBlank;
     at = blank + 1;
   }
-  if (escaped.size() >= PieceEncoder::kParallel) {
+  if (pieces_->pays_in_parallel(escaped.size())) {
     pieces_->encode_parallel(escaped, nullptr, scratches_, sink);
   } else {
     pieces_->encode_characters(escaped, scratch, sink);

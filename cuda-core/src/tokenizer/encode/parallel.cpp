@@ -19,6 +19,8 @@ struct Part {
 
 }  // namespace
 
+bool PieceEncoder::pays_in_parallel(size_t bytes) { return bytes >= 4 * kPart && thread_pool().threads() > 1; }
+
 void PieceEncoder::encode_parallel(std::string_view text, Scan scan, ScratchPool& pool, Sink& sink) const {
   const uint8_t* const base = bytes_of(text);
   const uint8_t* const end = base + text.size();

@@ -29,8 +29,8 @@ class PieceEncoder {
   // SentencePiece models: text in which blanks are written U+2581. It is cut where nothing merges across.
   void encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const;
 
-  // The same ids as the calls above, made by all threads: worth it from kParallel bytes on.
-  static constexpr size_t kParallel = size_t{1} << 19;
+  // The same ids as the calls above, made by all threads.
+  static bool pays_in_parallel(size_t bytes);
   void encode_parallel(std::string_view text, Scan scan, ScratchPool& pool, Sink& sink) const;  // scan: nullptr for characters
 
 

@@ -1,5 +1,8 @@
 // Up to 16 symbols and the ranks of their pairs stay in two registers: the lowest rank is a reduction, taking a symbol
 // out is a compression.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 says this of its own reductions
+#endif
 #include <immintrin.h>
 
 #include "tokenizer/merge/merge_tables.hpp"
