@@ -22,6 +22,7 @@ class Flat {
   Flat(size_t size, T fill) : Flat(allocate(size), size) {
     for (size_t i = 0; i < size; ++i) owned_.get()[i] = fill;
   }
+  static Flat uninitialised(size_t size) { return Flat(allocate(size), size); }
   static Flat view(const T* data, size_t size) {
     Flat f;
     f.data_ = data;

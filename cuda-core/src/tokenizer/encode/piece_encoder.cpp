@@ -38,10 +38,13 @@ PieceEncoder::PieceEncoder(Model& model)
   for (uint32_t id = 0; id < model.tokens.size(); ++id) {
     if (model.model_token[id] || merged[id]) seams_.add(contents[id]);
   }
+  // What stands in `tokens_` needs no merging.
+  tokens_ = TokenTable(model, contents,
+                       model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : reached_symbols(model.pairs, merges_));
   if (!model.ignore_merges) return;
-  pieces_.reserve(model.tokens.size());
+  long_pieces_.reserve(model.tokens.size() / 8 + 1);
   for (uint32_t id = 0; id < model.tokens.size(); ++id) {
-    if (model.model_token[id]) pieces_.insert(contents, id);
+    if (model.model_token[id] && contents[id].size() > PieceKey::kMaxBytes) long_pieces_.insert(contents, id);
   }
 }
 
@@ -52,85 +55,127 @@ class PieceEncoder::Batch {
   Batch(const PieceEncoder& encoder, const uint8_t* base, const uint8_t* end, Scratch& scratch, Sink& sink)
       : encoder_(encoder), base_(base), end_(end), scratch_(scratch), sink_(sink) {}
 
-  void push(uint32_t begin, uint32_t size) {
-    if (size <= PieceKey::kMaxBytes) {
-      push_short(begin, size);
-    } else {
-      push_long(begin, size);
+  // Pieces from `begin` on that end at `ends`.
+  void push(uint32_t begin, const uint32_t* ends, size_t count) {
+    const auto size = static_cast<size_t>(end_ - base_);
+    const auto whole = static_cast<uint32_t>(size < 16 ? 0 : size - 15);  // 16 bytes can be read before this
+    for (size_t i = 0; i < count;) {
+      if (count_ == kItems) flush();
+      // No call in this loop: everything stays in registers.
+      const size_t stop = std::min(count, i + (kItems - count_));
+      const PieceMemo::Lines lines = scratch_.memo.lines();
+      const uint8_t* const base = base_;
+      Item* item = items_ + count_;
+      for (; i < stop; ++i) {
+        const uint32_t length = ends[i] - begin;
+        if (__builtin_expect(length > PieceKey::kMaxBytes || begin >= whole, 0)) break;
+        item->key = PieceKey::load(base + begin, length);
+        item->hash = item->key.hash();
+        item->begin = begin;
+        __builtin_prefetch(lines.at(item->hash));
+        ++item;
+        begin = ends[i];
+      }
+      count_ = static_cast<size_t>(item - items_);
+      if (i < stop) {
+        push_any(begin, ends[i] - begin);
+        begin = ends[i++];
+      }
     }
   }
   void flush() {
     if (count_ == 0) return;
-    const size_t bytes = items_[count_ - 1].begin + items_[count_ - 1].size - items_[0].begin;
+    if (missed_) prepare_misses();
+    missed_ = 0;
+    const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin;
     if (sink_.capacity == 0) {
       resolve<false>(nullptr);
     } else if (sink_.count < sink_.capacity && sink_.capacity - sink_.count >= bytes + kSlack) {
       resolve<true>(sink_.out + sink_.count);
     } else {
-      if (scratch_.staged.size() < bytes + kSlack) scratch_.staged.resize(bytes + kSlack);
       const size_t before = sink_.count;
-      resolve<true>(scratch_.staged.data());
+      resolve<true>(staged(bytes + kSlack));
       const size_t room = before < sink_.capacity ? std::min(sink_.capacity - before, sink_.count - before) : 0;
       if (room) std::copy_n(scratch_.staged.data(), room, sink_.out + before);
     }
     scratch_.lookups += count_;
     count_ = 0;
   }
+  void push_any(uint32_t begin, uint32_t size) {
+    if (size > PieceKey::kMaxBytes && encoder_.cuts_ && !encoder_.characters_only_ && !is_ascii(base_ + begin, size)) {
+      const uint32_t end = begin + size;
+      encoder_.seams_.each_part(base_ + begin, base_ + end, [&](const uint8_t* from, const uint8_t* to) {
+        push_whole(static_cast<uint32_t>(from - base_), static_cast<uint32_t>(to - from));
+      });
+    } else {
+      push_whole(begin, size);
+    }
+  }
+  void push_whole(uint32_t begin, uint32_t size) {
+    if (count_ == kItems) flush();
+    const uint8_t* const p = base_ + begin;
+    Item& item = items_[count_++];
+    item.begin = begin;
+    if (size <= PieceKey::kMaxBytes) {
+      item.key = end_ - p >= 16 ? PieceKey::load(p, size) : PieceKey::load_exactly(p, size);
+      item.hash = item.key.hash();
+      __builtin_prefetch(scratch_.memo.lines().at(item.hash));
+    } else {
+      item.key = {size, kLong};
+      item.hash = size <= LongMemo::kMaxBytes ? LongMemo::hash(p, size) : 0;
+      scratch_.long_memo.prefetch(item.hash);
+    }
+  }
 
  private:
   static constexpr size_t kItems = 128;
   static constexpr size_t kSlack = 16;
-  static constexpr uint64_t kLong = ~uint64_t{0};  // no key: its length would be 255
+  static constexpr uint64_t kLong = ~uint64_t{0};  // in key.high: no key, its length would be 255
 
   struct Item {
     PieceKey key;
     uint64_t hash;
-    uint32_t begin, size;
+    uint32_t begin;
   };
+  static size_t size_of(const Item& item) {
+    return item.key.high == kLong ? static_cast<size_t>(item.key.low) : static_cast<size_t>(item.key.high >> 56);
+  }
+  uint32_t* staged(size_t size) {
+    if (scratch_.staged.size() < size) scratch_.staged.resize(size);
+    return scratch_.staged.data();
+  }
 
-  void push_short(uint32_t begin, uint32_t size) {
-    if (count_ == kItems) flush();
-    const uint8_t* const p = base_ + begin;
-    Item& item = items_[count_++];
-    item.key = end_ - p >= 16 ? PieceKey::load(p, size) : PieceKey::load_exactly(p, size);
-    item.hash = item.key.hash();
-    item.begin = begin;
-    item.size = size;
-    __builtin_prefetch(scratch_.memo.line(item.hash));
-  }
-  void push_whole(uint32_t begin, uint32_t size) {
-    if (size <= PieceKey::kMaxBytes) return push_short(begin, size);
-    if (count_ == kItems) flush();
-    items_[count_++] = {{kLong, kLong}, 0, begin, size};
-  }
-  void push_long(uint32_t begin, uint32_t size) {
-    const uint8_t* const p = base_ + begin;
-    if (encoder_.cuts_ && !encoder_.characters_only_ && !is_ascii(p, size)) {
-      const uint8_t* const stop = p + size;
-      for (const uint8_t* from = p; from < stop;) {
-        const uint8_t* const seam = encoder_.next_seam(p, from, stop);
-        push_whole(static_cast<uint32_t>(from - base_), static_cast<uint32_t>(seam - from));
-        from = seam;
-      }
-    } else {
-      push_whole(begin, size);
+  // Where many pieces are new, what looking them up will read is asked for beforehand as well.
+  void prepare_misses() {
+    uint16_t fresh[kItems];
+    size_t n = 0;
+    const PieceMemo::Lines lines = scratch_.memo.lines();
+    for (size_t i = 0; i < count_; ++i) {
+      const PieceMemo::Entry* const line = lines.at(items_[i].hash);
+      const PieceKey& key = items_[i].key;
+      if ((line[0].low == key.low && line[0].high == key.high) || (line[1].low == key.low && line[1].high == key.high)) continue;
+      if (key.high == kLong) continue;
+      encoder_.tokens_.prefetch(items_[i].hash);
+      fresh[n++] = static_cast<uint16_t>(i);
     }
+    for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch_key(items_[fresh[k]].hash);
   }
 
   template <bool kStore>
   void resolve(uint32_t* const out_begin) {
     uint32_t* out = out_begin;
     size_t counted = 0;
-    for (size_t i = 0; i < count_; ++i) {
-      const Item& item = items_[i];
-      const PieceMemo::Entry* const line = scratch_.memo.line(item.hash);
-      const bool first = ((line[0].low ^ item.key.low) | (line[0].high ^ item.key.high)) == 0;
-      const bool second = ((line[1].low ^ item.key.low) | (line[1].high ^ item.key.high)) == 0;
-      const PieceMemo::Entry* const e = line + (first ? 0 : 1);
+    PieceMemo::Lines lines = scratch_.memo.lines();
+    const Item* const stop = items_ + count_;
+    for (const Item* item = items_; item < stop; ++item) {
+      const PieceMemo::Entry* const line = lines.at(item->hash);
+      const bool first = ((line[0].low ^ item->key.low) | (line[0].high ^ item->key.high)) == 0;
+      const bool second = ((line[1].low ^ item->key.low) | (line[1].high ^ item->key.high)) == 0;
+      const PieceMemo::Entry* const e = line + !first;
       if (__builtin_expect((first | second) && e->count <= PieceMemo::kInline, 1)) {
-        // All three and the count behind them, however many there are: the next piece writes over the rest.
-        if (kStore) std::memcpy(out, e->ids, 16);
+        // All three ids and the count behind them, however many there are: the next piece writes over the rest.
         if (kStore) {
+          std::memcpy(out, e->ids, 16);
           out += e->count;
         } else {
           counted += e->count;
@@ -138,24 +183,20 @@ class PieceEncoder::Batch {
         continue;
       }
       if (kStore) {
-        out += slow(item, out);
+        out += slow(*item, out);
       } else {
-        if (scratch_.staged.size() < item.size + kSlack) scratch_.staged.resize(item.size + kSlack);
-        counted += slow(item, scratch_.staged.data());
+        counted += slow(*item, staged(size_of(*item) + kSlack));
       }
+      lines = scratch_.memo.lines();
     }
     sink_.count += kStore ? static_cast<size_t>(out - out_begin) : counted;
   }
-  size_t slow(const Item& item, uint32_t* out) const {
+  size_t slow(const Item& item, uint32_t* out) {
     const uint8_t* const p = base_ + item.begin;
-    if (item.size > PieceKey::kMaxBytes) return encoder_.encode_remembered(p, item.size, scratch_, out);
-    if (const auto* const e = scratch_.memo.find(item.key, item.hash)) {
-      std::copy_n(scratch_.memo.ids(*e), e->count, out);
-      return e->count;
-    }
-    ++scratch_.misses;
-    const size_t n = encoder_.encode_new(p, item.size, scratch_, out);
-    scratch_.memo.insert(item.key, item.hash, out, static_cast<uint32_t>(n));
+    if (item.key.high == kLong) return encoder_.encode_long(p, static_cast<size_t>(item.key.low), item.hash, scratch_, out);
+    const uint64_t before = scratch_.misses;
+    const size_t n = encoder_.encode_short(item.key, item.hash, p, size_of(item), scratch_, out);
+    missed_ += scratch_.misses != before;
     return n;
   }
 
@@ -165,15 +206,9 @@ class PieceEncoder::Batch {
   Scratch& scratch_;
   Sink& sink_;
   size_t count_ = 0;
+  size_t missed_ = 0;  // in the batch before
   Item items_[kItems];
 };
-
-const uint8_t* PieceEncoder::next_seam(const uint8_t* begin, const uint8_t* at, const uint8_t* end) const {
-  for (++at; at < end; ++at) {
-    if (seams_.cut(begin, at, end)) return at;
-  }
-  return end;
-}
 
 void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Sink& sink) const {
   constexpr size_t kWanted = 128;
@@ -184,83 +219,94 @@ void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Si
   uint32_t begin = 0;
   for (const uint8_t* at = base; at < end && !sink.stopped();) {
     const size_t n = scan(base, at, end, ends, kWanted);
-    for (size_t i = 0; i < n; ++i) {
-      batch.push(begin, ends[i] - begin);
-      begin = ends[i];
-    }
-    batch.flush();
+    batch.push(begin, ends, n);
+    begin = ends[n - 1];
   }
+  batch.flush();
 }
 
 void PieceEncoder::encode_piece(std::string_view piece, Scratch& scratch, Sink& sink) const {
   if (piece.empty()) return;
   Batch batch(*this, bytes_of(piece), bytes_of(piece) + piece.size(), scratch, sink);
-  batch.push(0, static_cast<uint32_t>(piece.size()));
+  batch.push_any(0, static_cast<uint32_t>(piece.size()));
   batch.flush();
 }
 
 void PieceEncoder::encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const {
+  if (text.empty()) return;
   const uint8_t* const base = bytes_of(text);
   const uint8_t* const end = base + text.size();
   Batch batch(*this, base, end, scratch, sink);
-  for (const uint8_t* at = base; at < end && !sink.stopped();) {
-    const uint8_t* const seam = cuts_ ? next_seam(base, at, end) : end;
-    batch.push(static_cast<uint32_t>(at - base), static_cast<uint32_t>(seam - at));
-    at = seam;
+  if (!cuts_) {
+    batch.push_whole(0, static_cast<uint32_t>(text.size()));
+  } else {
+    constexpr size_t kWanted = 128;
+    uint32_t ends[kWanted];
+    size_t n = 0;
+    uint32_t begin = 0, last = 0;
+    seams_.each_part(base, end, [&](const uint8_t*, const uint8_t* to) {
+      ends[n++] = last = static_cast<uint32_t>(to - base);
+      if (n < kWanted) return;
+      batch.push(begin, ends, n);
+      begin = last;
+      n = 0;
+    });
+    batch.push(begin, ends, n);
   }
   batch.flush();
 }
 
-// A piece that is too long for a key.
-size_t PieceEncoder::encode_remembered(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const {
-  if (size <= PieceKey::kMaxBytes) {
-    const PieceKey key = PieceKey::load_exactly(piece, size);
-    const uint64_t hash = key.hash();
-    if (const auto* const e = scratch.memo.find(key, hash)) {
-      std::copy_n(scratch.memo.ids(*e), e->count, out);
-      return e->count;
-    }
-    const size_t n = encode_new(piece, size, scratch, out);
-    scratch.memo.insert(key, hash, out, static_cast<uint32_t>(n));
-    return n;
+// A piece that has a key.
+size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch,
+                                  uint32_t* out) const {
+  if (const auto* const e = scratch.memo.find(key, hash)) {
+    std::copy_n(scratch.memo.ids(*e), e->count, out);
+    return e->count;
   }
-  if (size > LongMemo::kMaxBytes) return encode_new(piece, size, scratch, out);
-  const uint64_t hash = LongMemo::hash(piece, size);
+  ++scratch.misses;
+  size_t n = 0;
+  const uint32_t whole = tokens_.find(key, hash);
+  if (whole != kNoId) {
+    out[0] = whole;
+    n = 1;
+  } else if (characters_only_) {
+    n = merge_characters(piece, size, scratch, out);
+  } else if (cuts_ && size > 3 && !is_ascii(piece, size)) {
+    // Parts are met again more often than the whole.
+    seams_.each_part(piece, piece + size, [&](const uint8_t* from, const uint8_t* to) {
+      const auto part = static_cast<size_t>(to - from);
+      if (part == size) {
+        n = merge_bytes(piece, size, scratch, out);
+        return;
+      }
+      const PieceKey own = PieceKey::load_exactly(from, part);
+      n += encode_short(own, own.hash(), from, part, scratch, out + n);
+    });
+  } else {
+    n = merge_bytes(piece, size, scratch, out);
+  }
+  scratch.memo.insert(key, hash, out, static_cast<uint32_t>(n));
+  return n;
+}
+
+// A piece that is too long for a key.
+size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t hash, Scratch& scratch, uint32_t* out) const {
+  const bool kept = size <= LongMemo::kMaxBytes;
   uint32_t count = 0;
-  if (const uint32_t* const ids = scratch.long_memo.find(piece, size, hash, count)) {
+  if (const uint32_t* const ids = kept ? scratch.long_memo.find(piece, size, hash, count) : nullptr) {
     std::copy_n(ids, count, out);
     return count;
   }
   ++scratch.misses;
-  const size_t n = encode_new(piece, size, scratch, out);
-  scratch.long_memo.insert(piece, size, hash, out, static_cast<uint32_t>(n));
+  const uint32_t whole = model_.ignore_merges ? long_pieces_.find(model_.bytes, view(piece, size)) : kNoId;
+  size_t n = 1;
+  if (whole != kNoId) {
+    out[0] = whole;
+  } else {
+    n = characters_only_ ? merge_characters(piece, size, scratch, out) : merge_bytes(piece, size, scratch, out);
+  }
+  if (kept) scratch.long_memo.insert(piece, size, hash, out, static_cast<uint32_t>(n));
   return n;
-}
-
-// Never seen, or forgotten. `out` has room for 16 ids more than the piece has bytes.
-size_t PieceEncoder::encode_new(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const {
-  if (characters_only_) return merge_characters(piece, size, scratch, out);
-  if (model_.ignore_merges) {
-    const uint32_t id = pieces_.find(model_.bytes, view(piece, size));
-    if (id != kNoId) {
-      out[0] = id;
-      return 1;
-    }
-  }
-  if (cuts_ && size > 3 && size <= PieceKey::kMaxBytes && !is_ascii(piece, size)) {
-    const uint8_t* const end = piece + size;
-    const uint8_t* seam = next_seam(piece, piece, end);
-    if (seam != end) {
-      size_t n = 0;
-      for (const uint8_t* from = piece; from < end;) {
-        n += encode_remembered(from, static_cast<size_t>(seam - from), scratch, out + n);
-        from = seam;
-        if (from < end) seam = next_seam(piece, from, end);
-      }
-      return n;
-    }
-  }
-  return merge_bytes(piece, size, scratch, out);
 }
 
 size_t PieceEncoder::merge_symbols(uint32_t* symbols, size_t count, Scratch& scratch) const {

@@ -8,6 +8,7 @@
 #include "tokenizer/encode/characters.hpp"
 #include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/encode/seams.hpp"
+#include "tokenizer/encode/token_table.hpp"
 #include "tokenizer/merge/merge_tables.hpp"
 #include "tokenizer/pretokenize/scan.hpp"
 #include "tokenizer/sink.hpp"
@@ -37,12 +38,11 @@ class PieceEncoder {
  private:
   class Batch;
 
-  size_t encode_new(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
-  size_t encode_remembered(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
+  size_t encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
+  size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, Scratch& scratch, uint32_t* out) const;
   size_t merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t merge_characters(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t merge_symbols(uint32_t* symbols, size_t count, Scratch& scratch) const;
-  const uint8_t* next_seam(const uint8_t* begin, const uint8_t* at, const uint8_t* end) const;
 
   const Model& model_;
   bool characters_only_;  // a SentencePiece model
@@ -51,7 +51,8 @@ class PieceEncoder {
   CharacterTable characters_;
   MergeTables merges_;
   Seams seams_;
-  StringIndex pieces_;    // tokens that a whole piece may become without merging, by their bytes
+  TokenTable tokens_;     // short pieces that are one token
+  StringIndex long_pieces_;  // longer tokens that a whole piece may become without merging, by their bytes
 };
 
 }  // namespace xcore::tokenizer

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tokenizer/flat.hpp"
+#include "tokenizer/vocabulary.hpp"
 
 namespace xcore::tokenizer {
 
@@ -58,8 +59,13 @@ class PieceMemo {
   void limit(size_t bytes);
   void clear();
 
-  // The line where an entry of this hash is, if it is in its first place.
-  const Entry* line(uint64_t hash) const { return table_.data() + ((hash >> shift_) << 1); }
+  // Where an entry of a hash is, if it is in its first place: a line of two entries. Good until the next insert().
+  struct Lines {
+    const Entry* table;
+    int shift;
+    const Entry* at(uint64_t hash) const { return table + ((hash >> shift) << 1); }
+  };
+  Lines lines() const { return {table_.data(), shift_}; }
   // Anywhere, or nullptr.
   const Entry* find(const PieceKey& key, uint64_t hash) const;
   const uint32_t* ids(const Entry& e) const { return e.count <= kInline ? e.ids : spilled_.data() + e.ids[0]; }
@@ -93,6 +99,9 @@ class LongMemo {
   // The ids, or nullptr.
   const uint32_t* find(const uint8_t* piece, size_t size, uint64_t hash, uint32_t& count) const;
   void insert(const uint8_t* piece, size_t size, uint64_t hash, const uint32_t* ids, uint32_t count);
+  void prefetch(uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (hash & (slots_.size() - 1)));
+  }
 
   size_t entries() const { return used_; }
   size_t bytes() const { return slots_.bytes() + arena_.capacity() * sizeof(uint32_t); }

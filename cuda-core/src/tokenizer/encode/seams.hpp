@@ -29,6 +29,18 @@ class Seams {
     return !(characters_[h >> 6] >> (h & 63) & 1);
   }
 
+  // use(from, to) for each part between seams, in order; begin < end.
+  template <class F>
+  void each_part(const uint8_t* begin, const uint8_t* end, F&& use) const {
+    const uint8_t* from = begin;
+    for (const uint8_t* at = begin + 1; at < end; ++at) {
+      if ((*at & 0xc0) == 0x80 || !cut(begin, at, end)) continue;
+      use(from, at);
+      from = at;
+    }
+    use(from, end);
+  }
+
  private:
   // Of the characters beside a place, the last two bytes on the left and the first three on the right are looked at.
   static int left_bytes(uint8_t last) { return last < 0x80 ? 1 : 2; }

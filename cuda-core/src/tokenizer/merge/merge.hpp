@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "tokenizer/flat.hpp"
+
 namespace xcore::tokenizer {
 
 inline constexpr uint32_t kNoRank = 0xffffffffu;
@@ -62,12 +64,9 @@ class RankSet {
 struct MergeScratch {
   std::vector<uint32_t> next, previous, rank, joined;
   std::vector<uint64_t> heap;
-  // Places where a rank was seen, in lists by rank (merge_long.cpp).
-  struct Place {
-    uint32_t at, next;
-  };
-  std::vector<Place> places;
-  std::vector<uint32_t> first, pass;
+  // For merge_long.cpp: places by rank.
+  Flat<uint32_t> columns;
+  std::vector<uint32_t> first;
   RankSet waiting;
 };
 

@@ -51,49 +51,71 @@ uint32_t RankSet::first() const {
 
 size_t MergeTables::merge_buckets(uint32_t* ids, size_t count, MergeScratch& s) const {
   const auto n = static_cast<uint32_t>(count);
-  s.next.resize(n);
-  s.previous.resize(n);
-  s.rank.resize(n);
   if (s.first.size() < joined_.size()) s.first.resize(joined_.size(), kNone);
   s.waiting.reserve(joined_.size());
-  s.places.clear();
-  s.places.reserve(size_t{3} * n);  // one a symbol, two a merge: nothing below can fail, so the lists end up empty
-  s.pass.clear();
-  s.pass.reserve(size_t{3} * n);
+  // Nothing below can fail, so that all lists are empty again at the end.
+  if (s.columns.size() < size_t{6} * n) s.columns = Flat<uint32_t>::uninitialised(size_t{6} * n);
+  uint32_t* const next = s.columns.writable();  // of the sequence
+  uint32_t* const previous = next + n;
+  uint32_t* const ranks = previous + n;  // of the pair that starts here
+  uint32_t* const after = ranks + n;     // in the list of its rank
+  uint32_t* const before = after + n;
+  uint32_t* const pass = before + n;
+  const auto leave = [&](uint32_t i) {
+    const uint32_t r = ranks[i];
+    if (r == kNoRank) return;
+    if (after[i] != kNone) before[after[i]] = before[i];
+    if (before[i] != kNone) {
+      after[before[i]] = after[i];
+    } else if ((s.first[r] = after[i]) == kNone) {
+      s.waiting.erase(r);
+    }
+  };
   const auto look = [&](uint32_t i) {
-    const uint32_t r = s.next[i] < n ? rank(ids[i], ids[s.next[i]]) : kNoRank;
-    s.rank[i] = r;
+    const uint32_t r = next[i] < n ? rank(ids[i], ids[next[i]]) : kNoRank;
+    ranks[i] = r;
     if (r == kNoRank) return;
     uint32_t& first = s.first[r];
-    if (first == kNone) s.waiting.insert(r);
-    s.places.push_back({i, first});
-    first = static_cast<uint32_t>(s.places.size() - 1);
+    if (first == kNone) {
+      s.waiting.insert(r);
+    } else {
+      before[first] = i;
+    }
+    after[i] = first;
+    before[i] = kNone;
+    first = i;
   };
   for (uint32_t i = 0; i < n; ++i) {
-    s.next[i] = i + 1;
-    s.previous[i] = i - 1;
+    next[i] = i + 1;
+    previous[i] = i - 1;
   }
   for (uint32_t i = 0; i < n; ++i) look(i);
   for (uint32_t r; (r = s.waiting.first()) != kNoRank;) {
-    s.waiting.erase(r);
-    s.pass.clear();
-    for (uint32_t k = s.first[r]; k != kNone; k = s.places[k].next) s.pass.push_back(s.places[k].at);
+    size_t size = 0;
+    for (uint32_t k = s.first[r]; k != kNone; k = after[k]) pass[size++] = k;
+    std::reverse(pass, pass + size);  // the lists grow at their heads
+    if (!std::is_sorted(pass, pass + size)) std::sort(pass, pass + size);
     s.first[r] = kNone;
-    std::reverse(s.pass.begin(), s.pass.end());  // the lists grow at their heads
-    if (!std::is_sorted(s.pass.begin(), s.pass.end())) std::sort(s.pass.begin(), s.pass.end());
-    for (const uint32_t i : s.pass) {
-      if (s.rank[i] != r) continue;  // its pair is gone
-      const uint32_t gone = s.next[i];
+    s.waiting.erase(r);
+    for (size_t k = 0; k < size; ++k) {
+      const uint32_t i = pass[k];
+      if (ranks[i] != r) continue;  // taken by the pair on its left
+      const uint32_t gone = next[i];
+      if (ranks[gone] != r) leave(gone);
+      ranks[gone] = kNoRank;
       ids[i] = joined_[r];
-      s.rank[gone] = kNoRank;
-      s.next[i] = s.next[gone];
-      if (s.next[i] < n) s.previous[s.next[i]] = i;
+      next[i] = next[gone];
+      if (next[i] < n) previous[next[i]] = i;
       look(i);
-      if (s.previous[i] < n) look(s.previous[i]);
+      const uint32_t left = previous[i];
+      if (left < n) {
+        if (ranks[left] != r) leave(left);
+        look(left);
+      }
     }
   }
   size_t out = 0;
-  for (uint32_t i = 0; i < n; i = s.next[i]) ids[out++] = ids[i];
+  for (uint32_t i = 0; i < n; i = next[i]) ids[out++] = ids[i];
   return out;
 }
 

@@ -17,6 +17,9 @@ class MergeTables {
   // joined symbols): merge with the PairTable then.
   bool packed() const { return !slots_.empty(); }
 
+  // No pair ranks below the pairs that its parts come from.
+  bool monotone() const { return monotone_; }
+
   uint32_t rank(uint32_t left, uint32_t right) const {
     const uint64_t key = static_cast<uint64_t>(left) << 20 | right;
     for (size_t i = key * kMultiplier >> shift_;; i = (i + 1) & mask_) {
@@ -29,8 +32,8 @@ class MergeTables {
   // Of neighbouring byte symbols.
   uint32_t byte_rank(uint8_t left, uint8_t right) const { return byte_ranks_[static_cast<size_t>(left) << 8 | right]; }
 
-  // Merges ids[0..count) in place and returns the new count. Linear for long sequences but for sorting, if no pair ranks
-  // below the pairs that its parts come from (true of every table that training made).
+  // Merges ids[0..count) in place and returns the new count. Linear for long sequences but for sorting in monotone tables,
+  // as training makes them.
   size_t merge(uint32_t* ids, size_t count, MergeScratch& scratch) const;
 
   static constexpr size_t kShort = 32;
