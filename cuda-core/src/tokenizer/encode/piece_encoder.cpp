@@ -169,10 +169,15 @@ class PieceEncoder::Batch {
     const Item* const stop = items_ + count_;
     for (const Item* item = items_; item < stop; ++item) {
       const PieceMemo::Entry* const line = lines.at(item->hash);
-      const bool first = ((line[0].low ^ item->key.low) | (line[0].high ^ item->key.high)) == 0;
-      const bool second = ((line[1].low ^ item->key.low) | (line[1].high ^ item->key.high)) == 0;
-      const PieceMemo::Entry* const e = line + !first;
-      if (__builtin_expect((first | second) && e->count <= PieceMemo::kInline, 1)) {
+      // Which of the two it is cannot be predicted: no branch asks that.
+      const uint64_t first = (line[0].low ^ item->key.low) | (line[0].high ^ item->key.high);
+      const uint64_t second = (line[1].low ^ item->key.low) | (line[1].high ^ item->key.high);
+      const PieceMemo::Entry* const e = line + (first != 0);
+      uint64_t miss = std::min(first, second);
+#if defined(__GNUC__)
+      __asm__("" : "+r"(miss));  // keeps the compiler from taking the minimum apart
+#endif
+      if (__builtin_expect(miss == 0 && e->count <= PieceMemo::kInline, 1)) {
         // All three ids and the count behind them, however many there are: the next piece writes over the rest.
         if (kStore) {
           std::memcpy(out, e->ids, 16);

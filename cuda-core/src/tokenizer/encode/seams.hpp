@@ -33,8 +33,23 @@ class Seams {
   template <class F>
   void each_part(const uint8_t* begin, const uint8_t* end, F&& use) const {
     const uint8_t* from = begin;
-    for (const uint8_t* at = begin + 1; at < end; ++at) {
-      if ((*at & 0xc0) == 0x80 || !cut(begin, at, end)) continue;
+    const uint8_t* at = begin + 1;
+    for (; end - at >= 3; ++at) {
+      // cut() for what has enough bytes on both sides, without its branches.
+      if ((*at & 0xc0) == 0x80 ) continue;
+      const uint8_t left = at[-1], right = *at;
+      const size_t pair = static_cast<size_t>(left) << 8 | right;
+      if (bytes_[pair >> 6] >> (pair & 63) & 1) {
+        if ((left | right) < 0x80 || (partial_[pair >> 6] >> (pair & 63) & 1)) continue;
+        if (at - begin < 2 && left >= 0x80) continue;
+        const size_t h = hash(at);
+        if (characters_[h >> 6] >> (h & 63) & 1) continue;
+      }
+      use(from, at);
+      from = at;
+    }
+    for (; at < end; ++at) {
+      if (!cut(begin, at, end)) continue;
       use(from, at);
       from = at;
     }

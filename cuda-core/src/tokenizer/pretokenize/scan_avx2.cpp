@@ -40,6 +40,10 @@ struct Avx2 {
     c.non_ascii = mask(v, [](__m256i x) { return x; });
     return c;
   }
+  template <Pattern>
+  static uint64_t widen(const uint8_t*, block::Block&) {
+    return 0;
+  }
   static size_t flatten(uint64_t bits, uint32_t base, uint32_t* out) {
     const auto n = static_cast<size_t>(__builtin_popcountll(bits));
     // Eight at a time without looking how many are left; what is too much is overwritten later.

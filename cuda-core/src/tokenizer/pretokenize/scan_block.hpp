@@ -3,6 +3,8 @@
 //
 // An Isa provides
 //   static Classes classify(const uint8_t* p)             64 readable bytes
+//   static uint64_t widen<Rules>(const uint8_t* p, Block&)   classes of characters beyond ASCII that it can do at once, from
+//                                                            65 readable bytes; the bytes it did
 //   static size_t flatten(uint64_t bits, uint32_t base, uint32_t* out)   base + position of each set bit; may write 64
 #pragma once
 
@@ -52,14 +54,23 @@ struct Block {
   bool final;   // the text ends behind them
 };
 
-// Classes of the characters beyond ASCII, looked up one by one. Shortens the block before what the algebra cannot do.
+// decode_utf8, the common case first.
+inline CodePoint decode(const uint8_t* p, const uint8_t* end) {
+  if (end - p >= 3 && p[0] > 0xe0 && p[0] < 0xed && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
+    return {(p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u), 3};
+  }
+  return decode_utf8(p, end);
+}
+
+// Classes of the characters beyond ASCII, looked up one by one where the Isa could not do them. Shortens the block before
+// what the algebra cannot do.
 template <Pattern P>
 inline void widen(const uint8_t* p, const uint8_t* end, uint64_t non_ascii, const ClassTable& table, Block& b) {
   constexpr Rules r = rules(P);
   uint64_t left = non_ascii & below(b.size);
   while (left) {
     const size_t i = lowest(left);
-    const CodePoint c = decode_utf8(p + i, end);
+    const CodePoint c = decode(p + i, end);
     if (i + c.length > 64) {
       b.size = i;
       b.final = false;
@@ -120,10 +131,10 @@ inline uint64_t thirds(uint64_t number, uint64_t run_starts) {
   return t;
 }
 
-// Piece starts in the block at p, where a piece starts (bit 0 is always set). With b.final they are all there are; else
+// Piece starts in the block at p, where a piece starts (bit 0 is always set); `copy` is p or a padded copy. With b.final they are all there are; else
 // the last of them is where to go on.
-template <Pattern P>
-inline uint64_t piece_starts(const uint8_t* p, const uint8_t* end, const Classes& a, const ClassTable& table, Block& b) {
+template <Pattern P, class Isa>
+inline uint64_t piece_starts(const uint8_t* p, const uint8_t* end, const uint8_t* copy, const Classes& a, const ClassTable& table, Block& b) {
   constexpr Rules r = rules(P);
   b.letter = a.upper | a.lower;
   b.upper = a.upper;
@@ -132,7 +143,10 @@ inline uint64_t piece_starts(const uint8_t* p, const uint8_t* end, const Classes
   b.space = a.space;
   b.starts = ~uint64_t{0};
   const bool wide = (a.non_ascii & below(b.size)) != 0;
-  if (wide) widen<P>(p, end, a.non_ascii, table, b);
+  if (wide) {
+    const uint64_t done = Isa::template widen<P>(copy, b);
+    widen<P>(p, end, a.non_ascii & ~done, table, b);
+  }
   const uint64_t in = below(b.size);
   const uint64_t letter = b.letter & in, number = b.number & in, space = b.space & in, newline = a.newline & in;
   const uint64_t blank = a.blank & in, apostrophe = a.apostrophe & in;
@@ -229,13 +243,13 @@ size_t scan(const uint8_t* base, const uint8_t*& at, const uint8_t* end, uint32_
     if (left > 64) {
       b.size = 64;
       b.final = false;
-      starts = piece_starts<P>(p, end, Isa::classify(p), table, b);
+      starts = piece_starts<P, Isa>(p, end, p, Isa::classify(p), table, b);
     } else {
       b.size = left;
       b.final = true;
-      uint8_t padded[64] = {};
+      uint8_t padded[128] = {};
       std::memcpy(padded, p, left);
-      starts = piece_starts<P>(p, end, Isa::classify(padded), table, b);
+      starts = piece_starts<P, Isa>(p, end, padded, Isa::classify(padded), table, b);
     }
     const auto offset = static_cast<uint32_t>(p - base);
     const uint64_t inner = starts & ~uint64_t{1};

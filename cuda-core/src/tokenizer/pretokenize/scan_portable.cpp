@@ -24,6 +24,10 @@ struct Portable {
     }
     return c;
   }
+  template <Pattern>
+  static uint64_t widen(const uint8_t*, block::Block&) {
+    return 0;
+  }
   static size_t flatten(uint64_t bits, uint32_t base, uint32_t* out) {
     size_t n = 0;
     for (; bits; bits &= bits - 1) out[n++] = base + static_cast<uint32_t>(block::lowest(bits));
