@@ -56,6 +56,7 @@ class PieceEncoder::Batch {
       : encoder_(encoder), base_(base), end_(end), scratch_(scratch), sink_(sink) {}
 
   // Pieces from `begin` on that end at `ends`.
+  template <bool kCut = true>
   void push(uint32_t begin, const uint32_t* ends, size_t count) {
     const auto size = static_cast<size_t>(end_ - base_);
     const auto whole = static_cast<uint32_t>(size < 16 ? 0 : size - 15);  // 16 bytes can be read before this
@@ -78,7 +79,11 @@ class PieceEncoder::Batch {
       }
       count_ = static_cast<size_t>(item - items_);
       if (i < stop) {
-        push_any(begin, ends[i] - begin);
+        if (kCut) {
+          push_any(begin, ends[i] - begin);
+        } else {
+          push_whole(begin, ends[i] - begin);
+        }
         begin = ends[i++];
       }
     }
@@ -103,12 +108,19 @@ class PieceEncoder::Batch {
   }
   void push_any(uint32_t begin, uint32_t size) {
     if (size > PieceKey::kMaxBytes && encoder_.cuts_ && !encoder_.characters_only_ && !is_ascii(base_ + begin, size)) {
-      const uint32_t end = begin + size;
-      encoder_.seams_.each_part(base_ + begin, base_ + end, [&](const uint8_t* from, const uint8_t* to) {
-        push_whole(static_cast<uint32_t>(from - base_), static_cast<uint32_t>(to - from));
-      });
+      push_parts(begin, size);
     } else {
       push_whole(begin, size);
+    }
+  }
+  // A piece cut at its seams.
+  void push_parts(uint32_t begin, uint32_t size) {
+    uint32_t ends[Seams::kMostParts];
+    const uint8_t* const end = base_ + begin + size;
+    for (const uint8_t* at = base_ + begin; at < end;) {
+      const size_t n = encoder_.seams_.parts(base_, at, end, ends);
+      push<false>(begin, ends, n);
+      begin = ends[n - 1];
     }
   }
   void push_whole(uint32_t begin, uint32_t size) {
@@ -166,6 +178,7 @@ class PieceEncoder::Batch {
     uint32_t* out = out_begin;
     size_t counted = 0;
     PieceMemo::Lines lines = scratch_.memo.lines();
+    const uint32_t* spilled = scratch_.memo.spilled();
     const Item* const stop = items_ + count_;
     for (const Item* item = items_; item < stop; ++item) {
       const PieceMemo::Entry* const line = lines.at(item->hash);
@@ -177,10 +190,14 @@ class PieceEncoder::Batch {
 #if defined(__GNUC__)
       __asm__("" : "+r"(miss));  // keeps the compiler from taking the minimum apart
 #endif
-      if (__builtin_expect(miss == 0 && e->count <= PieceMemo::kInline, 1)) {
-        // All three ids and the count behind them, however many there are: the next piece writes over the rest.
+      if (__builtin_expect(miss == 0, 1)) {
         if (kStore) {
-          std::memcpy(out, e->ids, 16);
+          // Four ids, however many there are: the next piece writes over what is too much. Nor does where they are cost a branch.
+          const uint32_t* ids = e->ids;
+          const uint32_t* const far = spilled + e->ids[0];
+          ids = e->count > PieceMemo::kInline ? far : ids;
+          std::memcpy(out, ids, 16);
+          if (__builtin_expect(e->count > 4, 0)) std::memcpy(out + 4, ids + 4, 48);
           out += e->count;
         } else {
           counted += e->count;
@@ -193,6 +210,7 @@ class PieceEncoder::Batch {
         counted += slow(*item, staged(size_of(*item) + kSlack));
       }
       lines = scratch_.memo.lines();
+      spilled = scratch_.memo.spilled();
     }
     sink_.count += kStore ? static_cast<size_t>(out - out_begin) : counted;
   }
@@ -245,18 +263,7 @@ void PieceEncoder::encode_characters(std::string_view text, Scratch& scratch, Si
   if (!cuts_) {
     batch.push_whole(0, static_cast<uint32_t>(text.size()));
   } else {
-    constexpr size_t kWanted = 128;
-    uint32_t ends[kWanted];
-    size_t n = 0;
-    uint32_t begin = 0, last = 0;
-    seams_.each_part(base, end, [&](const uint8_t*, const uint8_t* to) {
-      ends[n++] = last = static_cast<uint32_t>(to - base);
-      if (n < kWanted) return;
-      batch.push(begin, ends, n);
-      begin = last;
-      n = 0;
-    });
-    batch.push(begin, ends, n);
+    batch.push_parts(0, static_cast<uint32_t>(text.size()));
   }
   batch.flush();
 }
@@ -278,15 +285,20 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
     n = merge_characters(piece, size, scratch, out);
   } else if (cuts_ && size > 3 && !is_ascii(piece, size)) {
     // Parts are met again more often than the whole.
-    seams_.each_part(piece, piece + size, [&](const uint8_t* from, const uint8_t* to) {
-      const auto part = static_cast<size_t>(to - from);
-      if (part == size) {
-        n = merge_bytes(piece, size, scratch, out);
-        return;
+    uint32_t ends[Seams::kMostParts];
+    const uint8_t* at = piece;
+    const size_t parts = seams_.parts(piece, at, piece + size, ends);
+    if (parts == 1) {
+      n = merge_bytes(piece, size, scratch, out);
+    } else {
+      uint32_t begin = 0;
+      for (size_t i = 0; i < parts; ++i) {
+        const size_t part = ends[i] - begin;
+        const PieceKey own = PieceKey::load_exactly(piece + begin, part);
+        n += encode_short(own, own.hash(), piece + begin, part, scratch, out + n);
+        begin = ends[i];
       }
-      const PieceKey own = PieceKey::load_exactly(from, part);
-      n += encode_short(own, own.hash(), from, part, scratch, out + n);
-    });
+    }
   } else {
     n = merge_bytes(piece, size, scratch, out);
   }

@@ -23,19 +23,27 @@ void PieceMemo::limit(size_t bytes) {
 
 void PieceMemo::clear() {
   table_ = Flat<Entry>(kFirst, Entry{0, 0, {0, 0, 0}, 0});
-  spilled_ = {};
+  spilled_.assign(kRead, 0);
   shift_ = 64 - __builtin_ctzll(kFirst / 2);
   used_ = 0;
 }
 
-const PieceMemo::Entry* PieceMemo::find(const PieceKey& key, uint64_t hash) const {
+const PieceMemo::Entry* PieceMemo::find(const PieceKey& key, uint64_t hash) {
   const size_t lines = table_.size() / 2;
-  size_t at = hash >> shift_;
+  const size_t home = hash >> shift_;
+  size_t at = home;
   for (size_t i = 0; i < kLines; ++i, at = (at + 1) & (lines - 1)) {
-    const Entry* const e = table_.data() + at * 2;
-    if (e[0].low == key.low && e[0].high == key.high) return e;
-    if (e[1].low == key.low && e[1].high == key.high) return e + 1;
-    if (e[0].high == 0 || e[1].high == 0) return nullptr;
+    Entry* e = table_.writable() + at * 2;
+    if (e[0].high == 0) return nullptr;
+    if (e->low != key.low || e->high != key.high) {
+      ++e;
+      if (e->high == 0) return nullptr;
+      if (e->low != key.low || e->high != key.high) continue;
+    }
+    if (i == 0) return e;
+    Entry* const first = table_.writable() + home * 2 + (victim_++ & 1);
+    std::swap(*e, *first);
+    return first;
   }
   return nullptr;
 }
@@ -67,13 +75,16 @@ void PieceMemo::grow() {
 
 void PieceMemo::insert(const PieceKey& key, uint64_t hash, const uint32_t* ids, uint32_t count) {
   if (count > kInline && spilled_.size() + count > most_spilled_) clear();
-  if (used_ * 2 >= table_.size() && table_.size() < most_entries_) grow();
+  if (used_ * 8 >= table_.size() * 3 && table_.size() < most_entries_) grow();
   Entry e{key.low, key.high, {0, 0, 0}, count};
   if (count <= kInline) {
     std::copy_n(ids, count, e.ids);
   } else {
-    e.ids[0] = static_cast<uint32_t>(spilled_.size());
-    spilled_.insert(spilled_.end(), ids, ids + count);
+    // The last kRead are room to read.
+    const size_t at = spilled_.size() - kRead;
+    e.ids[0] = static_cast<uint32_t>(at);
+    spilled_.resize(spilled_.size() + count);
+    std::copy_n(ids, count, spilled_.data() + at);
   }
   Entry* place = free_place(hash);
   if (place) {

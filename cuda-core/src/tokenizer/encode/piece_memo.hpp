@@ -52,7 +52,7 @@ class PieceMemo {
   struct Entry {
     uint64_t low, high;  // zero: free
     uint32_t ids[kInline];
-    uint32_t count;  // more than kInline: the ids are at spilled_[ids[0]]
+    uint32_t count;  // more than kInline: the ids are at spilled()[ids[0]], behind which kRead can be read
   };
 
   PieceMemo() { clear(); }
@@ -66,8 +66,10 @@ class PieceMemo {
     const Entry* at(uint64_t hash) const { return table + ((hash >> shift) << 1); }
   };
   Lines lines() const { return {table_.data(), shift_}; }
-  // Anywhere, or nullptr.
-  const Entry* find(const PieceKey& key, uint64_t hash) const;
+  // Anywhere, or nullptr. An entry that was found behind its first place is moved there. Good until the next find().
+  const Entry* find(const PieceKey& key, uint64_t hash);
+  static constexpr size_t kRead = 16;
+  const uint32_t* spilled() const { return spilled_.data(); }
   const uint32_t* ids(const Entry& e) const { return e.count <= kInline ? e.ids : spilled_.data() + e.ids[0]; }
   void insert(const PieceKey& key, uint64_t hash, const uint32_t* ids, uint32_t count);
 

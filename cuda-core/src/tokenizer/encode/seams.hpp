@@ -29,44 +29,49 @@ class Seams {
     return !(characters_[h >> 6] >> (h & 63) & 1);
   }
 
-  // use(from, to) for each part between seams, in order; begin < end.
-  template <class F>
-  void each_part(const uint8_t* begin, const uint8_t* end, F&& use) const {
-    const uint8_t* from = begin;
-    const uint8_t* at = begin + 1;
-    for (; end - at >= 3; ++at) {
-      // cut() for what has enough bytes on both sides, without its branches.
-      if ((*at & 0xc0) == 0x80 ) continue;
+  // The ends of the parts of [begin, end) between seams, in order, the last being `end`: offsets from `base`, at most
+  // kMostParts of them. Returns their number and moves `begin` behind the last.
+  static constexpr size_t kMostParts = 128;
+  size_t parts(const uint8_t* base, const uint8_t*& begin, const uint8_t* end, uint32_t* ends) const {
+    const uint8_t* at = begin + length(*begin);
+    size_t n = 0;
+    // Whether there is a seam is hard to predict: nothing branches on it.
+    while (end - at >= 3 && n < kMostParts - 3) {
       const uint8_t left = at[-1], right = *at;
       const size_t pair = static_cast<size_t>(left) << 8 | right;
-      if (bytes_[pair >> 6] >> (pair & 63) & 1) {
-        if ((left | right) < 0x80 || (partial_[pair >> 6] >> (pair & 63) & 1)) continue;
-        if (at - begin < 2 && left >= 0x80) continue;
-        const size_t h = hash(at);
-        if (characters_[h >> 6] >> (h & 63) & 1) continue;
+      const size_t h = hash(at);
+      const uint64_t beside = bytes_[pair >> 6] >> (pair & 63);
+      const uint64_t known = partial_[pair >> 6] >> (pair & 63) | characters_[h >> 6] >> (h & 63) | ((left | right) < 0x80);
+      // A stray byte may stand alone on the left.
+      const uint64_t seam = ~(beside & (known | ((left >= 0x80) & (at - begin < 2)))) & ((right & 0xc0) != 0x80);
+      ends[n] = static_cast<uint32_t>(at - base);
+      n += seam & 1;
+      at += length(right);
+    }
+    if (n < kMostParts - 3) {
+      for (; at < end; ++at) {
+        if (cut(begin, at, end)) ends[n++] = static_cast<uint32_t>(at - base);
       }
-      use(from, at);
-      from = at;
+      ends[n++] = static_cast<uint32_t>(end - base);
     }
-    for (; at < end; ++at) {
-      if (!cut(begin, at, end)) continue;
-      use(from, at);
-      from = at;
-    }
-    use(from, end);
+    begin = base + ends[n - 1];
+    return n;
   }
 
  private:
   // Of the characters beside a place, the last two bytes on the left and the first three on the right are looked at.
   static int left_bytes(uint8_t last) { return last < 0x80 ? 1 : 2; }
   static int right_bytes(uint8_t first) { return first < 0xc0 ? 1 : first < 0xe0 ? 2 : 3; }
+  // Of the bytes left_bytes before `at` and right_bytes from it on; the others may be read but do not count. At most two
+  // bytes before and three from `at` are read.
   static size_t hash(const uint8_t* at) {
-    uint64_t key = at[-1] < 0x80 ? at[-1] : static_cast<uint64_t>(at[-2]) << 8 | at[-1];
-    key = key << 8 | at[0];
-    if (at[0] >= 0xc0) key = key << 8 | at[1];
-    if (at[0] >= 0xe0) key = key << 8 | at[2];
-    return key * 0x9e3779b97f4a7c15ull >> (64 - kBits);
+    const uint64_t left = at[-1] < 0x80 ? at[-1] : static_cast<uint64_t>(at[-2]) << 8 | at[-1];
+    const uint64_t right = static_cast<uint64_t>(at[0]) << 16 | static_cast<uint64_t>(at[0] >= 0xc0 ? at[1] : 0) << 8 |
+                           (at[0] >= 0xe0 ? at[2] : 0);
+    return (left << 24 | right) * 0x9e3779b97f4a7c15ull >> (64 - kBits);
   }
+  // Of the character that begins so; 1 for a stray byte.
+  static size_t length(uint8_t first) { return first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
   static constexpr int kBits = 18;
 
   Flat<uint64_t> bytes_;       // pairs of bytes that stand side by side in some token

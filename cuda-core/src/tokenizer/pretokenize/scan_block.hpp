@@ -133,8 +133,8 @@ inline uint64_t thirds(uint64_t number, uint64_t run_starts) {
 
 // Piece starts in the block at p, where a piece starts (bit 0 is always set); `copy` is p or a padded copy. With b.final they are all there are; else
 // the last of them is where to go on.
-template <Pattern P, class Isa>
-inline uint64_t piece_starts(const uint8_t* p, const uint8_t* end, const uint8_t* copy, const Classes& a, const ClassTable& table, Block& b) {
+template <Pattern P, class Isa, bool wide>
+inline uint64_t starts_in(const uint8_t* p, const uint8_t* end, const uint8_t* copy, const Classes& a, const ClassTable& table, Block& b) {
   constexpr Rules r = rules(P);
   b.letter = a.upper | a.lower;
   b.upper = a.upper;
@@ -142,7 +142,6 @@ inline uint64_t piece_starts(const uint8_t* p, const uint8_t* end, const uint8_t
   b.number = a.number;
   b.space = a.space;
   b.starts = ~uint64_t{0};
-  const bool wide = (a.non_ascii & below(b.size)) != 0;
   if (wide) {
     const uint64_t done = Isa::template widen<P>(copy, b);
     widen<P>(p, end, a.non_ascii & ~done, table, b);
@@ -223,12 +222,67 @@ inline uint64_t piece_starts(const uint8_t* p, const uint8_t* end, const uint8_t
     }
   }
   if (!b.final) starts &= below(b.size < 3 ? 0 : b.size - 3) | 1;
-  if (b.size && (run >> (b.size - 1) & 1) && (!b.final || r.space_to_end)) {
-    // White space that may go on (or, when it ends the text, stays whole): only its start is sure.
-    const uint64_t before = ~run & in;
-    starts &= before ? below(highest(before) + 2) : 1;
-  }
+  // White space at the end of the block may go on (or, when it ends the text, stays whole): only its start is sure.
+  const uint64_t before = ~run & in;
+  const size_t sure = 65 - static_cast<size_t>(__builtin_clzll(before | 1)) - (before == 0);
+  const bool open = b.size && (run >> ((b.size - 1) & 63) & 1) && (!b.final || r.space_to_end);
+  starts &= below(sure) | (static_cast<uint64_t>(open) - 1);
   return starts;
+}
+
+// Apart, so that text of ASCII alone keeps its values in registers.
+template <Pattern P, class Isa>
+__attribute__((noinline)) uint64_t wide_piece_starts(const uint8_t* p, const uint8_t* end, const uint8_t* copy, const Classes& a,
+                                                     const ClassTable& table, Block& b) {
+  return starts_in<P, Isa, true>(p, end, copy, a, table, b);
+}
+
+template <Pattern P, class Isa>
+inline uint64_t piece_starts(const uint8_t* p, const uint8_t* end, const uint8_t* copy, const Classes& a, const ClassTable& table,
+                             Block& b) {
+  if (a.non_ascii & below(b.size)) return wide_piece_starts<P, Isa>(p, end, copy, a, table, b);
+  return starts_in<P, Isa, false>(p, end, copy, a, table, b);
+}
+
+// The end of a word that fills the block at p but for what stands before its letters, or nullptr when that is not what the
+// block holds, or the expression asks more than whether letters go on.
+template <Pattern P, class Isa>
+__attribute__((noinline)) const uint8_t* long_word(const uint8_t* p, const uint8_t* end, const ClassTable& table, const Block& b) {
+  constexpr Rules r = rules(P);
+  const auto letters = [](const Block& x) {
+    return (r.cased ? x.letter & ~(x.upper | x.lower) : x.letter) & below(x.size);
+  };
+  const uint64_t others = below(b.size) & ~letters(b);
+  if (b.size < 32 || (others && highest(others) > 3)) return nullptr;
+  const uint8_t* q = p + b.size;
+  for (;;) {
+    uint8_t padded[128];
+    const auto left = static_cast<size_t>(end - q);
+    Block next{0, 0, 0, 0, 0, ~uint64_t{0}, left < 64 ? left : 64, left <= 64};
+    const uint8_t* copy = q;
+    if (left <= 64) {
+      std::memset(padded, 0, sizeof padded);
+      std::memcpy(padded, q, left);
+      copy = padded;
+    }
+    const Classes a = Isa::classify(copy);
+    next.letter = a.upper | a.lower;
+    next.upper = a.upper;
+    next.lower = a.lower;
+    if (a.non_ascii & below(next.size)) {
+      const uint64_t done = Isa::template widen<P>(copy, next);
+      widen<P>(q, end, a.non_ascii & ~done, table, next);
+    }
+    const uint64_t stop = ~letters(next) & below(next.size);
+    if (stop) {
+      q += lowest(stop);
+      // Capitals, small letters and contractions after a cased word are left to the definition.
+      return r.cased && ((next.letter | a.apostrophe) >> lowest(stop) & 1) ? nullptr : q;
+    }
+    if (next.size == 0) return next.final ? q : nullptr;
+    q += next.size;
+    if (next.final) return q;
+  }
 }
 
 template <Pattern P, class Isa>
@@ -260,7 +314,8 @@ size_t scan(const uint8_t* base, const uint8_t*& at, const uint8_t* end, uint32_
     } else if (inner) {
       p += highest(inner);
     } else {
-      p = next_piece(P, p, end);
+      const uint8_t* const stop = long_word<P, Isa>(p, end, table, b);
+      p = stop ? stop : next_piece(P, p, end);
       ends[count++] = static_cast<uint32_t>(p - base);
     }
   }

@@ -103,6 +103,20 @@ TEST_P(Scanner, cuts_any_code_points_like_the_expression) {
   }
 }
 
+TEST_P(Scanner, cuts_long_runs_like_the_expression) {
+  xcore::Philox random(37, static_cast<uint64_t>(pattern()));
+  const std::vector<std::string> runs = {"\xe4\xb8\xad", "\xed\x95\x9c", "\xd1\x84", "a", "A", "\xe0\xa4\x95", "\xc2\xaa", " ", "-", "\n", "7", "\xcc\x81"};
+  for (int round = 0; round < 3000; ++round) {
+    std::string text;
+    for (uint32_t n = 1 + random.next_below(4); n > 0; --n) {
+      text += kAlphabet[random.next_below(static_cast<uint32_t>(kAlphabet.size()))];
+      const std::string& one = runs[random.next_below(static_cast<uint32_t>(runs.size()))];
+      for (uint32_t k = random.next_below(150); k > 0; --k) text += one;
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_same(text));
+  }
+}
+
 TEST_P(Scanner, cuts_source_code_like_the_expression) {
   std::ifstream in(XCORE_SOURCE_DIR "/src/tokenizer/pretokenize/pretokenize_cpu.cpp", std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(in)), {});
