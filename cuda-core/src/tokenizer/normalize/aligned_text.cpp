@@ -22,6 +22,14 @@ void AlignedText::assign(std::string_view text, uint32_t offset, bool track) {
   }
 }
 
+AlignedText AlignedText::slice(size_t begin, size_t end) const {
+  AlignedText out;
+  out.text_ = text_.substr(begin, end - begin);
+  out.tracked_ = tracked_;
+  if (tracked_) out.origins_.assign(origins_.begin() + static_cast<ptrdiff_t>(begin), origins_.begin() + static_cast<ptrdiff_t>(end));
+  return out;
+}
+
 void AlignedText::transform(const std::vector<Edit>& edits, size_t skipped) {
   const uint8_t* const begin = bytes_of(text_);
   const uint8_t* const end = begin + text_.size();

@@ -28,6 +28,8 @@ class AlignedText {
   // What the bytes [begin, end), begin < end, stand for.
   Range origin(size_t begin, size_t end) const { return {origins_[begin].begin, origins_[end - 1].end}; }
 
+  AlignedText slice(size_t begin, size_t end) const;
+
   // Replaces the whole text by what the edits say. The first `skipped` characters of the old text are gone.
   void transform(const std::vector<Edit>& edits, size_t skipped = 0);
   // Keeps only some characters.
