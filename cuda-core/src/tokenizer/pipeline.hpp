@@ -10,7 +10,7 @@
 namespace xcore::tokenizer {
 
 struct DecoderStep {
-  enum Kind : uint8_t { byte_level, replace, byte_fallback, fuse, strip, metaspace, word_suffix, word_piece } kind;
+  enum Kind : uint8_t { byte_level, replace, byte_fallback, fuse, strip, metaspace, word_suffix, word_piece } kind = byte_level;
   Needle needle;                 // replace
   std::string content;           // replace; strip: one character; metaspace: the replacement; word_suffix: the suffix
   uint32_t start = 0, stop = 0;  // strip: at most so many at either end

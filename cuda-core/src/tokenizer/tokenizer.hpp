@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tokenizer/added/added_tokens.hpp"
+#include "tokenizer/decode/decoders.hpp"
 #include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/merge/merge.hpp"
 #include "tokenizer/pipeline.hpp"
@@ -48,7 +49,7 @@ struct Model {
   bool space_prefix = false;   // sentencepiece: a space before the text and after each special token
   bool prefix_first_only = false;    // ... before the text alone
   bool prefix_unless_blank = false;  // ... unless there is one already
-  bool drop_first_space = false;     // decode() removes a space at the start
+  DecoderShape decoder{DecoderShape::bytes, 0};
   uint32_t unknown = kNoId, bos = kNoId, eos = kNoId;
   uint32_t byte_token[256];    // kNoId where the vocabulary lacks the byte
   Pipeline pipeline;
@@ -78,7 +79,7 @@ class Tokenizer {
   // The same ids one by one with where they come from, as Hugging Face's Encoding says it: never inside a character, white
   // space at the ends left out where the file says so. Slower than encode().
   void encode_tokens(std::string_view text, uint32_t flags, OffsetUnit unit, std::vector<Token>& out) const;
-  // Appends the bytes of the ids. Throws for an id that is not a token, naming its index.
+  // Appends the text of the ids. Throws for an id that is not a token, naming its index.
   void decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const;
 
   // The memos of pieces that encode() keeps; see ScratchPool.

@@ -71,19 +71,6 @@ uint32_t token_id(const gguf::File& file, const char* key, size_t size) {
   return static_cast<uint32_t>(id);
 }
 
-// The byte of "<0x0A>", or -1.
-int byte_of_name(std::string_view name) {
-  if (name.size() != 6 || name.substr(0, 3) != "<0x" || name[5] != '>') return -1;
-  int value = 0;
-  for (int i = 3; i < 5; ++i) {
-    const char c = name[static_cast<size_t>(i)];
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
-
 void set_bytes(Model& model, uint32_t id, int type) {
   const std::string token(model.tokens[id]);
   std::string bytes = token;
@@ -93,7 +80,7 @@ void set_bytes(Model& model, uint32_t id, int type) {
     if (special || type == kUserDefined) bytes = token;
     model.model_token[id] = mapped && !special && type != kUserDefined && !bytes.empty();
   } else if (type == kByte) {
-    const int byte = byte_of_name(token);
+    const int byte = byte_of_fallback(token);
     if (byte < 0) fail("tokenizer.ggml.tokens", "byte token '" + token.substr(0, 60) + "' is not written <0xNN>");
     bytes.assign(1, static_cast<char>(byte));
     model.byte_token[byte] = id;
@@ -192,6 +179,8 @@ Model read_gguf(const gguf::File& file) {
       model.scores.push_back(static_cast<float>(s));
     }
     model.space_prefix = file.boolean("tokenizer.ggml.add_space_prefix", true);
+    // The space that was put before the text on the way in.
+    model.decoder.strip = model.space_prefix;
   }
   model.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", size);
   model.bos = token_id(file, "tokenizer.ggml.bos_token_id", size);

@@ -19,7 +19,7 @@ struct Needle {
 };
 
 struct Normalizer {
-  enum Kind : uint8_t { form, lowercase, strip_accents, strip, replace, prepend, byte_level, nmt, bert } kind;
+  enum Kind : uint8_t { form, lowercase, strip_accents, strip, replace, prepend, byte_level, nmt, bert } kind = form;
   NormalForm normal_form = NormalForm::nfc;  // form
   bool left = false, right = false;          // strip
   Needle needle;                             // replace

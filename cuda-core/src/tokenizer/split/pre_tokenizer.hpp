@@ -13,7 +13,7 @@ namespace xcore::tokenizer {
 enum class Behavior : uint8_t { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 
 struct PreTokenizer {
-  enum Kind : uint8_t { byte_level, split, metaspace, digits, punctuation, whitespace, whitespace_split, bert, delimiter } kind;
+  enum Kind : uint8_t { byte_level, split, metaspace, digits, punctuation, whitespace, whitespace_split, bert, delimiter } kind = byte_level;
   enum Prepend : uint8_t { never, first, always };
   Needle needle;                       // split, delimiter
   Pattern pattern = Pattern::none;     // split, byte_level: a scanner that does what the needle says
