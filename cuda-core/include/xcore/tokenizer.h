@@ -17,7 +17,8 @@ typedef struct xc_tokenizer xc_tokenizer;
 
 enum {
   XC_ENCODE_ADD_SPECIAL = 1,  /* put BOS, EOS, ... around the text where the file says so */
-  XC_ENCODE_PARSE_SPECIAL = 2 /* special tokens written in the text become their ids */
+  XC_ENCODE_PARSE_SPECIAL = 2, /* special tokens written in the text become their ids */
+  XC_ENCODE_CONTINUE = 16 /* the text goes on where another ended: no space is put before it (see cuts_between_lines) */
 };
 enum { XC_DECODE_SKIP_SPECIAL = 1 };
 
@@ -43,6 +44,7 @@ typedef struct xc_tokenizer_info {
   int32_t adds_special;    /* 1: XC_ENCODE_ADD_SPECIAL changes something */
   int32_t sentencepiece;   /* 1: SentencePiece BPE; 0: byte-level BPE */
   int32_t drops_first_space; /* 1: decode removes one space at the start of the text, which encode put there */
+  int32_t cuts_between_lines; /* 1: a text may be cut between "\n" and an ASCII letter, the rest encoded with CONTINUE */
   int32_t decodes_together;  /* 1: what a token decodes to depends on its neighbours; its `bytes` are its content */
 } xc_tokenizer_info;
 

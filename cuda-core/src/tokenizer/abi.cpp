@@ -17,6 +17,7 @@ using xcore::tokenizer::Tokenizer;
 struct xc_tokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
   std::vector<uint32_t> added, end_of_generation;
+  bool cuts_between_lines = false;
 };
 
 namespace {
@@ -28,6 +29,7 @@ xc_tokenizer* make(std::unique_ptr<Tokenizer> tokenizer) {
     if (flags[id] & XC_TOKEN_ADDED) object->added.push_back(id);
     if (flags[id] & XC_TOKEN_END_OF_GENERATION) object->end_of_generation.push_back(id);
   }
+  object->cuts_between_lines = tokenizer->cuts_between_lines();
   object->tokenizer = std::move(tokenizer);
   return object.release();
 }
@@ -56,6 +58,7 @@ void info(const xc_tokenizer* t, xc_tokenizer_info* out) {
   out->adds_special = !m.prefix.empty() || !m.suffix.empty();
   out->sentencepiece = m.kind == xcore::tokenizer::Kind::sentencepiece;
   out->drops_first_space = m.decoder.strip > 0;
+  out->cuts_between_lines = t->cuts_between_lines;
   out->decodes_together = m.decoder.kind == xcore::tokenizer::DecoderShape::general;
 }
 

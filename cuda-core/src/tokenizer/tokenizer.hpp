@@ -79,6 +79,9 @@ class Tokenizer {
   // The same ids one by one with where they come from, as Hugging Face's Encoding says it: never inside a character, white
   // space at the ends left out where the file says so. Slower than encode().
   void encode_tokens(std::string_view text, uint32_t flags, OffsetUnit unit, std::vector<Token>& out) const;
+  // True when a text may be cut between a newline, with no white space before it, and an ASCII letter: its parts, all but the first encoded with
+  // XC_ENCODE_CONTINUE, give the ids of the whole.
+  bool cuts_between_lines() const;
   // Appends the text of the ids. Throws for an id that is not a token, naming its index.
   void decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const;
 
@@ -88,7 +91,7 @@ class Tokenizer {
  private:
   void encode_plain(std::string_view text, bool special, Scratch&, Sink&) const;
   void split(size_t step, const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
-  void encode_sentencepiece(std::string_view text, bool special, Scratch&, Sink&) const;
+  void encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch&, Sink&) const;
   bool wants_prefix(std::string_view segment, bool after_special, bool starts_text) const;
   void encode_segment(std::string_view text, size_t offset, bool special, bool after_special, bool track, Scratch&, std::vector<Token>&) const;
   void encode_pieces(Pieces&, bool starts_text, bool after_special, Scratch&, std::vector<Token>&) const;

@@ -66,6 +66,7 @@ Napi::Value Info(const Napi::CallbackInfo& info) {
   out.Set("bos", Napi::Number::New(info.Env(), i.bos));
   out.Set("eos", Napi::Number::New(info.Env(), i.eos));
   out.Set("dropsFirstSpace", Napi::Boolean::New(info.Env(), i.drops_first_space != 0));
+  out.Set("cutsBetweenLines", Napi::Boolean::New(info.Env(), i.cuts_between_lines != 0));
   out.Set("decodesTogether", Napi::Boolean::New(info.Env(), i.decodes_together != 0));
   out.Set("added", xaddon::copy_to_js(info.Env(), core.added_tokens(t.get()), i.added_count));
   out.Set("endOfGeneration", xaddon::copy_to_js(info.Env(), core.end_of_generation(t.get()), i.end_count));

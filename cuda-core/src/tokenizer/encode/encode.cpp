@@ -65,7 +65,7 @@ void Tokenizer::encode(std::string_view text, uint32_t flags, Sink& sink) const 
       at = match.end;
     }
   } else {
-    encode_sentencepiece(text, special, *scratch, sink);
+    encode_sentencepiece(text, special, (flags & XC_ENCODE_CONTINUE) == 0, *scratch, sink);
   }
   if (flags & XC_ENCODE_ADD_SPECIAL) {
     for (const uint32_t id : model_.suffix) sink.push(id);
@@ -117,8 +117,7 @@ void Tokenizer::split(size_t step, const uint8_t* begin, const uint8_t* end, Scr
   }
 }
 
-void Tokenizer::encode_sentencepiece(std::string_view text, bool special, Scratch& scratch, Sink& sink) const {
-  bool after_special = true;
+void Tokenizer::encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch& scratch, Sink& sink) const {
   for (size_t at = 0; at < text.size();) {
     const auto match = added_.find(text, at, special);
     if (match.begin > at) {

@@ -107,7 +107,7 @@ void Tokenizer::encode_tokens(std::string_view text, uint32_t flags, OffsetUnit 
 void Tokenizer::run_pipeline(std::string_view text, uint32_t flags, bool track, Scratch& scratch, std::vector<Token>& out) const {
   const bool special = (flags & XC_ENCODE_PARSE_SPECIAL) != 0;
   track = track || has_first_scheme(model_.pipeline);
-  bool after_special = true;
+  bool after_special = (flags & XC_ENCODE_CONTINUE) == 0;
   for (size_t at = 0; at < text.size();) {
     const auto match = added_.find(text, at, special);
     if (match.begin > at) {
