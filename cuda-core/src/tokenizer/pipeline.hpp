@@ -34,6 +34,8 @@ struct Pipeline {
   bool trim_prefix_space = false;  // ... but for one space at the start of the text
   bool map_bytes = false;          // byte_level is followed by steps that see its characters
 
+  // The file describes itself by components. Others do it by flags (Model::space_prefix ...).
+  bool described = false;
   // Every component is one that encoding without offsets does in its own, faster way.
   bool simple = true;
 };

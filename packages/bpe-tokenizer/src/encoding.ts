@@ -68,12 +68,7 @@ export function checkTruncation(value: unknown): Required<TruncationOptions> | u
   return {
     maxLength: whole(o.maxLength, 'truncation.maxLength', 0),
     stride: o.stride === undefined ? 0 : whole(o.stride, 'truncation.stride', 0),
-    strategy: oneOf(
-      o.strategy,
-      'truncation.strategy',
-      ['longest_first', 'only_first', 'only_second'],
-      'longest_first',
-    ),
+    strategy: oneOf(o.strategy, 'truncation.strategy', ['longest_first', 'only_first', 'only_second'], 'longest_first'),
     side: oneOf(o.side, 'truncation.side', ['left', 'right'], 'right'),
   };
 }
@@ -209,13 +204,19 @@ export function encodeSequences(
     throw new UnsupportedError("truncation.strategy 'only_second' needs a second text", {
       field: 'truncation.strategy',
     });
-  const [a, b] = lengthsLeft(first.ids.length, second?.ids.length ?? 0, total, second ? truncation.strategy : 'only_one');
+  const [a, b] = lengthsLeft(
+    first.ids.length,
+    second?.ids.length ?? 0,
+    total,
+    second ? truncation.strategy : 'only_one',
+  );
   const keep = second ? a : Math.min(first.ids.length, total);
   const firsts = truncated(first, keep, truncation.stride, truncation.side);
   const seconds = second ? truncated(second, b, truncation.stride, truncation.side) : [undefined];
   const out = assemble(used, addSpecial, firsts[0], seconds[0]);
   for (const f of firsts)
-    for (const s of seconds) if (f !== firsts[0] || s !== seconds[0]) out.overflowing.push(assemble(used, addSpecial, f, s));
+    for (const s of seconds)
+      if (f !== firsts[0] || s !== seconds[0]) out.overflowing.push(assemble(used, addSpecial, f, s));
   return out;
 }
 

@@ -36,7 +36,12 @@ interface Addon {
     control: NativeControl,
   ): Promise<{ ids: Uint32Array; offsets: Float64Array }>;
   decode(tokenizer: NativeTokenizer, ids: Uint32Array, flags: number): Uint8Array;
-  encodeOffsets(tokenizer: NativeTokenizer, text: string, flags: number, unit: number): { ids: Uint32Array; offsets: Uint32Array };
+  encodeOffsets(
+    tokenizer: NativeTokenizer,
+    text: string,
+    flags: number,
+    unit: number,
+  ): { ids: Uint32Array; offsets: Uint32Array };
   templateOf(tokenizer: NativeTokenizer, texts: number): Uint32Array;
 }
 

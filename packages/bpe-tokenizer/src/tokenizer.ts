@@ -144,7 +144,10 @@ export class Tokenizer {
   }
 
   /** {@link Tokenizer.encodeFull} of many texts, each with its own second text where `pair` is given, padded to one length. */
-  encodeFullBatch(inputs: readonly (string | readonly [string, string])[], options: EncodeFullOptions = {}): Encoding[] {
+  encodeFullBatch(
+    inputs: readonly (string | readonly [string, string])[],
+    options: EncodeFullOptions = {},
+  ): Encoding[] {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array', { field: 'texts' });
     const encodings = inputs.map((input, i) => {
       if (typeof input === 'string') return this.#full(input, options);
@@ -178,11 +181,7 @@ export class Tokenizer {
     const middle = template.indexOf(TEMPLATE_FIRST) / 2;
     const around = Array.from({ length: template.length / 2 }, (_, i) => template[2 * i]!);
     return new EncodeStream((part, continues, last) => {
-      const ids = addon.encode(
-        this.#native,
-        text(part, 'text'),
-        (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0),
-      );
+      const ids = addon.encode(this.#native, text(part, 'text'), (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0));
       if (around.length === 0) return ids;
       const before = continues ? [] : around.slice(0, middle);
       const after = last ? around.slice(middle + 1) : [];

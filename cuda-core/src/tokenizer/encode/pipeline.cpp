@@ -150,8 +150,7 @@ void Tokenizer::encode_segment(std::string_view text, size_t offset, bool specia
 void Tokenizer::encode_pieces(Pieces& part, bool starts_text, bool after_special, Scratch& scratch, std::vector<Token>& out) const {
   regex::Budget budget(part.text.text().size());
   for (const PreTokenizer& step : model_.pipeline.steps) pre_tokenize(step, part, model_.pipeline.map_bytes, starts_text, budget);
-  if (model_.pipeline.steps.empty() && model_.kind == Kind::sentencepiece && model_.pipeline.normalizers.empty()) {
-    // A SentencePiece model that is described by flags instead of components.
+  if (model_.kind == Kind::sentencepiece && !model_.pipeline.described) {
     const bool prefix = wants_prefix(part.text.text(), after_special, starts_text);
     part.text.replace(find_all(part.text.text(), " "), kBlank, &part.pieces);
     if (prefix) part.pieces = part.text.prepend_at(part.pieces, kBlank, std::vector<bool>(part.pieces.size(), true));

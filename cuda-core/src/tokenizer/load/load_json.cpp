@@ -225,6 +225,7 @@ Model read_json(std::string_view text) {
   root.object_size();
   check_type(root);
   Model model;
+  model.pipeline.described = true;
   read_normalizer(root.get("normalizer"), model.pipeline);
   read_pre_tokenizer(root.get("pre_tokenizer"), model.pipeline);
   read_decoder(root.get("decoder"), model.pipeline);

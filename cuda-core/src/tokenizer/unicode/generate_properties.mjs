@@ -25,7 +25,9 @@ function runs(valueOf) {
   return out;
 }
 
-const CATEGORIES = 'Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co'.split(' ');
+const CATEGORIES = 'Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co'.split(
+  ' ',
+);
 const categoryTests = CATEGORIES.map((name) => new RegExp(`\\p{${name}}`, 'u'));
 const category = (c) => {
   if (isSurrogate(c)) return CATEGORIES.indexOf('Cs');
@@ -34,7 +36,8 @@ const category = (c) => {
   return 0;
 };
 
-const SCRIPTS = `Common Inherited Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak
+const SCRIPTS =
+  `Common Inherited Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak
   Bengali Bhaiksuki Bopomofo Brahmi Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham
   Cherokee Chorasmian Coptic Cuneiform Cypriot Cypro_Minoan Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan
   Egyptian_Hieroglyphs Elbasan Elymaic Ethiopic Garay Georgian Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi
@@ -48,8 +51,8 @@ const SCRIPTS = `Common Inherited Adlam Ahom Anatolian_Hieroglyphs Arabic Armeni
   Runic Samaritan Saurashtra Sharada Shavian Siddham SignWriting Sinhala Sogdian Sora_Sompeng Soyombo Sundanese Sunuwar
   Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan
   Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square`
-  .trim()
-  .split(/\s+/);
+    .trim()
+    .split(/\s+/);
 const scriptTests = SCRIPTS.map((name) => new RegExp(`\\p{Script=${name}}`, 'u'));
 let lastScript = 0;
 const script = (c) => {
