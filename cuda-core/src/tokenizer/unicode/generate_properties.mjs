@@ -14,11 +14,11 @@ const lines = (values, perLine) => {
 };
 
 // Value 0 is what every code point is that none of the expressions matches; surrogates are Cs.
-function runs(valueOf) {
+function runs(classify) {
   const out = [];
   let previous = -1;
   for (let c = 0; c <= LAST; c++) {
-    const value = valueOf(c);
+    const value = classify(c);
     if (value !== previous) out.push(c * 256 + value);
     previous = value;
   }
