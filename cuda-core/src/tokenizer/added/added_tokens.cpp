@@ -20,7 +20,9 @@ void AddedTokens::build(std::vector<AddedToken> tokens) {
   nodes_.clear();
   edges_.clear();
   if (tokens_.empty()) return;
-  std::sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
+  std::stable_sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
+  tokens_.erase(std::unique(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.content == b.content; }),
+                tokens_.end());
   filter_ = {};
   // Tokens of one first byte share a bucket.
   uint32_t bucket = 0;

@@ -25,7 +25,7 @@ class AddedTokens {
  public:
   // An automaton over the contents (Aho and Corasick, "Efficient string matching", CACM 1975), so that searching is linear
   // however many tokens there are and however they overlap.
-  // Contents must not be empty and must differ.
+  // Contents must not be empty; of equal ones (after normalisation) the first is kept.
   void build(std::vector<AddedToken> tokens);
   bool empty() const { return tokens_.empty(); }
 
