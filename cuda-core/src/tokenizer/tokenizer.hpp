@@ -3,14 +3,16 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tokenizer/added/added_tokens.hpp"
+#include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/merge/merge.hpp"
 #include "tokenizer/pretokenize/pretokenize.hpp"
+#include "tokenizer/pretokenize/scan.hpp"
+#include "tokenizer/sink.hpp"
 #include "tokenizer/vocabulary.hpp"
 #include "xcore/tokenizer.h"
 
@@ -47,18 +49,7 @@ struct Model {
   uint32_t byte_token[256];    // kNoId where the vocabulary lacks the byte
 };
 
-// Receives ids; counts those beyond its capacity without writing them.
-struct Sink {
-  uint32_t* out;
-  size_t capacity;
-  size_t count = 0;
-  void push(uint32_t id) {
-    if (count < capacity) out[count] = id;
-    ++count;
-  }
-};
-
-struct Scratch;
+class PieceEncoder;
 
 class Tokenizer {
  public:
@@ -74,26 +65,21 @@ class Tokenizer {
   // Appends the bytes of the ids. Throws for an id that is not a token, naming its index.
   void decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const;
 
+  // The memos of pieces that encode() keeps; see ScratchPool.
+  ScratchPool& cache() const { return scratches_; }
+
  private:
-  class Lease;
-  void build_pieces();
-  void build_characters();
   void encode_plain(std::string_view text, bool special, Scratch&, Sink&) const;
   void split(size_t step, const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
-  void encode_piece(const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
-  size_t merge_bytes(std::string_view piece, Scratch&) const;
   void encode_sentencepiece(std::string_view text, bool special, Scratch&, Sink&) const;
-  void merge_characters(std::string_view text, bool prefix, Scratch&, Sink&) const;
+  void encode_blanks(std::string_view text, bool prefix, Scratch&, Sink&) const;
 
   Model model_;
   AddedTokens added_;             // looked for in the text as given
   AddedTokens added_normalized_;  // looked for in the normalised text
-  StringIndex pieces_;            // byte-level: tokens that a whole piece may become, by bytes
-  StringTable characters_;        // sentencepiece: single characters, tokens or not
-  StringIndex character_index_;
-  std::vector<uint32_t> character_id_;
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Scratch>> idle_;
+  std::unique_ptr<const PieceEncoder> pieces_;
+  Scan scan_ = nullptr;  // of the only step, when there is a scanner for it
+  mutable ScratchPool scratches_;
 };
 
 }  // namespace xcore::tokenizer

@@ -1,6 +1,7 @@
 #include "tokenizer/added/added_tokens.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "tokenizer/unicode/unicode.hpp"
@@ -20,6 +21,8 @@ void AddedTokens::build(std::vector<AddedToken> tokens) {
   if (tokens_.empty()) return;
   std::sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) { return a.content < b.content; });
   for (const AddedToken& t : tokens_) starts_[static_cast<uint8_t>(t.content[0])] = true;
+  const bool one = std::count(std::begin(starts_), std::end(starts_), true) == 1;
+  only_start_ = one ? static_cast<uint8_t>(tokens_[0].content[0]) : -1;
   // Level by level over ranges of the sorted contents, so that a content's length bounds no recursion.
   struct Range {
     size_t begin, end, depth;
@@ -47,6 +50,11 @@ AddedTokens::Match AddedTokens::find(std::string_view text, size_t from, bool sp
   const uint8_t* const begin = bytes_of(text);
   const uint8_t* const end = begin + text.size();
   for (size_t at = from; !tokens_.empty() && at < text.size(); ++at) {
+    if (only_start_ >= 0) {
+      const void* const next = std::memchr(begin + at, only_start_, text.size() - at);
+      if (!next) break;
+      at = static_cast<size_t>(static_cast<const uint8_t*>(next) - begin);
+    }
     if (!starts_[begin[at]]) continue;
     int32_t found = -1;
     size_t stop = at;

@@ -47,6 +47,7 @@ class AddedTokens {
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
   bool starts_[256] = {};
+  int only_start_ = -1;  // the first byte of all tokens, if they share it
 };
 
 }  // namespace xcore::tokenizer
