@@ -54,6 +54,12 @@ typedef struct xc_text {
   size_t size;
 } xc_text;
 
+typedef struct xc_special_token {
+  const char* content; /* UTF-8, 1..1024 bytes */
+  size_t content_size;
+  uint32_t id; /* below 2^28, not one of the ranks */
+} xc_special_token;
+
 typedef struct xc_tokenizer_table {
   xc_table_header header;
   /* Hugging Face tokenizer.json or a GGUF file, told apart by content. The bytes are not needed afterwards. */
@@ -81,6 +87,10 @@ typedef struct xc_tokenizer_table {
   /* Bytes of the ids joined; `size` is how many there are, written up to `capacity`. */
   xc_status (*decode)(const xc_tokenizer* tokenizer, const uint32_t* ids, size_t count, uint32_t flags, char* out,
                       size_t capacity, size_t* size, xc_error* error);
+  /* tiktoken: a rank file (lines of base64 and rank, or the packed form "! first-rank token token ..."), the regular
+   * expression that cuts text, and the special tokens. The bytes are not needed afterwards. */
+  xc_status (*open_ranks)(const char* ranks, size_t ranks_size, const char* pattern, size_t pattern_size,
+                          const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error);
 } xc_tokenizer_table;
 
 #ifdef __cplusplus

@@ -134,6 +134,17 @@ xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint3
   });
 }
 
+xc_status open_ranks(const char* ranks, size_t ranks_size, const char* pattern, size_t pattern_size,
+                     const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error) {
+  return guard(error, [&] {
+    std::vector<xcore::tokenizer::SpecialToken> tokens;
+    for (size_t i = 0; i < special_count; ++i)
+      tokens.push_back({{special[i].content, special[i].content_size}, special[i].id});
+    *out = make(std::make_unique<Tokenizer>(
+        xcore::tokenizer::read_ranks({ranks, ranks_size}, {pattern, pattern_size}, tokens)));
+  });
+}
+
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
                                   open_bytes,
                                   open_file,
@@ -146,7 +157,8 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   encode,
                                   encode_batch,
                                   release_ids,
-                                  decode};
+                                  decode,
+                                  open_ranks};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "tokenizer/merge/merge.hpp"
 #include "tokenizer/pretokenize/pretokenize.hpp"
 #include "tokenizer/pretokenize/scan.hpp"
+#include "tokenizer/regex/regex.hpp"
 #include "tokenizer/sink.hpp"
 #include "tokenizer/vocabulary.hpp"
 #include "xcore/tokenizer.h"
@@ -26,6 +27,7 @@ enum class Kind : uint8_t {
 struct PreTokenizerStep {
   Pattern pattern = Pattern::none;
   bool prefix_space = false;  // before cutting: put a space before a piece that does not begin with one
+  std::shared_ptr<const regex::Regex> regex = nullptr;  // in place of a pattern: its matches are the pieces, and the rest is dropped
 };
 
 // What the loaders fill in. Token ids are below tokens.size(); flags[id] == 0 means that there is no such token.

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { booleanIn, type JobOptions, objectIn, runJob } from '@x/cuda-core/addon';
+import { booleanIn, type JobOptions, numberIn, objectIn, runJob } from '@x/cuda-core/addon';
 import { DecodeStream } from './decode-stream';
+import { type EncodingName, encodingRanks, type RankFile } from './encodings';
 import {
   ADD_SPECIAL,
   addon,
@@ -10,6 +11,7 @@ import {
   SKIP_SPECIAL,
   TOKEN_SPECIAL,
 } from './native';
+import { SpecialPolicy, type SpecialSelection } from './special-policy';
 
 export interface EncodeOptions {
   /** Put BOS, EOS and the like around the text where the file's post-processor or `add_bos_token` says so. Default true. */
@@ -19,6 +21,16 @@ export interface EncodeOptions {
    * text, as text from strangers should be; added tokens that are not special are found either way.
    */
   parseSpecial?: boolean;
+  /**
+   * Rank files, as in tiktoken: special tokens in the text that become their ids. Default none. With this or `disallowedSpecial`,
+   * `parseSpecial` is not looked at.
+   */
+  allowedSpecial?: SpecialSelection;
+  /**
+   * Rank files, as in tiktoken: special tokens that must not be in the text unless allowed. Default `'all'`; `[]` has them read as
+   * text.
+   */
+  disallowedSpecial?: SpecialSelection;
 }
 
 export interface EncodeBatchOptions extends EncodeOptions, JobOptions {}
@@ -48,12 +60,16 @@ export class Tokenizer {
   readonly #native: NativeTokenizer;
   readonly #info: ReturnType<typeof addon.info>;
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** Rank files follow tiktoken's rules for special tokens. */
+  readonly #tiktoken: boolean;
+  #policy: SpecialPolicy | undefined;
   #special: readonly SpecialToken[] | undefined;
   #end: ReadonlySet<number> | undefined;
 
-  private constructor(native: NativeTokenizer, key: typeof HANDLE) {
+  private constructor(native: NativeTokenizer, key: typeof HANDLE, tiktoken = false) {
     if (key !== HANDLE) throw new InvalidArgumentError('use Tokenizer.fromFile or Tokenizer.fromBytes');
     this.#native = native;
+    this.#tiktoken = tiktoken;
     this.#info = addon.info(native);
   }
 
@@ -81,12 +97,51 @@ export class Tokenizer {
   }
 
   /**
+   * A tokenizer of a tiktoken rank file.
+   *
+   * @throws InvalidFormatError (with `offset`) for damaged ranks and patterns; UnsupportedError for a pattern that names what no
+   * engine here can do; InvalidArgumentError for special tokens that clash with the ranks.
+   */
+  static fromRanks({ ranks, pattern, specialTokens = {} }: RankFile): Tokenizer {
+    if (typeof ranks !== 'string' && !(ranks instanceof Uint8Array))
+      throw new InvalidArgumentError('ranks must be a string or a Uint8Array', { field: 'ranks' });
+    const special = Object.entries(objectIn(specialTokens, 'specialTokens'));
+    const ids = special.map(([content, id]) =>
+      numberIn(id, `specialTokens[${JSON.stringify(content)}]`, { min: 0, max: 2 ** 28 - 1, integer: true }),
+    );
+    const bytes = typeof ranks === 'string' ? Buffer.from(ranks) : ranks;
+    const contents = special.map(([content]) => content);
+    return new Tokenizer(
+      addon.openRanks(bytes, text(pattern, 'pattern'), contents, Uint32Array.from(ids)),
+      HANDLE,
+      true,
+    );
+  }
+
+  /** One of OpenAI's encodings; see {@link encodingRanks} for where its ranks are found. Throws as that and `fromRanks` do. */
+  static fromEncoding(name: EncodingName): Tokenizer {
+    return Tokenizer.fromRanks(encodingRanks(name));
+  }
+
+  /**
    * The ids of a text. Lone surrogates count as U+FFFD. Linear time in practice, O(n log n) at worst.
    *
    * @throws LimitExceededError for 2 GiB of UTF-8 or more.
    */
   encode(input: string, options?: EncodeOptions): Uint32Array {
+    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
+        const ids = addon.encode(this.#native, plain, 0);
+        return id === undefined ? [ids] : [ids, Uint32Array.of(id)];
+      });
+      return parts.length === 1 ? parts[0]! : joined(parts);
+    }
     return addon.encode(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  #stretches(input: string, options: EncodeOptions | undefined) {
+    this.#policy ??= new SpecialPolicy(this.specialTokens);
+    return this.#policy.split(text(input, 'text'), options?.allowedSpecial, options?.disallowedSpecial);
   }
 
   /**
@@ -95,6 +150,8 @@ export class Tokenizer {
    */
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
+    if (this.#tiktoken || options.allowedSpecial !== undefined || options.disallowedSpecial !== undefined)
+      return this.#encodeStretches(inputs, options);
     const flags = encodeFlags(options);
     const { ids, offsets } = await runJob(options, (control) =>
       addon.encodeBatch(this.#native, inputs, flags, control),
@@ -102,8 +159,29 @@ export class Tokenizer {
     return inputs.map((_, i) => ids.subarray(offsets[i], offsets[i + 1]));
   }
 
+  /** Texts cut at their allowed special tokens, encoded as one batch of plain stretches and put together again. */
+  async #encodeStretches(inputs: readonly string[], options: EncodeBatchOptions): Promise<Uint32Array[]> {
+    const cut = inputs.map((input) => this.#stretches(input, options));
+    const plain = cut.flatMap((stretches) => stretches.map((s) => s.text));
+    const { ids, offsets } = await runJob(options, (control) => addon.encodeBatch(this.#native, plain, 0, control));
+    let next = 0;
+    return cut.map((stretches) => {
+      const parts = stretches.flatMap(({ id }) => {
+        const own = ids.subarray(offsets[next], offsets[++next]);
+        return id === undefined ? [own] : [own, Uint32Array.of(id)];
+      });
+      return parts.length === 1 ? parts[0]! : joined(parts);
+    });
+  }
+
   /** How many ids `encode` would give, without making them. */
   count(input: string, options?: EncodeOptions): number {
+    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      let count = 0;
+      for (const { text: plain, id } of this.#stretches(input, options))
+        count += addon.count(this.#native, plain, 0) + (id === undefined ? 0 : 1);
+      return count;
+    }
     return addon.count(this.#native, text(input, 'text'), encodeFlags(options));
   }
 
@@ -115,6 +193,12 @@ export class Tokenizer {
   decode(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): string {
     const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
     return this.#utf8.decode(addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0));
+  }
+
+  /** The bytes of the ids, which need not be UTF-8. Throws as `decode` does. */
+  decodeBytes(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): Uint8Array {
+    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
+    return addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0);
   }
 
   /** A decoder for ids that arrive one by one; it never emits half a character. */
@@ -213,4 +297,14 @@ function asIds(ids: Uint32Array | readonly number[]): Uint32Array {
 
 function optional(id: number): number | undefined {
   return id === NO_TOKEN ? undefined : id;
+}
+
+function joined(parts: readonly Uint32Array[]): Uint32Array {
+  const out = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

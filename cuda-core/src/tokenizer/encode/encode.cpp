@@ -30,7 +30,8 @@ Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
   added_.build(std::move(raw));
   added_normalized_.build(std::move(normalized));
   pieces_ = std::make_unique<PieceEncoder>(model_);
-  if (model_.kind == Kind::byte_level && model_.steps.size() == 1 && !model_.steps[0].prefix_space) {
+  if (model_.kind == Kind::byte_level && model_.steps.size() == 1 && !model_.steps[0].prefix_space &&
+      !model_.steps[0].regex) {
     scan_ = scanner(model_.steps[0].pattern);
   }
 }
@@ -94,6 +95,14 @@ void Tokenizer::split(size_t step, const uint8_t* begin, const uint8_t* end, Scr
     end = begin + spaced.size();
   }
   const bool last = step + 1 == model_.steps.size();
+  if (s.regex) {
+    regex::Budget budget(static_cast<size_t>(end - begin));
+    regex::Match m;
+    for (const uint8_t* at = begin; at < end && s.regex->find(begin, end, at, m, budget); at = std::max(m.end, at + 1)) {
+      if (m.begin < m.end) split(step + 1, m.begin, m.end, scratch, sink);
+    }
+    return;
+  }
   while (begin < end) {
     const uint8_t* const stop = next_piece(s.pattern, begin, end);
     if (last) {
