@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError } from '@x/cuda-core';
 import { expect, test } from 'vitest';
-import { numberOption } from '../../../tools/cli/number-option';
+import { numberOption } from './options';
 
 const program = join(import.meta.dirname, '..', 'dist', 'main.js');
 const demo = (...args: string[]) => spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });

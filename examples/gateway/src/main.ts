@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Device } from '@x/cuda-core';
 import { Command } from 'commander';
 import { describeError } from '../../../tools/cli/describe-error';
-import { numberOption } from '../../../tools/cli/number-option';
 import { startProgress } from '../../../tools/cli/progress';
 import { runDemo } from './demo';
+import { numberOption } from './options';
 import { writeReport } from './report/report';
 import { table, verdict } from './table';
 

@@ -34,7 +34,10 @@ const load = (flags: Flags) =>
 
 /** Every file (or standard input) with its ids, group by group. Binary files inside folders are passed over. */
 async function* documents(tokenizer: Tokenizer, paths: readonly string[], flags: Flags): AsyncGenerator<Document> {
-  const options = { addSpecialTokens: flags.special === true };
+  // What special tokens a file happens to mention is text.
+  const options = flags.tokenizer
+    ? { addSpecialTokens: flags.special === true, parseSpecial: false }
+    : { disallowedSpecial: [] };
   if (paths.length === 0 || (paths.length === 1 && paths[0] === '-')) {
     const input = await readStandardInput();
     const [ids] = await tokenizer.encodeBatch([input.toString('utf8')], options);
@@ -88,7 +91,7 @@ async function count(paths: string[], flags: Flags): Promise<void> {
 
 async function encode(paths: string[], flags: Flags): Promise<void> {
   using tokenizer = await load(flags);
-  const out = flags.out ? createWriteStream(flags.out) : process.stdout;
+  const out: NodeJS.WritableStream = flags.out ? createWriteStream(flags.out) : process.stdout;
   for await (const { path, ids } of documents(tokenizer, paths, flags)) {
     const line =
       flags.format === 'u32'
@@ -96,9 +99,9 @@ async function encode(paths: string[], flags: Flags): Promise<void> {
         : flags.format === 'jsonl'
           ? `${JSON.stringify({ path, ids: Array.from(ids) })}\n`
           : `${ids.join(' ')}\n`;
-    if (!out.write(line)) await new Promise((resolve) => out.once('drain', resolve));
+    if (!out.write(line)) await new Promise<void>((resolve) => out.once('drain', () => resolve()));
   }
-  if (out !== process.stdout) await finished(out.end());
+  if (flags.out) await finished(out.end());
 }
 
 async function decode(path: string | undefined, flags: Flags): Promise<void> {
