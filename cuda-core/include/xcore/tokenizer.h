@@ -61,6 +61,12 @@ typedef struct xc_text {
   size_t size;
 } xc_text;
 
+typedef struct xc_special_token {
+  const char* content; /* UTF-8, 1..1024 bytes */
+  size_t content_size;
+  uint32_t id; /* below 2^28, not one of the ranks */
+} xc_special_token;
+
 typedef struct xc_tokenizer_table {
   xc_table_header header;
   /* Hugging Face tokenizer.json or a GGUF file, told apart by content. The bytes are not needed afterwards. */
@@ -96,6 +102,10 @@ typedef struct xc_tokenizer_table {
    * XC_TEMPLATE_SECOND. Writes at most `capacity` numbers, returns how many there are; 0 when the file has no template for
    * so many texts (1 or 2). */
   size_t (*template_of)(const xc_tokenizer* tokenizer, int32_t texts, uint32_t* out, size_t capacity);
+  /* tiktoken: a rank file (lines of base64 and rank, or the packed form "! first-rank token token ..."), the regular
+   * expression that cuts text, and the special tokens. The bytes are not needed afterwards. */
+  xc_status (*open_ranks)(const char* ranks, size_t ranks_size, const char* pattern, size_t pattern_size,
+                          const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error);
 } xc_tokenizer_table;
 
 #ifdef __cplusplus

@@ -180,6 +180,17 @@ size_t template_of(const xc_tokenizer* t, int32_t texts, uint32_t* out, size_t c
   return count;
 }
 
+xc_status open_ranks(const char* ranks, size_t ranks_size, const char* pattern, size_t pattern_size,
+                     const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error) {
+  return guard(error, [&] {
+    std::vector<xcore::tokenizer::SpecialToken> tokens;
+    for (size_t i = 0; i < special_count; ++i)
+      tokens.push_back({{special[i].content, special[i].content_size}, special[i].id});
+    *out = make(std::make_unique<Tokenizer>(
+        xcore::tokenizer::read_ranks({ranks, ranks_size}, {pattern, pattern_size}, tokens)));
+  });
+}
+
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
                                   open_bytes,
                                   open_file,
@@ -194,7 +205,8 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   release_ids,
                                   decode,
                                   encode_offsets,
-                                  template_of};
+                                  template_of,
+                                  open_ranks};
 
 }  // namespace
 

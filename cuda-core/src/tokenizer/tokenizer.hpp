@@ -14,6 +14,7 @@
 #include "tokenizer/pipeline.hpp"
 #include "tokenizer/pretokenize/pretokenize.hpp"
 #include "tokenizer/pretokenize/scan.hpp"
+#include "tokenizer/regex/regex.hpp"
 #include "tokenizer/sink.hpp"
 #include "tokenizer/vocabulary.hpp"
 #include "xcore/tokenizer.h"

@@ -6,6 +6,9 @@
 #include "xcore/addon.hpp"
 #include "xcore/tokenizer.h"
 
+// One file a subject.
+void init_ranks(Napi::Object exports);
+
 namespace {
 
 XADDON_DOMAIN(xc_tokenizer_table, "tokenizer", XC_TOKENIZER_ABI)
@@ -269,6 +272,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "decode", Decode);
   XADDON_METHOD(exports, "encodeOffsets", EncodeOffsets);
   XADDON_METHOD(exports, "templateOf", TemplateOf);
+  init_ranks(exports);
   return exports;
 }
 

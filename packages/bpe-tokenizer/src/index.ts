@@ -1,6 +1,8 @@
 export type { DecodeStream } from './decode-stream';
 export type { EncodeStream } from './encode-stream';
 export type { Encoding, PaddingOptions, TruncationOptions } from './encoding';
+export { type EncodingName, encodingRanks, type RankFile } from './encodings';
+export type { SpecialSelection } from './special-policy';
 export type {
   DecodeOptions,
   EncodeBatchOptions,

@@ -12,6 +12,7 @@ export const TOKEN_SPECIAL = 2;
 
 interface Addon {
   openBytes(bytes: Uint8Array): NativeTokenizer;
+  openRanks(ranks: Uint8Array, pattern: string, contents: readonly string[], ids: Uint32Array): NativeTokenizer;
   openFileSync(path: string): NativeTokenizer;
   openFile(path: string, control: NativeControl): Promise<NativeTokenizer>;
   dispose(tokenizer: NativeTokenizer): void;

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { booleanIn, type JobOptions, objectIn, runJob } from '@x/cuda-core/addon';
+import { booleanIn, type JobOptions, numberIn, objectIn, runJob } from '@x/cuda-core/addon';
 import { DecodeStream } from './decode-stream';
 import { EncodeStream } from './encode-stream';
 import {
@@ -12,6 +12,7 @@ import {
   TEMPLATE_FIRST,
   type TruncationOptions,
 } from './encoding';
+import { type EncodingName, encodingRanks, type RankFile } from './encodings';
 import {
   ADD_SPECIAL,
   addon,
@@ -22,6 +23,7 @@ import {
   SKIP_SPECIAL,
   TOKEN_SPECIAL,
 } from './native';
+import { SpecialPolicy, type SpecialSelection } from './special-policy';
 
 export interface EncodeOptions {
   /** Put BOS, EOS and the like around the text where the file's post-processor or `add_bos_token` says so. Default true. */
@@ -31,6 +33,16 @@ export interface EncodeOptions {
    * text, as text from strangers should be; added tokens that are not special are found either way.
    */
   parseSpecial?: boolean;
+  /**
+   * Rank files, as in tiktoken: special tokens in the text that become their ids. Default none. With this or `disallowedSpecial`,
+   * `parseSpecial` is not looked at.
+   */
+  allowedSpecial?: SpecialSelection;
+  /**
+   * Rank files, as in tiktoken: special tokens that must not be in the text unless allowed. Default `'all'`; `[]` has them read as
+   * text.
+   */
+  disallowedSpecial?: SpecialSelection;
   /** A second text, put beside the first as the file's post-processor says. */
   pair?: string;
   /** Shorten to so many ids. */
@@ -75,13 +87,17 @@ export class Tokenizer {
   readonly #native: NativeTokenizer;
   readonly #info: ReturnType<typeof addon.info>;
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** Rank files follow tiktoken's rules for special tokens. */
+  readonly #tiktoken: boolean;
+  #policy: SpecialPolicy | undefined;
   #special: readonly SpecialToken[] | undefined;
   #templates: [Uint32Array, Uint32Array] | undefined;
   #end: ReadonlySet<number> | undefined;
 
-  private constructor(native: NativeTokenizer, key: typeof HANDLE) {
+  private constructor(native: NativeTokenizer, key: typeof HANDLE, tiktoken = false) {
     if (key !== HANDLE) throw new InvalidArgumentError('use Tokenizer.fromFile or Tokenizer.fromBytes');
     this.#native = native;
+    this.#tiktoken = tiktoken;
     this.#info = addon.info(native);
   }
 
@@ -109,13 +125,52 @@ export class Tokenizer {
   }
 
   /**
+   * A tokenizer of a tiktoken rank file.
+   *
+   * @throws InvalidFormatError (with `offset`) for damaged ranks and patterns; UnsupportedError for a pattern that names what no
+   * engine here can do; InvalidArgumentError for special tokens that clash with the ranks.
+   */
+  static fromRanks({ ranks, pattern, specialTokens = {} }: RankFile): Tokenizer {
+    if (typeof ranks !== 'string' && !(ranks instanceof Uint8Array))
+      throw new InvalidArgumentError('ranks must be a string or a Uint8Array', { field: 'ranks' });
+    const special = Object.entries(objectIn(specialTokens, 'specialTokens'));
+    const ids = special.map(([content, id]) =>
+      numberIn(id, `specialTokens[${JSON.stringify(content)}]`, { min: 0, max: 2 ** 28 - 1, integer: true }),
+    );
+    const bytes = typeof ranks === 'string' ? Buffer.from(ranks) : ranks;
+    const contents = special.map(([content]) => content);
+    return new Tokenizer(
+      addon.openRanks(bytes, text(pattern, 'pattern'), contents, Uint32Array.from(ids)),
+      HANDLE,
+      true,
+    );
+  }
+
+  /** One of OpenAI's encodings; see {@link encodingRanks} for where its ranks are found. Throws as that and `fromRanks` do. */
+  static fromEncoding(name: EncodingName): Tokenizer {
+    return Tokenizer.fromRanks(encodingRanks(name));
+  }
+
+  /**
    * The ids of a text. Lone surrogates count as U+FFFD. Linear time in practice, O(n log n) at worst.
    *
    * @throws LimitExceededError for 2 GiB of UTF-8 or more.
    */
   encode(input: string, options?: EncodeOptions): Uint32Array {
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids;
+    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
+        const ids = addon.encode(this.#native, plain, 0);
+        return id === undefined ? [ids] : [ids, Uint32Array.of(id)];
+      });
+      return parts.length === 1 ? parts[0]! : joined(parts);
+    }
     return addon.encode(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  #stretches(input: string, options: EncodeOptions | undefined) {
+    this.#policy ??= new SpecialPolicy(this.specialTokens);
+    return this.#policy.split(text(input, 'text'), options?.allowedSpecial, options?.disallowedSpecial);
   }
 
   /**
@@ -131,7 +186,7 @@ export class Tokenizer {
       const { ids, offsets } = this.encodeFull(input, { ...options, unit });
       return { ids, offsets };
     }
-    return addon.encodeOffsets(this.#native, text(input, 'text'), encodeFlags(options), unitIndex(unit));
+    return addon.encodeOffsets(this.#native, text(input, 'text'), this.#flags(input, options), unitIndex(unit));
   }
 
   /**
@@ -158,8 +213,25 @@ export class Tokenizer {
     return pad(encodings, checkPadding(options.padding));
   }
 
+  /** Flags of calls that take a text as a whole: tiktoken's rules hold where no or all special tokens are allowed. */
+  #flags(input: string, options: EncodeOptions): number {
+    if (!this.#tiktoken && options.allowedSpecial === undefined && options.disallowedSpecial === undefined)
+      return encodeFlags(options);
+    const { allowedSpecial = [] } = options;
+    const found = this.#stretches(input, options).some(({ id }) => id !== undefined);
+    if (!found) return 0;
+    if (allowedSpecial !== 'all' && allowedSpecial.length < this.specialTokens.length)
+      throw new InvalidArgumentError(
+        "offsets, pairs and truncation take all special tokens (allowedSpecial: 'all') or none",
+        {
+          field: 'allowedSpecial',
+        },
+      );
+    return PARSE_SPECIAL;
+  }
+
   #full(input: string, options: EncodeFullOptions): Encoding {
-    const flags = encodeFlags(options);
+    const flags = this.#flags(input, options);
     const unit = unitIndex(options.unit ?? 'utf16');
     const sequence = (value: unknown, field: string) =>
       addon.encodeOffsets(this.#native, text(value, field), flags & ~ADD_SPECIAL, unit);
@@ -196,6 +268,8 @@ export class Tokenizer {
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
     if (isFull(options)) return this.encodeFullBatch(inputs, options).map((e) => e.ids);
+    if (this.#tiktoken || options.allowedSpecial !== undefined || options.disallowedSpecial !== undefined)
+      return this.#encodeStretches(inputs, options);
     const flags = encodeFlags(options);
     const { ids, offsets } = await runJob(options, (control) =>
       addon.encodeBatch(this.#native, inputs, flags, control),
@@ -203,9 +277,30 @@ export class Tokenizer {
     return inputs.map((_, i) => ids.subarray(offsets[i], offsets[i + 1]));
   }
 
+  /** Texts cut at their allowed special tokens, encoded as one batch of plain stretches and put together again. */
+  async #encodeStretches(inputs: readonly string[], options: EncodeBatchOptions): Promise<Uint32Array[]> {
+    const cut = inputs.map((input) => this.#stretches(input, options));
+    const plain = cut.flatMap((stretches) => stretches.map((s) => s.text));
+    const { ids, offsets } = await runJob(options, (control) => addon.encodeBatch(this.#native, plain, 0, control));
+    let next = 0;
+    return cut.map((stretches) => {
+      const parts = stretches.flatMap(({ id }) => {
+        const own = ids.subarray(offsets[next], offsets[++next]);
+        return id === undefined ? [own] : [own, Uint32Array.of(id)];
+      });
+      return parts.length === 1 ? parts[0]! : joined(parts);
+    });
+  }
+
   /** How many ids `encode` would give, without making them. */
   count(input: string, options?: EncodeOptions): number {
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids.length;
+    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      let count = 0;
+      for (const { text: plain, id } of this.#stretches(input, options))
+        count += addon.count(this.#native, plain, 0) + (id === undefined ? 0 : 1);
+      return count;
+    }
     return addon.count(this.#native, text(input, 'text'), encodeFlags(options));
   }
 
@@ -217,6 +312,12 @@ export class Tokenizer {
   decode(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): string {
     const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
     return this.#utf8.decode(addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0));
+  }
+
+  /** The bytes of the ids, which need not be UTF-8. Throws as `decode` does. */
+  decodeBytes(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): Uint8Array {
+    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
+    return addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0);
   }
 
   /** A decoder for ids that arrive one by one; it never emits half a character. */
@@ -332,4 +433,14 @@ function asIds(ids: Uint32Array | readonly number[]): Uint32Array {
 
 function optional(id: number): number | undefined {
   return id === NO_TOKEN ? undefined : id;
+}
+
+function joined(parts: readonly Uint32Array[]): Uint32Array {
+  const out = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

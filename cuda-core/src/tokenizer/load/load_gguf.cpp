@@ -5,13 +5,11 @@
 
 #include "gguf/gguf.hpp"
 #include "runtime/error.hpp"
-#include "tokenizer/byte_level.hpp"
 #include "tokenizer/load/load.hpp"
+#include "tokenizer/load/pieces.hpp"
 
 namespace xcore::tokenizer {
 namespace {
-
-enum TokenType { kNormal = 1, kUnknownType = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
 
 struct Named {
   const char* pre;
@@ -88,32 +86,6 @@ uint32_t token_id(const gguf::File& file, const char* key, size_t size) {
   return static_cast<uint32_t>(id);
 }
 
-void set_bytes(Model& model, uint32_t id, int type) {
-  const std::string token(model.tokens[id]);
-  std::string bytes = token;
-  const bool special = type == kControl || type == kUnknownType;
-  if (model.kind == Kind::byte_level) {
-    const bool mapped = bytes_from_characters(token, bytes);
-    if (special || type == kUserDefined) bytes = token;
-    model.model_token[id] = mapped && !special && type != kUserDefined && !bytes.empty();
-  } else if (type == kByte) {
-    const int byte = byte_of_fallback(token);
-    if (byte < 0) fail("tokenizer.ggml.tokens", "byte token '" + token.substr(0, 60) + "' is not written <0xNN>");
-    bytes.assign(1, static_cast<char>(byte));
-    model.byte_token[byte] = id;
-    model.flags[id] |= XC_TOKEN_BYTE;
-  } else {
-    bytes.clear();
-    for (size_t i = 0; i < token.size();) {
-      const bool blank = token.compare(i, 3, "\xe2\x96\x81") == 0;
-      bytes += blank ? ' ' : token[i];
-      i += blank ? 3 : 1;
-    }
-    model.model_token[id] = !special && !token.empty();
-  }
-  model.bytes.set(id, bytes);
-}
-
 void read_merges(const gguf::File& file, Model& model) {
   constexpr const char* key = "tokenizer.ggml.merges";
   const gguf::StringArray* merges = file.strings(key);
@@ -169,34 +141,11 @@ Model read_gguf(const gguf::File& file) {
   if (size > (1u << 28)) fail(tokens_key, "more than 2^28 tokens", XC_LIMIT_EXCEEDED);
   const std::vector<double> types = numbers(file, "tokenizer.ggml.token_type", size);
 
-  model.tokens.resize(size);
-  model.bytes.resize(size);
-  model.flags.assign(size, XC_TOKEN_PRESENT);
-  model.model_token.assign(size, 0);
-  model.by_content.reserve(size);
-  std::fill(std::begin(model.byte_token), std::end(model.byte_token), kNoId);
+  begin_pieces(model, size);
   for (uint32_t id = 0; id < size; ++id) {
-    const std::string_view token = (*tokens)[id];
-    const int type = types.empty() ? kNormal : types[id] >= 0 && types[id] <= kByte ? static_cast<int>(types[id]) : -1;
+    const int type = types.empty() ? kNormalPiece : types[id] >= 0 && types[id] <= kBytePiece ? static_cast<int>(types[id]) : -1;
     if (type < 0) fail("tokenizer.ggml.token_type", "entry " + std::to_string(id) + " is no token type");
-    model.tokens.set(id, token);
-    const bool fresh = model.by_content.insert(model.tokens, id) == kNoId;
-    const bool special = type == kControl || type == kUnknownType;
-    if (special) model.flags[id] |= XC_TOKEN_SPECIAL;
-    if ((special || type == kUserDefined) && fresh && !token.empty()) {
-      if (token.size() > kMaxTokenBytes) fail(tokens_key, "token " + std::to_string(id) + " is longer than 1024 bytes");
-      model.flags[id] |= XC_TOKEN_ADDED;
-      AddedToken added;
-      added.id = id;
-      added.content = token;
-      added.special = special;
-      model.added.push_back(std::move(added));
-    }
-    if (model.kind == Kind::sentencepiece && token.size() > kMaxTokenBytes) {
-      fail(tokens_key, "token " + std::to_string(id) + " is longer than 1024 bytes");
-    }
-    set_bytes(model, id, type);
-    if (!fresh) model.model_token[id] = 0;
+    add_piece(model, id, (*tokens)[id], type, tokens_key);
   }
 
   bool add_bos = model.kind == Kind::sentencepiece;
