@@ -54,6 +54,15 @@ typedef struct xc_text {
   size_t size;
 } xc_text;
 
+/* The memory of pieces encoded before, which makes encoding them again fast. It changes no result. */
+typedef struct xc_tokenizer_cache {
+  uint64_t lookups; /* pieces looked up since the tokenizer was opened or the cache cleared */
+  uint64_t misses;  /* of these, encoded anew */
+  uint64_t entries; /* pieces kept by calls that have ended */
+  uint64_t bytes;   /* their memory */
+  uint64_t limit;   /* of the memory of all threads together */
+} xc_tokenizer_cache;
+
 typedef struct xc_tokenizer_table {
   xc_table_header header;
   /* Hugging Face tokenizer.json or a GGUF file, told apart by content. The bytes are not needed afterwards. */
@@ -81,6 +90,14 @@ typedef struct xc_tokenizer_table {
   /* Bytes of the ids joined; `size` is how many there are, written up to `capacity`. */
   xc_status (*decode)(const xc_tokenizer* tokenizer, const uint32_t* ids, size_t count, uint32_t flags, char* out,
                       size_t capacity, size_t* size, xc_error* error);
+  void (*cache_stats)(const xc_tokenizer* tokenizer, xc_tokenizer_cache* out);
+  void (*clear_cache)(const xc_tokenizer* tokenizer);
+  /* Bytes for all threads together; the default is 64 MiB, the least 1 MiB a thread. Clears the cache. */
+  void (*set_cache_limit)(const xc_tokenizer* tokenizer, uint64_t bytes);
+  /* How many ids encode would give, without making them. May stop early, with a larger count than `limit`, once there
+   * are more than that; SIZE_MAX counts to the end. */
+  xc_status (*count)(const xc_tokenizer* tokenizer, const char* text, size_t size, uint32_t flags, size_t limit, size_t* count,
+                     xc_error* error);
 } xc_tokenizer_table;
 
 #ifdef __cplusplus

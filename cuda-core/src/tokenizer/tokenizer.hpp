@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tokenizer/added/added_tokens.hpp"
+#include "tokenizer/decode/decode_table.hpp"
 #include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/merge/merge.hpp"
 #include "tokenizer/pretokenize/pretokenize.hpp"
@@ -78,6 +79,7 @@ class Tokenizer {
   AddedTokens added_;             // looked for in the text as given
   AddedTokens added_normalized_;  // looked for in the normalised text
   std::unique_ptr<const PieceEncoder> pieces_;
+  DecodeTable decode_;
   Scan scan_ = nullptr;  // of the only step, when there is a scanner for it
   mutable ScratchPool scratches_;
 };
