@@ -30,6 +30,10 @@ PieceEncoder::PieceEncoder(Model& model)
       cuts_(all_bytes_ || !model.fuse_unknown || model.unknown == kNoId) {
   if (characters_only_) characters_ = CharacterTable(model);
   merges_ = MergeTables(model.pairs, characters_only_ ? nullptr : model.byte_token);
+  uint32_t largest = characters_.unknown();
+  for (const uint32_t id : model.byte_token) largest = id == kNoId ? largest : std::max(largest, id);
+  if (model.unknown != kNoId) largest = std::max(largest, model.unknown);
+  if (largest >= MergeTables::kMaxSymbols) merges_ = {};
   const StringTable& contents = characters_only_ ? model.tokens : model.bytes;
   std::vector<bool> merged(model.tokens.size());
   model.pairs.each([&](const PairTable::Entry& e) {
@@ -117,7 +121,7 @@ class PieceEncoder::Batch {
   void push_parts(uint32_t begin, uint32_t size) {
     uint32_t ends[Seams::kMostParts];
     const uint8_t* const end = base_ + begin + size;
-    for (const uint8_t* at = base_ + begin; at < end;) {
+    for (const uint8_t* at = base_ + begin; at < end && !sink_.stopped();) {
       const size_t n = encoder_.seams_.parts(base_, at, end, ends);
       push<false>(begin, ends, n);
       begin = ends[n - 1];
