@@ -66,6 +66,14 @@ typedef struct xc_special_token {
   size_t content_size;
   uint32_t id; /* below 2^28, not one of the ranks */
 } xc_special_token;
+/* The memory of pieces encoded before, which makes encoding them again fast. It changes no result. */
+typedef struct xc_tokenizer_cache {
+  uint64_t lookups; /* pieces looked up since the tokenizer was opened or the cache cleared */
+  uint64_t misses;  /* of these, encoded anew */
+  uint64_t entries; /* pieces kept by calls that have ended */
+  uint64_t bytes;   /* their memory */
+  uint64_t limit;   /* of the memory of all threads together */
+} xc_tokenizer_cache;
 
 typedef struct xc_tokenizer_table {
   xc_table_header header;
@@ -106,6 +114,14 @@ typedef struct xc_tokenizer_table {
    * expression that cuts text, and the special tokens. The bytes are not needed afterwards. */
   xc_status (*open_ranks)(const char* ranks, size_t ranks_size, const char* pattern, size_t pattern_size,
                           const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error);
+  void (*cache_stats)(const xc_tokenizer* tokenizer, xc_tokenizer_cache* out);
+  void (*clear_cache)(const xc_tokenizer* tokenizer);
+  /* Bytes for all threads together; the default is 64 MiB, the least 1 MiB a thread. Clears the cache. */
+  void (*set_cache_limit)(const xc_tokenizer* tokenizer, uint64_t bytes);
+  /* How many ids encode would give, without making them. May stop early, with a larger count than `limit`, once there
+   * are more than that; SIZE_MAX counts to the end. */
+  xc_status (*count)(const xc_tokenizer* tokenizer, const char* text, size_t size, uint32_t flags, size_t limit, size_t* count,
+                     xc_error* error);
 } xc_tokenizer_table;
 
 #ifdef __cplusplus

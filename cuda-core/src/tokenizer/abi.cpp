@@ -96,19 +96,28 @@ xc_status encode_batch(const xc_tokenizer* t, const xc_text* texts, size_t count
   return guard(error, [&] {
     const xcore::Control call(control);
     std::vector<std::vector<uint32_t>> results(count);
+    // Texts that keep all threads busy alone come one after the other, the others side by side.
+    constexpr size_t kLarge = size_t{1} << 20;
+    const auto encode_text = [&](size_t i, std::vector<uint32_t>& buffer) {
+      call.throw_if_cancelled();
+      buffer.resize(std::max(buffer.size(), texts[i].size / 2 + 16));
+      Sink sink{buffer.data(), buffer.size()};
+      t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
+      if (sink.count > buffer.size()) {
+        buffer.resize(sink.count);
+        sink = {buffer.data(), buffer.size()};
+        t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
+      }
+      results[i].assign(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(sink.count));
+    };
+    for (size_t i = 0; i < count; ++i) {
+      std::vector<uint32_t> buffer;
+      if (texts[i].size >= kLarge) encode_text(i, buffer);
+    }
     xcore::thread_pool().parallel_for(static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
       std::vector<uint32_t> buffer;
       for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-        call.throw_if_cancelled();
-        buffer.resize(std::max(buffer.size(), texts[i].size / 2 + 16));
-        Sink sink{buffer.data(), buffer.size()};
-        t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
-        if (sink.count > buffer.size()) {
-          buffer.resize(sink.count);
-          sink = {buffer.data(), buffer.size()};
-          t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
-        }
-        results[i].assign(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(sink.count));
+        if (texts[i].size < kLarge) encode_text(i, buffer);
       }
     });
     call.throw_if_cancelled();
@@ -191,6 +200,25 @@ xc_status open_ranks(const char* ranks, size_t ranks_size, const char* pattern, 
   });
 }
 
+void cache_stats(const xc_tokenizer* t, xc_tokenizer_cache* out) {
+  const auto s = t->tokenizer->cache().stats();
+  *out = {s.lookups, s.misses, s.entries, s.bytes, t->tokenizer->cache().limit()};
+}
+
+void clear_cache(const xc_tokenizer* t) { t->tokenizer->cache().clear(); }
+
+void set_cache_limit(const xc_tokenizer* t, uint64_t bytes) { t->tokenizer->cache().limit(bytes); }
+
+xc_status count_ids(const xc_tokenizer* t, const char* text, size_t size, uint32_t flags, size_t limit, size_t* count,
+                    xc_error* error) {
+  return guard(error, [&] {
+    Sink sink{nullptr, 0};
+    sink.stop_after = limit;
+    t->tokenizer->encode({text, size}, flags, sink);
+    *count = sink.count;
+  });
+}
+
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
                                   open_bytes,
                                   open_file,
@@ -206,7 +234,11 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   decode,
                                   encode_offsets,
                                   template_of,
-                                  open_ranks};
+                                  open_ranks,
+                                  cache_stats,
+                                  clear_cache,
+                                  set_cache_limit,
+                                  count_ids};
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 
 #include "tokenizer/added/added_tokens.hpp"
 #include "tokenizer/decode/decoders.hpp"
+#include "tokenizer/decode/decode_table.hpp"
 #include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/merge/merge.hpp"
 #include "tokenizer/pipeline.hpp"
@@ -104,6 +105,7 @@ class Tokenizer {
   AddedTokens added_;             // looked for in the text as given
   AddedTokens added_normalized_;  // looked for in the normalised text
   std::unique_ptr<const PieceEncoder> pieces_;
+  DecodeTable decode_;
   Scan scan_ = nullptr;  // of the only step, when there is a scanner for it
   mutable ScratchPool scratches_;
 };

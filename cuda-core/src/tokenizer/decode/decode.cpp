@@ -28,31 +28,43 @@ void Tokenizer::decode(const uint32_t* ids, size_t count, bool skip_special, std
   const trace::OpTimer timer("tokenizer.decode", kCpu, count * sizeof *ids);
   const size_t start = out.size();
   const DecoderShape& shape = model_.decoder;
-  std::vector<std::string> tokens;
-  size_t run = SIZE_MAX;  // where the run of byte tokens that ends here began
-  for (size_t i = 0; i < count; ++i) {
+  const auto checked = [&](size_t i) {
     const uint32_t id = ids[i];
     if (!has(id)) {
       throw invalid_argument("ids[" + std::to_string(i) + "]", "ids[%zu] is %u, which is no token; ids are below %zu", i, id,
                              model_.flags.size());
     }
-    if (skip_special && (model_.flags[id] & XC_TOKEN_SPECIAL)) continue;
-    if (shape.kind == DecoderShape::general) {
-      tokens.emplace_back(model_.tokens[id]);
-      continue;
+    return id;
+  };
+  const auto skipped = [&](uint32_t id) { return skip_special && (model_.flags[id] & XC_TOKEN_SPECIAL) != 0; };
+  if (shape.kind == DecoderShape::general) {
+    std::vector<std::string> tokens;
+    for (size_t i = 0; i < count; ++i) {
+      const uint32_t id = checked(i);
+      if (!skipped(id)) tokens.emplace_back(model_.tokens[id]);
     }
-    if (shape.kind == DecoderShape::fallback) {
+    return run_decoders(model_.pipeline.decoder, std::move(tokens), out);
+  }
+  if (shape.kind == DecoderShape::fallback) {
+    size_t run = SIZE_MAX;  // where the run of byte tokens that ends here began
+    for (size_t i = 0; i < count; ++i) {
+      const uint32_t id = checked(i);
+      if (skipped(id)) continue;
       const bool byte = (model_.flags[id] & XC_TOKEN_BYTE) != 0;
       if (byte && run == SIZE_MAX) run = out.size();
       if (!byte && run != SIZE_MAX) {
         end_byte_run(out, run);
         run = SIZE_MAX;
       }
+      out += model_.bytes[id];
     }
-    out += model_.bytes[id];
+    if (run != SIZE_MAX) end_byte_run(out, run);
+  } else {
+    decode_.append(ids, count, out, [&](size_t i) {
+      const uint32_t id = checked(i);
+      if (!skipped(id)) out += model_.bytes[id];
+    });
   }
-  if (shape.kind == DecoderShape::general) return run_decoders(model_.pipeline.decoder, std::move(tokens), out);
-  if (run != SIZE_MAX) end_byte_run(out, run);
   uint32_t blanks = 0;
   while (blanks < shape.strip && out.size() > start + blanks && out[start + blanks] == ' ') ++blanks;
   out.erase(start, blanks);

@@ -56,9 +56,10 @@ CharacterTable::CharacterTable(Model& model) {
       whole += c.value != kInvalid;
     });
   }
+  unknown_ = next;
   size_t capacity = 16;
   while (capacity < whole * 2) capacity *= 2;
-  slots_ = Flat<Slot>(capacity, Slot{kFree, kUnknownSymbol});
+  slots_ = Flat<Slot>(capacity, Slot{kFree, 0});
   for (const auto& [bytes, symbol] : symbols) {
     const uint32_t c = decode_utf8(bytes_of(bytes), bytes_of(bytes) + bytes.size()).value;
     // Without scores only tokens merge: a character that is none is unknown.

@@ -10,8 +10,6 @@ namespace xcore::tokenizer {
 
 struct Model;
 
-inline constexpr uint32_t kUnknownSymbol = (1u << 20) - 1;  // a character that no token contains: merges with nothing
-
 class CharacterTable {
  public:
   CharacterTable() = default;
@@ -20,11 +18,13 @@ class CharacterTable {
   // itself; such characters are symbols from model.tokens.size() on. Clears model.scores.
   explicit CharacterTable(Model& model);
 
+  // Of a character that no token contains: merges with nothing. The largest symbol.
+  uint32_t unknown() const { return unknown_; }
   uint32_t symbol(uint32_t code_point) const {
-    if (slots_.empty()) return kUnknownSymbol;
+    if (slots_.empty()) return unknown_;
     for (size_t i = hash(code_point) & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
+      if (slots_[i].code_point == kFree) return unknown_;
       if (slots_[i].code_point == code_point) return slots_[i].symbol;
-      if (slots_[i].code_point == kFree) return kUnknownSymbol;
     }
   }
 
@@ -35,6 +35,7 @@ class CharacterTable {
   static constexpr uint32_t kFree = 0xffffffffu;  // what a stray byte decodes to as well
   static size_t hash(uint32_t c) { return c * 0x9e3779b1u >> 7; }
   Flat<Slot> slots_;
+  uint32_t unknown_ = 0;
 };
 
 }  // namespace xcore::tokenizer

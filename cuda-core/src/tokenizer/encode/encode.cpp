@@ -38,6 +38,7 @@ Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
   added_.build(std::move(raw));
   added_normalized_.build(std::move(normalized));
   pieces_ = std::make_unique<PieceEncoder>(model_);
+  decode_ = DecodeTable(model_);
   if (model_.kind == Kind::byte_level && model_.steps.size() == 1 && !model_.steps[0].prefix_space) {
     scan_ = scanner(model_.steps[0].pattern);
   }

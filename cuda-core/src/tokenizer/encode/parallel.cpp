@@ -1,6 +1,7 @@
 // One large text on all threads: cut where the pieces are the same whatever stands around, encoded part by part into
 // buffers of their own, and put together in order. The parts depend on the text alone.
 #include <algorithm>
+#include <cstring>
 
 #include "runtime/thread_pool.hpp"
 #include "tokenizer/encode/piece_encoder.hpp"
@@ -14,7 +15,7 @@ constexpr size_t kPart = size_t{1} << 17;
 struct Part {
   size_t begin, end;
   size_t count = 0;
-  std::vector<uint32_t> ids;
+  std::unique_ptr<uint32_t[]> ids;
 };
 
 }  // namespace
@@ -36,36 +37,48 @@ void PieceEncoder::encode_parallel(std::string_view text, Scan scan, ScratchPool
       }
       to = static_cast<size_t>(p - base);
     }
-    parts.push_back({from, to, 0, {}});
+    parts.push_back({from, to, 0, nullptr});
     from = to;
   }
   const bool counting = sink.capacity == 0;
+  // No text has more ids than bytes: with room for that, each part is written where its bytes would lie and moved up
+  // afterwards.
+  uint32_t* const place = sink.count < sink.capacity && sink.capacity - sink.count >= text.size() ? sink.out + sink.count : nullptr;
   thread_pool().parallel_for(static_cast<int64_t>(parts.size()), 1, [&](int64_t first, int64_t last) {
     const ScratchPool::Lease scratch(pool);
     for (int64_t i = first; i < last; ++i) {
       Part& part = parts[static_cast<size_t>(i)];
       const std::string_view piece = text.substr(part.begin, part.end - part.begin);
-      const auto encode_into = [&](Sink& s) {
+      Sink own{nullptr, 0};
+      const auto encode_into = [&](uint32_t* out, size_t capacity) {
+        own = {out, capacity};
         if (scan) {
-          encode(piece, scan, *scratch, s);
+          encode(piece, scan, *scratch, own);
         } else {
-          encode_characters(piece, *scratch, s);
+          encode_characters(piece, *scratch, own);
         }
       };
-      if (!counting) part.ids.resize(piece.size() / 3 + 1024);
-      Sink own{part.ids.data(), part.ids.size()};
-      encode_into(own);
-      if (!counting && own.count > part.ids.size()) {
-        part.ids.resize(own.count + 1024);
-        own = {part.ids.data(), part.ids.size()};
-        encode_into(own);
+      if (counting) {
+        encode_into(nullptr, 0);
+      } else if (place) {
+        encode_into(place + part.begin, piece.size());
+      } else {
+        size_t room = piece.size() / 2 + 1024;
+        part.ids.reset(new uint32_t[room]);
+        encode_into(part.ids.get(), room);
+        if (own.count > room) {
+          room = own.count;
+          part.ids.reset(new uint32_t[room]);
+          encode_into(part.ids.get(), room);
+        }
       }
       part.count = own.count;
     }
   });
   for (const Part& part : parts) {
     if (sink.count < sink.capacity) {
-      std::copy_n(part.ids.data(), std::min(part.count, sink.capacity - sink.count), sink.out + sink.count);
+      const uint32_t* const from = place ? place + part.begin : part.ids.get();
+      std::memmove(sink.out + sink.count, from, std::min(part.count, sink.capacity - sink.count) * sizeof *from);
     }
     sink.count += part.count;
   }

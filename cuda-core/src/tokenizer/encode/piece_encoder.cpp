@@ -30,7 +30,14 @@ PieceEncoder::PieceEncoder(Model& model)
       cuts_(all_bytes_ || !model.fuse_unknown || model.unknown == kNoId) {
   if (characters_only_) characters_ = CharacterTable(model);
   merges_ = MergeTables(model.pairs, characters_only_ ? nullptr : model.byte_token);
+  uint32_t largest = characters_.unknown();
+  for (const uint32_t id : model.byte_token) largest = id == kNoId ? largest : std::max(largest, id);
+  if (model.unknown != kNoId) largest = std::max(largest, model.unknown);
+  if (largest >= MergeTables::kMaxSymbols) merges_ = {};
   const StringTable& contents = characters_only_ ? model.tokens : model.bytes;
+  const auto single = [&](std::string_view s) {
+    return s.size() == 1 || (characters_only_ && !s.empty() && decode_utf8(bytes_of(s), bytes_of(s) + s.size()).length == s.size());
+  };
   std::vector<bool> merged(model.tokens.size());
   model.pairs.each([&](const PairTable::Entry& e) {
     if (e.joined < merged.size()) merged[e.joined] = true;
@@ -38,9 +45,21 @@ PieceEncoder::PieceEncoder(Model& model)
   for (uint32_t id = 0; id < model.tokens.size(); ++id) {
     if (model.model_token[id] || merged[id]) seams_.add(contents[id]);
   }
-  // What stands in `tokens_` needs no merging.
-  tokens_ = TokenTable(model, contents,
-                       model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : reached_symbols(model.pairs, merges_));
+  // What stands in `tokens_` needs no merging: the tokens that merging their own content ends with, and with ignore_merges all.
+  std::vector<bool> whole = reached_symbols(model.pairs, merges_);
+  for (uint32_t id = 0; id < whole.size() && id < model.tokens.size(); ++id) {
+    // A token of several characters that no pair makes is never met, though merging would begin with it.
+    if (!merged[id] && !single(contents[id])) whole[id] = false;
+  }
+  if (model.ignore_merges && cuts_ && !characters_only_) {
+    unreached_.reserve(model.tokens.size());
+    for (uint32_t id = 0; id < model.tokens.size(); ++id) {
+      if (!model.model_token[id] || (id < whole.size() && whole[id]) || contents[id].size() == 1) continue;
+      unreached_.insert(contents, id);
+      has_unreached_ = true;
+    }
+  }
+  tokens_ = TokenTable(model, contents, model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : whole);
   if (!model.ignore_merges) return;
   long_pieces_.reserve(model.tokens.size() / 8 + 1);
   for (uint32_t id = 0; id < model.tokens.size(); ++id) {
@@ -113,15 +132,34 @@ class PieceEncoder::Batch {
       push_whole(begin, size);
     }
   }
-  // A piece cut at its seams.
+  // A piece cut at its seams. What a whole piece is looked up as and a part of one is not (see unreached_) stays with its
+  // neighbour: together they are no token, since a seam lies between them.
   void push_parts(uint32_t begin, uint32_t size) {
     uint32_t ends[Seams::kMostParts];
     const uint8_t* const end = base_ + begin + size;
-    for (const uint8_t* at = base_ + begin; at < end;) {
-      const size_t n = encoder_.seams_.parts(base_, at, end, ends);
+    for (const uint8_t* at = base_ + begin; at < end && !sink_.stopped();) {
+      size_t n = encoder_.seams_.parts(base_, at, end, ends);
+      if (encoder_.has_unreached_) n = join_unreached(begin, ends, n, at, end);
       push<false>(begin, ends, n);
       begin = ends[n - 1];
     }
+  }
+  // Takes out the ends of parts that are unreached tokens. The last part before more parts is left for the next round, so
+  // that the piece's last part always has a neighbour to join.
+  size_t join_unreached(uint32_t begin, uint32_t* ends, size_t n, const uint8_t*& at, const uint8_t* end) {
+    size_t kept = 0;
+    uint32_t from = begin;
+    for (size_t i = 0; i < n; ++i) {
+      const bool unreached = n > 1 && encoder_.unreached_.find(encoder_.model_.bytes, view(base_ + from, ends[i] - from)) != kNoId;
+      from = ends[i];
+      if (!unreached) {
+        ends[kept++] = ends[i];
+      } else if (i + 1 == n) {
+        ends[kept > 0 ? kept - 1 : kept++] = ends[i];
+      }
+    }
+    if (at < end && kept > 1) at = base_ + ends[--kept - 1];
+    return kept;
   }
   void push_whole(uint32_t begin, uint32_t size) {
     if (count_ == kItems) flush();

@@ -52,6 +52,9 @@ class PieceEncoder {
   MergeTables merges_;
   Seams seams_;
   TokenTable tokens_;     // short pieces that are one token
+  // With ignore_merges: tokens that only whole pieces become, since merging their bytes ends otherwise. By their bytes.
+  StringIndex unreached_;
+  bool has_unreached_ = false;
   StringIndex long_pieces_;  // longer tokens that a whole piece may become without merging, by their bytes
 };
 

@@ -13,7 +13,7 @@ class MergeTables {
   // byte_token: the 256 symbols that pieces of bytes start from (kNoId where there is none), or nullptr.
   MergeTables(const PairTable& pairs, const uint32_t* byte_token);
 
-  // False when the pairs do not fit the packed form (ids of 2^20 or ranks of 2^24 and more, one rank for different
+  // False when the pairs do not fit the packed form (ids of 2^20 - 1 or ranks of 2^24 and more, one rank for different
   // joined symbols): merge with the PairTable then.
   bool packed() const { return !slots_.empty(); }
 
@@ -37,7 +37,8 @@ class MergeTables {
   size_t merge(uint32_t* ids, size_t count, MergeScratch& scratch) const;
 
   static constexpr size_t kShort = 32;
-  static constexpr uint32_t kMaxSymbols = 1u << 20;
+  // Symbols that are asked for must be below this. (2^20 - 1 twice would be the key of a free slot.)
+  static constexpr uint32_t kMaxSymbols = (1u << 20) - 1;
   // The same for count <= kShort when the ranks of neighbours are known: ranks[0 .. count - 1).
   size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;
 

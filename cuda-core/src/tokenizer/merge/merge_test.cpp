@@ -81,6 +81,17 @@ TEST(MergeTables, equal_ranks_of_one_joined_symbol_are_taken_from_the_left) {
   }
 }
 
+TEST(MergeTables, the_largest_symbols_are_absent_pairs_not_free_slots) {
+  PairTable pairs;
+  pairs.insert(0, 1, 0, 2);
+  const MergeTables tables(pairs, nullptr);
+  const uint32_t last = MergeTables::kMaxSymbols - 1;
+  EXPECT_EQ(tables.rank(last, last), kNoRank);
+  EXPECT_EQ(tables.rank(last, 0), kNoRank);
+  EXPECT_EQ(tables.rank(0, last), kNoRank);
+  EXPECT_EQ(tables.rank(0, 1), 0u);
+}
+
 TEST(MergeTables, refuse_what_does_not_fit) {
   PairTable one_rank_two_symbols;
   one_rank_two_symbols.insert(0, 1, 5, 2);
