@@ -39,7 +39,7 @@ const std::vector<Case>& cases() {
     const std::string split = R"({"type":"Split","behavior":"Isolated","pattern":{"Regex":)";
     add(R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false})", true);
     add(R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[)" + split + R"("\\p{N}{1,3}"}},)" + split +
-            R"(" ?[\\p{P}\\p{S}]+[\r\n]*|[\\p{L}\\p{M}]+(?!x)|\\s+(?!\\S)"}},)" + level + "]}", true);
+            R"~(" ?[\\p{P}\\p{S}]+[\r\n]*|[\\p{L}\\p{M}]+(?!x)|\\s+(?!\\S)"}},)~" + level + "]}", true);
     add(R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Punctuation"},{"type":"ByteLevel"},{"type":"Digits"}]})", false);
     add(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFKD"},{"type":"StripAccents"},{"type":"Lowercase"},{"type":"Strip"}]},"pre_tokenizer":)" + level, false);
     add(R"("normalizer":{"type":"Replace","pattern":{"String":" "},"content":"x"},"pre_tokenizer":{"type":"Metaspace","prepend_scheme":"first"})", false);

@@ -204,13 +204,9 @@ export function encodeSequences(
     throw new UnsupportedError("truncation.strategy 'only_second' needs a second text", {
       field: 'truncation.strategy',
     });
-  const [a, b] = lengthsLeft(
-    first.ids.length,
-    second?.ids.length ?? 0,
-    total,
-    second ? truncation.strategy : 'only_one',
-  );
-  const keep = second ? a : Math.min(first.ids.length, total);
+  const [keep, b] = second
+    ? lengthsLeft(first.ids.length, second.ids.length, total, truncation.strategy)
+    : [Math.min(first.ids.length, total), 0];
   const firsts = truncated(first, keep, truncation.stride, truncation.side);
   const seconds = second ? truncated(second, b, truncation.stride, truncation.side) : [undefined];
   const out = assemble(used, addSpecial, firsts[0], seconds[0]);

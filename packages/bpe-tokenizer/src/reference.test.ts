@@ -77,6 +77,44 @@ describe.skipIf(!file)('recorded ids of Hugging Face tokenizers', () => {
   }
 });
 
+// Recorded by kitoken's tests. Its lines write a newline as \\n and a blank at the end as \\s.
+const KITOKEN = {
+  gpt2: 'gpt2',
+  gpt_neox: 'gpt_neox',
+  llama2: 'llama2',
+  llama32: 'llama3.2',
+  mistral01: 'mistral01',
+  mistral03: 'mistral03',
+  mistral2410: 'mistral_nemo',
+  modernbert: 'modernbert',
+  mpt: 'mpt',
+  gemma3: 'gemma3',
+  r1: 'deepseek_v3',
+};
+describe.skipIf(!file)('recorded ids of kitoken', () => {
+  const asset = (path: string) => gunzipSync(readFileSync(reference(`reference/bpe/assets/${path}.gz`)!));
+  for (const [name, json] of Object.entries(KITOKEN)) {
+    it(`${name}: three texts, by lines and whole`, { timeout: 30_000 }, () => {
+      using tokenizer = Tokenizer.fromBytes(asset(`tokenizer_json/${json}.json`));
+      for (const kind of ['small', 'mixed', 'utf8']) {
+        const parts = (path: string) => {
+          const text = asset(`kitoken_expect/${path}.txt`).toString();
+          return kind === 'utf8' ? [text] : text.split('\n');
+        };
+        const inputs = parts(`${kind}_input`);
+        const expected = parts(`hf_${kind}_${name}`);
+        expect(inputs.length).toBe(expected.length);
+        for (const [i, input] of inputs.entries()) {
+          const text = kind === 'utf8' ? input : input.replaceAll('\\n', '\n').replaceAll('\\s', ' ');
+          expect(tokenizer.encode(text, { addSpecialTokens: false }).join(', '), JSON.stringify(text)).toBe(
+            expected[i],
+          );
+        }
+      }
+    });
+  }
+});
+
 const pool = reference('pool/tokenizer.json');
 describe.skipIf(!pool)('the example pool', () => {
   it('questions survive a round trip, and the GGUF vocabulary gives the same ids', async () => {

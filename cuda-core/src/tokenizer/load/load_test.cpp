@@ -313,6 +313,11 @@ TEST(LoadGguf, sentencepiece_merges_by_score_with_byte_tokens) {
   EXPECT_EQ(decode(*t, {8, 3, 4}), "a\xc3\xa9");
 }
 
+TEST(LoadGguf, neighbouring_characters_that_no_token_holds_are_their_bytes) {
+  const auto t = load_bytes(sentencepiece().bytes());
+  EXPECT_EQ(encode(*t, "a\xc3\xa9\xc3\xa9\xc3\xa9", 0), (Ids{8, 3, 4, 3, 4, 3, 4}));
+}
+
 TEST(LoadGguf, refusals_name_the_key) {
   struct Case {
     const char* field;
