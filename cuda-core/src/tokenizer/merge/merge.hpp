@@ -28,6 +28,13 @@ class PairTable {
     }
   }
   size_t size() const { return size_; }
+  // visit(const Entry&) for every pair, in no particular order.
+  template <class F>
+  void for_each(F&& visit) const {
+    for (const Entry& e : entries_) {
+      if (e.rank != kNoRank) visit(e);
+    }
+  }
 
  private:
   size_t slot(uint32_t left, uint32_t right) const {

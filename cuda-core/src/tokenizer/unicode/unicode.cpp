@@ -123,6 +123,24 @@ const ClassTable& ClassTable::get() {
   return table;
 }
 
+bool nfc_inert(uint32_t c) {
+  if (c < 0x300) return true;  // decomposable ones compose again; nothing below joins to what precedes it
+  if (combining_rank(c) != 0 || c - kV < kVCount || c - kT - 1 < kTCount - 1) return false;
+  static const std::vector<uint32_t> seconds = [] {
+    std::vector<uint32_t> all;
+    for (const Composition& x : kCompositions) all.push_back(x.second);
+    std::sort(all.begin(), all.end());
+    return all;
+  }();
+  if (std::binary_search(seconds.begin(), seconds.end(), c)) return false;
+  const auto* d = std::lower_bound(std::begin(kDecompositions), std::end(kDecompositions), c,
+                                   [](const Decomposition& x, uint32_t v) { return x.code_point < v; });
+  if (d == std::end(kDecompositions) || d->code_point != c) return true;
+  std::string own, normal;
+  append_utf8(own, c);
+  return !normalize_nfc(own, normal);
+}
+
 bool normalize_nfc(std::string_view text, std::string& out) {
   const uint8_t* p = bytes_of(text);
   const uint8_t* const end = p + text.size();

@@ -1,0 +1,11 @@
+// The benches that bench_main.cpp dispatches to.
+#pragma once
+
+namespace xcore::tokenizer {
+
+#if XCORE_CUDA
+// Batches on the GPU, see encode_cuda/. Arguments: corpus.gz, MB of a batch, tokenizer files.
+void bench_encode_cuda(int argc, char** argv);
+#endif
+
+}  // namespace xcore::tokenizer
