@@ -7,6 +7,7 @@
 #include "runtime/control.hpp"
 #include "runtime/error.hpp"
 #include "runtime/thread_pool.hpp"
+#include "tokenizer/encode_cuda/encode_on.hpp"
 #include "tokenizer/load/load.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -17,6 +18,7 @@ using xcore::tokenizer::Tokenizer;
 struct xc_tokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
   std::vector<uint32_t> added, end_of_generation;
+  mutable xcore::tokenizer::CudaEncoders cuda;  // after the tokenizer, which they use
 };
 
 namespace {
@@ -134,6 +136,22 @@ xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint3
   });
 }
 
+xc_status encode_batch_on(const xc_tokenizer* t, const xc_text* texts, size_t count, uint32_t flags, xc_device device,
+                          const xc_control* control, uint32_t** ids, size_t* offsets, xc_device* used, xc_error* error) {
+  return guard(error, [&] {
+    xcore::tokenizer::EncodedBatch batch;
+    batch.offsets = offsets;
+    const xc_device where = xcore::tokenizer::encode_batch_on(
+        *t->tokenizer, t->cuda, device, texts, count, flags, xcore::Control(control), batch, [&] {
+          xc_error e{};
+          if (encode_batch(t, texts, count, flags, control, &batch.ids, offsets, &e) != XC_OK)
+            throw xcore::Error(static_cast<xc_status>(e.status), e.message, e.field, e.offset);
+        });
+    *ids = batch.ids;
+    if (used) *used = where;
+  });
+}
+
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
                                   open_bytes,
                                   open_file,
@@ -146,7 +164,8 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   encode,
                                   encode_batch,
                                   release_ids,
-                                  decode};
+                                  decode,
+                                  encode_batch_on};
 
 }  // namespace
 

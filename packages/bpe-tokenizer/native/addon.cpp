@@ -172,7 +172,7 @@ struct Batch {
   }
 };
 
-// encodeBatch(tokenizer, texts, flags, control): a promise of { ids: Uint32Array, offsets: Float64Array }
+// encodeBatch(tokenizer, texts, flags, device, control): a promise of { ids: Uint32Array, offsets: Float64Array }
 Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
   const auto& core = table(info);
   const auto t = Tokenizer::unwrap(info[0], kType);
@@ -190,11 +190,12 @@ Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
   for (const auto& s : batch->texts) batch->views.push_back({s.data(), s.size()});
   batch->offsets.resize(batch->views.size() + 1);
   const uint32_t flags = flags_arg(info, 2);
+  const xc_device device = xaddon::device_arg(info[3]);
   return xaddon::Job::start(
-      info, 3, {info[0]},
-      [&core, t, batch, flags](const xc_control* control, xc_error* e) {
-        return core.encode_batch(t.get(), batch->views.data(), batch->views.size(), flags, control, &batch->ids,
-                                 batch->offsets.data(), e);
+      info, 4, {info[0]},
+      [&core, t, batch, flags, device](const xc_control* control, xc_error* e) {
+        return core.encode_batch_on(t.get(), batch->views.data(), batch->views.size(), flags, device, control, &batch->ids,
+                                    batch->offsets.data(), nullptr, e);
       },
       [batch](Napi::Env env) -> Napi::Value {
         auto out = Napi::Object::New(env);

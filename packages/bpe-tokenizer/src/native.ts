@@ -1,4 +1,4 @@
-import { type AddonLocation, loadAddon, type NativeControl } from '@x/cuda-core/addon';
+import { type AddonLocation, loadAddon, type NativeControl, type NativeDevice } from '@x/cuda-core/addon';
 
 /** A native tokenizer; opaque. */
 export type NativeTokenizer = object;
@@ -30,6 +30,7 @@ interface Addon {
     tokenizer: NativeTokenizer,
     texts: readonly string[],
     flags: number,
+    device: NativeDevice,
     control: NativeControl,
   ): Promise<{ ids: Uint32Array; offsets: Float64Array }>;
   decode(tokenizer: NativeTokenizer, ids: Uint32Array, flags: number): Uint8Array;

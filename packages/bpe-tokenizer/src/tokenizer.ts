@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from '@x/cuda-core';
-import { booleanIn, type JobOptions, objectIn, runJob } from '@x/cuda-core/addon';
+import { type Device, InvalidArgumentError } from '@x/cuda-core';
+import { booleanIn, type JobOptions, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
 import { DecodeStream } from './decode-stream';
 import {
   ADD_SPECIAL,
@@ -21,7 +21,13 @@ export interface EncodeOptions {
   parseSpecial?: boolean;
 }
 
-export interface EncodeBatchOptions extends EncodeOptions, JobOptions {}
+export interface EncodeBatchOptions extends EncodeOptions, JobOptions {
+  /**
+   * Where to encode; the ids are the same everywhere. `'auto'` (default) takes a GPU for byte-level models when the
+   * batch is large enough to be faster there. With `'cuda'`, a model that the GPU cannot do is an UnsupportedError.
+   */
+  device?: Device;
+}
 
 export interface DecodeOptions {
   /** Leave special tokens out of the text. Default false. */
@@ -90,14 +96,15 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes many texts on all threads, off the event loop; the ids are those of `encode`. Aborting `signal` rejects
+   * Encodes many texts on all threads or a GPU, off the event loop; the ids are those of `encode`. Aborting `signal` rejects
    * with its reason.
    */
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
     const flags = encodeFlags(options);
+    const device = parseDevice(options.device);
     const { ids, offsets } = await runJob(options, (control) =>
-      addon.encodeBatch(this.#native, inputs, flags, control),
+      addon.encodeBatch(this.#native, inputs, flags, device, control),
     );
     return inputs.map((_, i) => ids.subarray(offsets[i], offsets[i + 1]));
   }

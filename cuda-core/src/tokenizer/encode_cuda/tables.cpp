@@ -54,7 +54,7 @@ std::string unsupported(const Model& model) {
   }
   if (model.tokens.size() > kMaxId) return "the vocabulary has more than 2^21 ids";
   bool fits = true;
-  model.pairs.for_each([&](const PairTable::Entry& e) { fits = fits && e.rank <= kMaxRank && std::max({e.left, e.right, e.joined}) <= kMaxId; });
+  model.pairs.each([&](const PairTable::Entry& e) { fits = fits && e.rank <= kMaxRank && std::max({e.left, e.right, e.joined}) <= kMaxId; });
   if (!fits) return "the merges have ranks beyond 2^22";
   return {};
 }
@@ -96,7 +96,7 @@ void Tables::build_pairs(const Model& model) {
   // Two thirds full at most: the table of 280,000 merges then takes 8 MiB and stays in the L2 cache.
   pairs.assign(power_of_two(model.pairs.size() * 3 / 2 + 1), PairEntry{~uint64_t{0}, kApart});
   const auto mask = static_cast<uint32_t>(pairs.size() - 1);
-  model.pairs.for_each([&](const PairTable::Entry& e) {
+  model.pairs.each([&](const PairTable::Entry& e) {
     uint32_t i = hash_of_pair(e.left, e.right) & mask;
     while (pairs[i].key != ~uint64_t{0}) i = (i + 1) & mask;
     pairs[i] = {static_cast<uint64_t>(e.left) << 32 | e.right, pack(e.rank, e.joined)};

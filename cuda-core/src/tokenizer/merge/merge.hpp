@@ -28,11 +28,10 @@ class PairTable {
     }
   }
   size_t size() const { return size_; }
-  // visit(const Entry&) for every pair, in no particular order.
   template <class F>
-  void for_each(F&& visit) const {
+  void each(F&& use) const {
     for (const Entry& e : entries_) {
-      if (e.rank != kNoRank) visit(e);
+      if (e.rank != kNoRank) use(e);
     }
   }
 
