@@ -45,6 +45,7 @@ DeviceTables DeviceModel::tables(uint32_t flags) const {
 
 ChunkMemory::ChunkMemory(uint32_t capacity, uint32_t most_segments, const cuda::Stream& stream)
     : text_(capacity + kPad, stream),
+      info_(capacity + kPad, stream),
       flags_(most_segments, stream),
       segments_(most_segments + 1, stream),
       bits_(words_of(capacity), stream),
@@ -55,22 +56,20 @@ ChunkMemory::ChunkMemory(uint32_t capacity, uint32_t most_segments, const cuda::
       ids_(capacity, stream),
       segment_ids_(most_segments + 1, stream),
       totals_(1, stream) {
-  for (int i = 0; i < 3; ++i) misses_[i] = cuda::Buffer<uint32_t>(misses_of(capacity, i), stream);
+  for (int i = 0; i < kBins; ++i) misses_[i] = cuda::Buffer<uint32_t>(misses_of(capacity, i), stream);
 }
 
 Chunk ChunkMemory::chunk(uint32_t size, uint32_t segments) {
-  return {text_.data(),    segments_.data(), size,
-          segments,        bits_.data(),     tiles_.data(),
-          starts_.data(),  results_.data(),  spill_.data(),
-          {misses_[0].data(), misses_[1].data(), misses_[2].data()},
-          ids_.data(),     segment_ids_.data(), flags_.data(),
-          totals_.data()};
+  Chunk c{text_.data(), info_.data(), segments_.data(), size, segments, bits_.data(), tiles_.data(), starts_.data(), results_.data(), spill_.data(),
+          {}, ids_.data(), segment_ids_.data(), flags_.data(), totals_.data()};
+  for (int i = 0; i < kBins; ++i) c.misses[i] = misses_[i].data();
+  return c;
 }
 
 size_t ChunkMemory::bytes(uint32_t capacity, uint32_t most_segments) {
   size_t words = words_of(capacity) + tiles_of(capacity) + 4 * size_t{capacity} + 2 * size_t{most_segments};
-  for (int i = 0; i < 3; ++i) words += misses_of(capacity, i);
-  return words * sizeof(uint32_t) + capacity + kPad + most_segments + sizeof(Totals);
+  for (int i = 0; i < kBins; ++i) words += misses_of(capacity, i);
+  return words * sizeof(uint32_t) + 2 * (size_t{capacity} + kPad) + most_segments + sizeof(Totals);
 }
 
 }  // namespace xcore::tokenizer::gpu

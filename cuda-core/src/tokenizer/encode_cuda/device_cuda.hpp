@@ -18,7 +18,7 @@ class DeviceModel {
   cuda::Buffer<uint8_t> classes_, long_bytes_;
   cuda::Buffer<PieceEntry> pieces_;
   cuda::Buffer<PairEntry> pairs_;
-  cuda::Buffer<Symbol> byte_pairs_;
+  cuda::Buffer<Joint> byte_pairs_;
   cuda::Buffer<uint32_t> byte_ids_;
   cuda::Buffer<LongEntry> longs_;
   cuda::Buffer<AddedFilter> filters_;  // all added tokens; those that are not special
@@ -35,9 +35,9 @@ class ChunkMemory {
   static size_t bytes(uint32_t capacity, uint32_t most_segments);
 
  private:
-  cuda::Buffer<uint8_t> text_, flags_;
+  cuda::Buffer<uint8_t> text_, info_, flags_;
   cuda::Buffer<uint32_t> segments_, bits_, tiles_, starts_, results_, spill_, ids_, segment_ids_;
-  cuda::Buffer<uint32_t> misses_[3];
+  cuda::Buffer<uint32_t> misses_[kBins];
   cuda::Buffer<Totals> totals_;
 };
 

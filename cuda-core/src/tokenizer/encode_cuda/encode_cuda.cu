@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
@@ -41,6 +43,17 @@ struct Slot {
   std::vector<uint32_t> cpu_ids;   // of the parts that the CPU encodes, in order
   std::vector<size_t> cpu_ends;
   PlannedChunk plan;
+};
+
+class Laps {
+ public:
+  double next() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 // Thrown by a worker when another one failed; that one's exception is the batch's.
@@ -133,9 +146,13 @@ struct CudaBatchEncoder::Impl {
     Totals& totals = *s.totals.data();
     totals = {};
     const uint32_t* ids = s.ids.data();
+    Laps laps;
+    double seconds[5] = {};
     if (plan.device_parts > 0) {
       send(b, s);
+      seconds[0] = laps.next();
       s.stream.synchronize();
+      seconds[1] = laps.next();
       uint32_t* to = s.ids.data();
       if (totals.ids > s.ids.size()) {
         s.many_ids.resize(totals.ids);
@@ -147,9 +164,14 @@ struct CudaBatchEncoder::Impl {
     }
     const size_t count = encode_on_cpu(b, s);
     const size_t begin = b.order.take(plan.index, count);
+    seconds[2] = laps.next();
     if (plan.device_parts > 0) s.stream.synchronize();
+    seconds[3] = laps.next();
     place(b, s, ids, b.out.ids + begin, begin);
+    seconds[4] = laps.next();
     const std::lock_guard<std::mutex> lock(b.mutex);
+    double* const sums[] = {&b.stats.sending, &b.stats.device, &b.stats.order, &b.stats.receiving, &b.stats.placing};
+    for (int i = 0; i < 5; ++i) *sums[i] += seconds[i];
     for (const Part& p : plan.parts) b.done += p.size;
     if (std::this_thread::get_id() == b.caller) b.control.progress(static_cast<double>(b.done), static_cast<double>(b.bytes));
   }

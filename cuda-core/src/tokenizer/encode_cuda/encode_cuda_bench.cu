@@ -82,7 +82,7 @@ void bench_stages(const DeviceModel& model, const Batch& batch, uint32_t capacit
     for (int s = 0; s < kStages; ++s) {
       switch (static_cast<Stage>(s)) {
         case Stage::clear: launch_clear(c, stream); break;
-        case Stage::filter: launch_filter(t, c, stream); break;
+        case Stage::classify: launch_classify(t, c, stream); break;
         case Stage::mark: launch_mark(t, c, stream); break;
         case Stage::gather: launch_gather(c, stream); break;
         case Stage::lookup: launch_lookup(t, c, stream); break;
@@ -101,8 +101,9 @@ void bench_stages(const DeviceModel& model, const Batch& batch, uint32_t capacit
   stream.synchronize();
   std::printf("  on device %-12s %3u MB: %6.1f GB/s;", name, c.size >> 20, c.size / whole / 1e6);
   for (int s = 0; s < kStages; ++s) std::printf(" %s %.3f", kStageNames[s], best[s]);
-  std::printf(" ms; %.2f B/piece, missed %.1f%% %.1f%% %.2f%%\n", double(c.size) / totals.pieces, 100.0 * totals.misses[0] / totals.pieces,
-              100.0 * totals.misses[1] / totals.pieces, 100.0 * totals.misses[2] / totals.pieces);
+  std::printf(" ms; %.2f B/piece, missed", double(c.size) / totals.pieces);
+  for (const uint32_t m : totals.misses) std::printf(" %.2f", 100.0 * m / totals.pieces);
+  std::printf("%%\n");
 }
 
 struct Result {
@@ -138,12 +139,12 @@ void bench_encode_cuda(int argc, char** argv) {
       const Batch batch(corpus::shuffled_batch(corpus::documents(section, 8000), s < 0 ? bytes : bytes / 4, 7));
       bench_stages(model, batch, 8u << 20, stream, name);
       if (s < 0) bench_stages(model, batch, 64u << 20, stream, name);
-      const EncodeCudaOptions variants[] = {{2u << 20, 8}, {4u << 20, 8}, {8u << 20, 8}, {4u << 20, 12}, {4u << 20, 16}, {2u << 20, 16}};
+      const EncodeCudaOptions variants[] = {{4u << 20, 16}, {4u << 20, 8}, {2u << 20, 16}, {1u << 20, 16}, {8u << 20, 16}, {4u << 20, 12}};
       for (const EncodeCudaOptions& o : variants) {
-        if (s >= 0 && &o != variants + 1) continue;
+        if (s >= 0 && &o != variants) continue;
         const auto before = Clock::now();
         CudaBatchEncoder encoder(*tokenizer, 0, o);
-        double best = 1e9, first = 0;
+        double best = 1e9, first = 0, last = 0;
         CudaBatchEncoder::Stats stats;
         size_t ids = 0;
         for (int round = 0; round < 6; ++round) {
@@ -152,13 +153,15 @@ void bench_encode_cuda(int argc, char** argv) {
           r.batch.offsets = r.offsets.data();
           const auto begin = Clock::now();
           encoder.encode(batch.views.data(), batch.views.size(), XC_ENCODE_PARSE_SPECIAL | XC_ENCODE_ADD_SPECIAL, Control(), r.batch, &stats);
-          best = std::min(best, seconds(begin));
+          last = seconds(begin);
+          best = std::min(best, last);
           if (round == 0) first = seconds(before);
           ids = r.offsets.back();
         }
-        std::printf("  host to host %-12s %3zu MB, chunk %u MB, %2d workers: %6.2f GB/s (first %.0f ms), %.2f B/id, %.2f%% on the CPU\n", name,
+        std::printf("  host to host %-12s %3zu MB, chunk %u MB, %2d workers: %6.2f GB/s (first %.0f ms), %.2f B/id, %.2f%% on the CPU; ms a worker: %.1f %.1f %.1f %.1f %.1f of %.1f\n", name,
                     batch.bytes >> 20, o.chunk >> 20, o.workers, batch.bytes / best / 1e9, first * 1e3, double(batch.bytes) / ids,
-                    100.0 * stats.bytes_on_cpu / batch.bytes);
+                    100.0 * stats.bytes_on_cpu / batch.bytes, stats.sending * 1e3 / o.workers, stats.device * 1e3 / o.workers,
+                    stats.order * 1e3 / o.workers, stats.receiving * 1e3 / o.workers, stats.placing * 1e3 / o.workers, last * 1e3);
       }
       const auto begin = Clock::now();
       std::vector<size_t> counts(batch.views.size());

@@ -14,14 +14,19 @@ namespace xcore::tokenizer::gpu {
 // A piece's result: its only id, or this bit and how many ids lie in `spill` from the piece's position on.
 inline constexpr uint32_t kMany = 0x80000000u;
 
+// Pieces that have to be merged, by length: those of a bin take about as long.
+inline constexpr int kBins = 6;
+XC_HD constexpr uint32_t bin_size(int bin) { return bin + 1 < kBins ? 8u << bin : kMaxPiece; }
+
 struct Totals {
   uint32_t pieces, ids;
-  uint32_t misses[3];  // by length: up to 32 bytes, up to 64, up to kMaxPiece
+  uint32_t misses[6];  // by bin
 };
 
-// Device memory of one chunk; `capacity` bytes of text take about 23 bytes a byte.
+// Device memory of one chunk; `capacity` bytes of text take about 24 bytes a byte.
 struct Chunk {
   uint8_t* text;          // [size + kPad]
+  Info* info;             // [size]
   uint32_t* segments;     // [segment_count + 1] begins, then size
   uint32_t size, segment_count;
   uint32_t* bits;         // [size / 32 + 1] where pieces start
@@ -29,7 +34,7 @@ struct Chunk {
   uint32_t* starts;       // [pieces + 1]
   uint32_t* results;      // [pieces]; in the end the number of ids before the piece
   uint32_t* spill;        // [size]
-  uint32_t* misses[3];    // indices of pieces
+  uint32_t* misses[kBins];  // indices of pieces
   uint32_t* ids;          // [totals->ids]
   uint32_t* segment_ids;  // [segment_count + 1] where the ids of a segment begin
   uint8_t* flags;         // [segment_count] 1: encode this segment on the CPU
@@ -41,10 +46,10 @@ inline constexpr uint32_t kTile = 1024;  // words of `bits`, or pieces, a block
 // Room that the arrays above need for `size` bytes of text.
 inline constexpr size_t words_of(size_t size) { return (size / 32 + kTile) / kTile * kTile; }
 inline constexpr size_t tiles_of(size_t size) { return size / kTile + 2; }
-inline constexpr size_t misses_of(size_t size, int list) { return list == 0 ? size / 2 + 1 : list == 1 ? size / 33 + 1 : size / 65 + 1; }
+inline constexpr size_t misses_of(size_t size, int bin) { return size / (bin == 0 ? 2 : bin_size(bin - 1) + 1) + 1; }
 
-enum class Stage { clear, filter, mark, gather, lookup, merge, emit, count };
-inline constexpr const char* kStageNames[] = {"clear", "filter", "mark", "gather", "lookup", "merge", "emit"};
+enum class Stage { clear, classify, mark, gather, lookup, merge, emit, count };
+inline constexpr const char* kStageNames[] = {"clear", "classify", "mark", "gather", "lookup", "merge", "emit"};
 
 struct DeviceTables {
   TableView view;
@@ -55,8 +60,8 @@ struct DeviceTables {
 
 // Zeroes what later stages add to.
 void launch_clear(const Chunk& c, const cuda::Stream& stream);
-// Flags the segments in which an added token may stand, or which NFC might change.
-void launch_filter(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream);
+// Classes of characters. Flags the segments in which an added token may stand, or which NFC might change.
+void launch_classify(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream);
 // A bit for each byte at which a piece starts.
 void launch_mark(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream);
 // The positions of those bits.
@@ -73,8 +78,8 @@ void launch_encode(const DeviceTables& t, const Chunk& c, const cuda::Stream& st
 
 #if defined(__CUDACC__)
 // The segment that contains position `at`.
-__device__ inline uint32_t segment_of(const Chunk& c, uint32_t at) {
-  uint32_t low = 0, high = c.segment_count;  // segments[low] <= at < segments[high]
+__device__ inline uint32_t segment_of(const Chunk& c, uint32_t at, uint32_t low, uint32_t high) {
+  // segments[low] <= at < segments[high]
   while (high - low > 1) {
     const uint32_t middle = (low + high) / 2;
     if (c.segments[middle] <= at) {
@@ -85,6 +90,7 @@ __device__ inline uint32_t segment_of(const Chunk& c, uint32_t at) {
   }
   return low;
 }
+__device__ inline uint32_t segment_of(const Chunk& c, uint32_t at) { return segment_of(c, at, 0, c.segment_count); }
 
 // Sum over the threads before this one; `total` receives that of the block. All threads call it; 32 * kWarps threads.
 template <int kWarps>

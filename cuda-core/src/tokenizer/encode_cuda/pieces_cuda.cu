@@ -5,18 +5,22 @@ namespace xcore::tokenizer::gpu {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr uint32_t kShort = 32;
-constexpr uint32_t kMiddle = 64;
+__device__ int bin_of(uint32_t size) {
+  int bin = 0;
+#pragma unroll
+  for (int b = 0; b + 1 < kBins; ++b) bin += size > bin_size(b);
+  return bin;
+}
 
-// Adds `value` to a list; the lanes of a warp that have one take their places with one atomic.
-__device__ void append(uint32_t* list, uint32_t* count, uint32_t value) {
-  const uint32_t peers = __activemask();
+// Adds a piece to the list of a bin; the lanes of a warp that have one for the same bin take places with one atomic.
+__device__ void append(const Chunk& c, int bin, uint32_t piece) {
+  const uint32_t peers = __match_any_sync(__activemask(), bin);
   const int lane = threadIdx.x & 31;
   const int leader = __ffs(static_cast<int>(peers)) - 1;
   uint32_t base = 0;
-  if (lane == leader) base = atomicAdd(count, __popc(peers));
+  if (lane == leader) base = atomicAdd(&c.totals->misses[bin], __popc(peers));
   base = __shfl_sync(peers, base, leader);
-  list[base + __popc(peers & ((1u << lane) - 1))] = value;
+  c.misses[bin][base + __popc(peers & ((1u << lane) - 1))] = piece;
 }
 
 __global__ void __launch_bounds__(kThreads) lookup_kernel(TableView t, Chunk c) {
@@ -37,26 +41,34 @@ __global__ void __launch_bounds__(kThreads) lookup_kernel(TableView t, Chunk c) 
         continue;
       }
     }
-    if (size <= kShort) {
-      append(c.misses[0], &c.totals->misses[0], i);
-    } else if (size <= kMiddle) {
-      append(c.misses[1], &c.totals->misses[1], i);
-    } else if (size <= kMaxPiece) {
-      append(c.misses[2], &c.totals->misses[2], i);
-    } else {
+    if (size > kMaxPiece) {
       c.results[i] = kMany;
       c.flags[segment_of(c, start)] = 1;
+      continue;
     }
+    append(c, bin_of(size), i);
   }
 }
 
-// One thread a piece, its symbols in shared memory, those of a block interleaved.
-template <uint32_t kSymbols, int kBlock, int kList>
-__global__ void __launch_bounds__(kBlock) merge_kernel(TableView t, Chunk c) {
-  __shared__ Symbol symbols[kSymbols * kBlock];
-  const uint32_t count = c.totals->misses[kList];
+// Threads of a block that merge pieces of a bin: as many as have their symbols in 24 KiB of shared memory.
+constexpr int threads_for(int bin) { return bin <= 1 ? 128 : bin == 2 ? 64 : 32; }
+
+// One thread a piece, the symbols of a block interleaved so that lanes never meet in a bank.
+template <int kBin>
+__global__ void __launch_bounds__(threads_for(kBin)) merge_kernel(TableView t, Chunk c) {
+  constexpr uint32_t kSymbols = bin_size(kBin);
+  constexpr int kBlock = threads_for(kBin);
+  __shared__ uint32_t keys[kSymbols * kBlock], joined[kSymbols * kBlock], ids[kSymbols * kBlock];
+  struct Slots {
+    uint32_t *keys, *joins, *ids;
+    __device__ uint32_t& key(uint32_t i) const { return keys[i * kBlock]; }
+    __device__ uint32_t& joined(uint32_t i) const { return joins[i * kBlock]; }
+    __device__ uint32_t& id(uint32_t i) const { return ids[i * kBlock]; }
+  };
+  const Slots slots{keys + threadIdx.x, joined + threadIdx.x, ids + threadIdx.x};
+  const uint32_t count = c.totals->misses[kBin];
   for (uint32_t k = blockIdx.x * kBlock + threadIdx.x; k < count; k += gridDim.x * kBlock) {
-    const uint32_t i = c.misses[kList][k];
+    const uint32_t i = c.misses[kBin][k];
     const uint32_t start = c.starts[i];
     const uint32_t size = c.starts[i + 1] - start;
     const uint8_t* const piece = c.text + start;
@@ -67,28 +79,39 @@ __global__ void __launch_bounds__(kBlock) merge_kernel(TableView t, Chunk c) {
         continue;
       }
     }
-    const auto slot = [&](uint32_t s) -> Symbol& { return symbols[s * kBlock + threadIdx.x]; };
-    uint64_t alive = merge_short(t, piece, size, slot);
+    uint64_t alive = merge_short<kSymbols>(t, piece, size, slots);
     const auto n = static_cast<uint32_t>(__popcll(alive));
     if (n == 1) {
-      c.results[i] = id_of(slot(0));
+      c.results[i] = slots.id(0);
       continue;
     }
-    for (uint32_t out = start; alive; alive &= alive - 1) c.spill[out++] = id_of(slot(__ffsll(static_cast<long long>(alive)) - 1));
+    for (uint32_t out = start; alive; alive &= alive - 1) c.spill[out++] = slots.id(static_cast<uint32_t>(lowest_bit(alive)));
     c.results[i] = kMany | n;
   }
 }
 
-// One warp a piece of up to kMaxPiece bytes: all lanes look for the lowest rank, two look up the new pairs.
-__global__ void __launch_bounds__(32) merge_long_kernel(TableView t, Chunk c) {
-  __shared__ Symbol symbols[kMaxPiece];
-  __shared__ uint16_t next[kMaxPiece + 1], previous[kMaxPiece + 1];
+// One warp a piece. Every lane knows the lowest of its own symbols, those at its place and every 32 on; a merge changes
+// three symbols, so three lanes look anew. Two lanes look up the two new pairs.
+template <int kBin, int kWarps>
+__global__ void __launch_bounds__(32 * kWarps) merge_long_kernel(TableView t, Chunk c) {
+  constexpr uint32_t kSymbols = bin_size(kBin);
   constexpr uint32_t kAll = 0xffffffffu;
   constexpr uint16_t kGone = 0xffff;
-  const uint32_t lane = threadIdx.x;
-  const uint32_t count = c.totals->misses[2];
-  for (uint32_t k = blockIdx.x; k < count; k += gridDim.x) {
-    const uint32_t i = c.misses[2][k];
+  struct Symbols {
+    uint32_t key[kSymbols], joined[kSymbols], id[kSymbols];  // key: rank, then position
+    uint16_t next[kSymbols], previous[kSymbols];
+  };
+  static_assert(kSymbols <= 1024, "a position has 10 bits");
+  __shared__ Symbols all[kWarps];
+  Symbols& symbols = all[threadIdx.x / 32];
+  const uint32_t lane = threadIdx.x & 31;
+  const uint32_t count = c.totals->misses[kBin];
+  const auto set = [&](uint32_t s, const Joint& j) {
+    symbols.key[s] = j.rank == kApart ? kApart : j.rank << 10 | s;
+    symbols.joined[s] = j.joined;
+  };
+  for (uint32_t k = blockIdx.x * kWarps + threadIdx.x / 32; k < count; k += gridDim.x * kWarps) {
+    const uint32_t i = c.misses[kBin][k];
     const uint32_t start = c.starts[i];
     const uint32_t size = c.starts[i + 1] - start;
     const uint8_t* const piece = c.text + start;
@@ -98,51 +121,69 @@ __global__ void __launch_bounds__(32) merge_long_kernel(TableView t, Chunk c) {
       if (lane == 0) c.results[i] = whole;
       continue;
     }
+    const auto lowest_of_lane = [&] {
+      uint32_t lowest = kApart;
+      for (uint32_t s = lane; s < size; s += 32) lowest = symbols.key[s] < lowest ? symbols.key[s] : lowest;
+      return lowest;
+    };
     for (uint32_t s = lane; s < size; s += 32) {
-      const Symbol pair = s + 1 < size ? t.byte_pairs[static_cast<uint32_t>(piece[s]) << 8 | piece[s + 1]] : kApart;
-      symbols[s] = pair | t.byte_ids[piece[s]];
-      next[s] = static_cast<uint16_t>(s + 1);
-      previous[s] = static_cast<uint16_t>(s - 1);
+      set(s, s + 1 < size ? t.byte_pairs[static_cast<uint32_t>(piece[s]) << 8 | piece[s + 1]] : Joint{kApart, 0});
+      symbols.id[s] = t.byte_ids[piece[s]];
+      symbols.next[s] = static_cast<uint16_t>(s + 1);
+      symbols.previous[s] = static_cast<uint16_t>(s - 1);
     }
+    uint32_t own = lowest_of_lane();
     __syncwarp();
     for (;;) {
-      uint32_t lowest = ~0u;  // rank, then position
-      for (uint32_t s = lane; s < size; s += 32) {
-        const uint32_t r = rank_of(symbols[s]) << 10 | s;
-        lowest = r < lowest ? r : lowest;
-      }
-      lowest = __reduce_min_sync(kAll, lowest);
-      if (lowest >> 10 == rank_of(kApart)) break;
+      const uint32_t lowest = __reduce_min_sync(kAll, own);
+      if (lowest == kApart) break;
       const uint32_t at = lowest & 1023;
-      const uint32_t joined = joined_of(symbols[at]);
-      const uint32_t gone = next[at];
-      const uint32_t right = next[gone];
-      const uint32_t left = at == 0 ? kNone : previous[at];
-      Symbol fresh = 0;
-      if (lane == 0) fresh = (right < size ? find_pair(t, joined, id_of(symbols[right])) : kApart) | joined;
-      if (lane == 1 && left != kNone) fresh = find_pair(t, id_of(symbols[left]), joined) | id_of(symbols[left]);
+      const uint32_t joined = symbols.joined[at];
+      const uint32_t gone = symbols.next[at];
+      const uint32_t right = symbols.next[gone];
+      const uint32_t left = at == 0 ? kNone : symbols.previous[at];
+      Joint fresh{kApart, 0};
+      if (lane == 0 && right < size) fresh = find_pair(t, joined, symbols.id[right]);
+      if (lane == 1 && left != kNone) fresh = find_pair(t, symbols.id[left], joined);
       __syncwarp();
       if (lane == 0) {
-        symbols[at] = fresh;
-        symbols[gone] = kApart;
-        next[gone] = kGone;
-        next[at] = static_cast<uint16_t>(right);
-        if (right < size) previous[right] = static_cast<uint16_t>(at);
+        symbols.id[at] = joined;
+        set(at, fresh);
+        symbols.key[gone] = kApart;
+        symbols.next[gone] = kGone;
+        symbols.next[at] = static_cast<uint16_t>(right);
+        if (right < size) symbols.previous[right] = static_cast<uint16_t>(at);
       }
-      if (lane == 1 && left != kNone) symbols[left] = fresh;
+      if (lane == 1 && left != kNone) set(left, fresh);
       __syncwarp();
+      if (lane == (at & 31) || lane == (gone & 31) || (left != kNone && lane == (left & 31))) own = lowest_of_lane();
     }
     uint32_t n = 0;
     for (uint32_t base = 0; base < size; base += 32) {
       const uint32_t s = base + lane;
-      const bool alive = s < size && next[s] != kGone;
+      const bool alive = s < size && symbols.next[s] != kGone;
       const uint32_t mask = __ballot_sync(kAll, alive);
-      if (alive) c.spill[start + n + __popc(mask & ((1u << lane) - 1))] = id_of(symbols[s]);
+      if (alive) c.spill[start + n + __popc(mask & ((1u << lane) - 1))] = symbols.id[s];
       n += __popc(mask);
     }
     if (lane == 0) c.results[i] = kMany | n;
     __syncwarp();
   }
+}
+
+// Not nearly as many blocks as there might be pieces: enough to fill a device, and around again when there are more.
+template <int kBin>
+void launch_bin(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream) {
+  constexpr int kBlock = threads_for(kBin);
+  const auto blocks = static_cast<unsigned>(misses_of(c.size, kBin) / (kBin <= 1 ? 8 : 4) / kBlock + 1);
+  merge_kernel<kBin><<<blocks, kBlock, 0, stream>>>(t.view, c);
+  XC_CUDA_LAUNCHED("tokenizer.merge");
+}
+template <int kBin, int kWarps>
+void launch_long_bin(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream) {
+  const auto blocks = static_cast<unsigned>(misses_of(c.size, kBin) / 8 / kWarps + 1);
+  merge_long_kernel<kBin, kWarps><<<blocks, 32 * kWarps, 0, stream>>>(t.view, c);
+  XC_CUDA_LAUNCHED("tokenizer.merge_long");
 }
 
 }  // namespace
@@ -155,22 +196,17 @@ void launch_lookup(const DeviceTables& t, const Chunk& c, const cuda::Stream& st
 }
 
 void launch_merge(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream) {
-  constexpr int kShortBlock = 128, kMiddleBlock = 64;
-  const auto blocks = [&](size_t most, int each) { return static_cast<unsigned>(most / each + 1); };
-  // Few of the pieces that might be there are: enough blocks to fill a device, and around again when there are more.
-  const unsigned short_blocks = blocks(c.size / 16, kShortBlock);
-  merge_kernel<kShort, kShortBlock, 0><<<short_blocks, kShortBlock, 0, stream>>>(t.view, c);
-  XC_CUDA_LAUNCHED("tokenizer.merge");
-  merge_kernel<kMiddle, kMiddleBlock, 1><<<blocks(c.size / 66, kMiddleBlock), kMiddleBlock, 0, stream>>>(t.view, c);
-  XC_CUDA_LAUNCHED("tokenizer.merge");
-  const unsigned long_blocks = blocks(c.size, 65 * 16);
-  merge_long_kernel<<<long_blocks < 4096 ? long_blocks : 4096, 32, 0, stream>>>(t.view, c);
-  XC_CUDA_LAUNCHED("tokenizer.merge_long");
+  launch_long_bin<5, 1>(t, c, stream);
+  launch_long_bin<4, 4>(t, c, stream);
+  launch_bin<3>(t, c, stream);
+  launch_bin<2>(t, c, stream);
+  launch_bin<1>(t, c, stream);
+  launch_bin<0>(t, c, stream);
 }
 
 void launch_encode(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream) {
   launch_clear(c, stream);
-  launch_filter(t, c, stream);
+  launch_classify(t, c, stream);
   launch_mark(t, c, stream);
   launch_gather(c, stream);
   launch_lookup(t, c, stream);

@@ -8,7 +8,9 @@ namespace xcore::tokenizer::gpu {
 // sees the difference. No added token may stand around, and for NFC nothing may join across.
 bool Planner::may_cut(const uint8_t* begin, const uint8_t* p, const uint8_t* end) const {
   const ClassView classes{tables_.class_block.data(), tables_.classes.data()};
-  if (!Scanner(classes, begin, end).certain_start(p)) return false;
+  uint8_t kind;
+  const Info around_p[2] = {info_at(classes, begin, p - 1, end, kind), info_at(classes, begin, p, end, kind)};
+  if (!Scanner(p - 1, around_p, kNone, kNone).certain_start<Pattern::none>(1)) return false;  // what holds for all patterns
   if (tables_.nfc && (p[0] >= 0x80 || p[-1] >= 0x80)) return false;
   const auto around = static_cast<ptrdiff_t>(tables_.longest_added + 1);
   for (const uint8_t* q = p - std::min(around, p - begin); q < p + std::min(around, end - p); ++q) {
@@ -40,7 +42,8 @@ bool Planner::next(PlannedChunk& chunk) {
   while (text_ < count_ && chunk.parts.size() < most_parts_ && host_bytes < capacity_) {
     const xc_text& text = texts_[text_];
     const size_t size = part_size(text, from_);
-    const bool on_device = size > 0 && size <= kLongest && size <= capacity_;
+    // Classes are found without regard to segments, so none may begin in what could be the middle of a character.
+    const bool on_device = size > 0 && size <= kLongest && size <= capacity_ && (text.data[from_] & 0xc0) != 0x80;
     if (on_device && size > capacity_ - chunk.device_bytes) break;  // never the first of its chunk
     chunk.parts.push_back({text.data + from_, 0, on_device, from_ == 0, from_ + size == text.size, text_});
     chunk.parts.back().size = static_cast<uint32_t>(size);

@@ -15,7 +15,7 @@ namespace xcore::tokenizer::gpu {
 struct Part {
   const char* data;
   uint32_t size;
-  bool on_device;  // false: empty, or without a place to cut for too long
+  bool on_device;  // false: empty, without a place to cut for too long, or begun by a stray byte
   bool opens;      // first part of its text
   bool closes;     // last part
   size_t text;     // index in the batch

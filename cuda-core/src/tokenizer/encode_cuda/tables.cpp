@@ -52,10 +52,9 @@ std::string unsupported(const Model& model) {
   for (const uint32_t id : model.byte_token) {
     if (id == kNoId) return "the vocabulary lacks single bytes";
   }
-  if (model.tokens.size() > kMaxId) return "the vocabulary has more than 2^21 ids";
   bool fits = true;
-  model.pairs.each([&](const PairTable::Entry& e) { fits = fits && e.rank <= kMaxRank && std::max({e.left, e.right, e.joined}) <= kMaxId; });
-  if (!fits) return "the merges have ranks beyond 2^22";
+  model.pairs.each([&](const PairTable::Entry& e) { fits = fits && e.rank <= kMaxRank; });
+  if (!fits) return "the merges have ranks of 2^22 and more";
   return {};
 }
 
@@ -94,18 +93,18 @@ void Tables::build_classes(const Model& model) {
 
 void Tables::build_pairs(const Model& model) {
   // Two thirds full at most: the table of 280,000 merges then takes 8 MiB and stays in the L2 cache.
-  pairs.assign(power_of_two(model.pairs.size() * 3 / 2 + 1), PairEntry{~uint64_t{0}, kApart});
+  pairs.assign(power_of_two(model.pairs.size() * 3 / 2 + 1), PairEntry{kNone, kNone, {kApart, 0}});
   const auto mask = static_cast<uint32_t>(pairs.size() - 1);
   model.pairs.each([&](const PairTable::Entry& e) {
     uint32_t i = hash_of_pair(e.left, e.right) & mask;
-    while (pairs[i].key != ~uint64_t{0}) i = (i + 1) & mask;
-    pairs[i] = {static_cast<uint64_t>(e.left) << 32 | e.right, pack(e.rank, e.joined)};
+    while (pairs[i].left != kNone) i = (i + 1) & mask;
+    pairs[i] = {e.left, e.right, {e.rank, e.joined}};
   });
   byte_ids.assign(std::begin(model.byte_token), std::end(model.byte_token));
   byte_pairs.resize(65536);
   for (uint32_t i = 0; i < 65536; ++i) {
     const auto& e = model.pairs.find(byte_ids[i >> 8], byte_ids[i & 255]);
-    byte_pairs[i] = e.rank == kNoRank ? kApart : pack(e.rank, e.joined);
+    byte_pairs[i] = {e.rank, e.joined};  // kNoRank is kApart
   }
 }
 
@@ -176,7 +175,7 @@ TableView Tables::view() const {
 
 size_t Tables::bytes() const {
   return class_block.size() * sizeof(uint16_t) + classes.size() + pieces.size() * sizeof(PieceEntry) +
-         pairs.size() * sizeof(PairEntry) + byte_pairs.size() * sizeof(Symbol) + byte_ids.size() * sizeof(uint32_t) +
+         pairs.size() * sizeof(PairEntry) + byte_pairs.size() * sizeof(Joint) + byte_ids.size() * sizeof(uint32_t) +
          longs.size() * sizeof(LongEntry) + long_bytes.size();
 }
 

@@ -16,7 +16,7 @@ struct Tables {
   std::vector<uint8_t> classes;
   std::vector<PieceEntry> pieces;
   std::vector<PairEntry> pairs;
-  std::vector<Symbol> byte_pairs;
+  std::vector<Joint> byte_pairs;
   std::vector<uint32_t> byte_ids;
   std::vector<LongEntry> longs;
   std::vector<uint8_t> long_bytes;

@@ -33,20 +33,16 @@ struct LongEntry {
   uint32_t where;  // in `long_bytes`: two bytes of length, then the content
 };
 
-// A symbol and what it does with its right neighbour in one word: rank (22 bits), joined id (21), own id (21).
-using Symbol = uint64_t;
-inline constexpr int kIdBits = 21;
-inline constexpr uint32_t kMaxId = (1u << kIdBits) - 1;
-inline constexpr uint32_t kMaxRank = (1u << 22) - 2;
-inline constexpr Symbol kApart = ~Symbol{0} << 2 * kIdBits;  // the highest rank: the two do not join
-XC_HD Symbol pack(uint32_t rank, uint32_t joined) { return static_cast<Symbol>(rank) << 2 * kIdBits | static_cast<Symbol>(joined) << kIdBits; }
-XC_HD uint32_t id_of(Symbol s) { return static_cast<uint32_t>(s) & kMaxId; }
-XC_HD uint32_t joined_of(Symbol s) { return static_cast<uint32_t>(s >> kIdBits) & kMaxId; }
-XC_HD uint32_t rank_of(Symbol s) { return static_cast<uint32_t>(s >> 2 * kIdBits); }
+inline constexpr uint32_t kMaxRank = (1u << 22) - 2;  // leaves room for a position beside the rank in 32 bits
+inline constexpr uint32_t kApart = 0xffffffffu;       // rank of two symbols that do not join
+
+struct Joint {
+  uint32_t rank, joined;
+};
 
 struct alignas(16) PairEntry {
-  uint64_t key;  // left << 32 | right; ~0: free
-  Symbol value;  // rank and joined id
+  uint32_t left, right;  // left == kNone: free
+  Joint joint;
 };
 
 // The beginnings of added tokens: where one of them stands, a text is left to the CPU.
@@ -65,7 +61,7 @@ struct TableView {
   uint32_t piece_mask;
   const PairEntry* pairs;
   uint32_t pair_mask;
-  const Symbol* byte_pairs;  // [65536] by left << 8 | right
+  const Joint* byte_pairs;   // [65536] by left << 8 | right
   const uint32_t* byte_ids;  // [256]
   const LongEntry* longs;    // nullptr when there is no long token
   uint32_t long_mask;
@@ -118,13 +114,11 @@ XC_HD uint32_t hash_of_pair(uint32_t left, uint32_t right) {
   return h ^ h >> 13;
 }
 
-// Rank and joined id, kApart when the two do not join.
-XC_HD Symbol find_pair(const TableView& t, uint32_t left, uint32_t right) {
-  const uint64_t key = static_cast<uint64_t>(left) << 32 | right;
+// Rank kApart when the two do not join. The table is never full.
+XC_HD Joint find_pair(const TableView& t, uint32_t left, uint32_t right) {
   for (uint32_t i = hash_of_pair(left, right) & t.pair_mask;; i = (i + 1) & t.pair_mask) {
     const PairEntry e = t.pairs[i];
-    if (e.key == key) return e.value;
-    if (e.key == ~uint64_t{0}) return kApart;
+    if ((e.left == left && e.right == right) || e.left == kNone) return e.joint;
   }
 }
 
@@ -155,52 +149,70 @@ XC_HD uint32_t find_long(const TableView& t, const uint8_t* piece, uint32_t size
   }
 }
 
-// Merges a piece of 1 to 64 bytes: while two neighbours join, the pair of lowest rank, the leftmost of equals.
-// `slot(i)` is the storage of symbol i. Returns the symbols that are left as bits; their ids are id_of(slot(i)).
-template <class Slots>
-XC_HD uint64_t merge_short(const TableView& t, const uint8_t* piece, uint32_t size, Slots&& slot) {
-  for (uint32_t i = 0; i < size; ++i) {
-    const Symbol pair = i + 1 < size ? t.byte_pairs[static_cast<uint32_t>(piece[i]) << 8 | piece[i + 1]] : kApart;
-    slot(i) = pair | t.byte_ids[piece[i]];
+XC_HD int lowest_bit(uint64_t bits) {
+#if defined(__CUDA_ARCH__)
+  return __ffsll(static_cast<long long>(bits)) - 1;
+#else
+  return __builtin_ctzll(bits);
+#endif
+}
+XC_HD int highest_bit(uint64_t bits) {
+#if defined(__CUDA_ARCH__)
+  return 63 - __clzll(static_cast<long long>(bits));
+#else
+  return 63 - __builtin_clzll(bits);
+#endif
+}
+
+// Merges a piece of 1 to kSymbols <= 64 bytes: while two neighbours join, the pair of lowest rank, the leftmost of
+// equals. Symbol i lives in slots.key(i), its rank with the next symbol above its position, slots.joined(i), what the
+// two become, and slots.id(i). Returns the symbols that are left as bits.
+template <uint32_t kSymbols, class Slots>
+XC_HD uint64_t merge_short(const TableView& t, const uint8_t* piece, uint32_t size, const Slots& slots) {
+  constexpr uint32_t kPositionBits = 6;
+  const auto set = [&](uint32_t i, const Joint& j) {
+    slots.key(i) = j.rank == kApart ? kApart : j.rank << kPositionBits | i;
+    slots.joined(i) = j.joined;
+  };
+  for (uint32_t i = 0; i < kSymbols; ++i) {
+    if (i >= size) {
+      slots.key(i) = kApart;
+      continue;
+    }
+    set(i, i + 1 < size ? t.byte_pairs[static_cast<uint32_t>(piece[i]) << 8 | piece[i + 1]] : Joint{kApart, 0});
+    slots.id(i) = t.byte_ids[piece[i]];
   }
   uint64_t alive = size == 64 ? ~uint64_t{0} : (uint64_t{1} << size) - 1;
   for (;;) {
-    Symbol best = kApart;
-    int at = -1, previous = -1, before = -1;
-    for (uint64_t rest = alive; rest; rest &= rest - 1) {
-#if defined(__CUDA_ARCH__)
-      const int i = __ffsll(static_cast<long long>(rest)) - 1;
-#else
-      const int i = __builtin_ctzll(rest);
-#endif
-      const Symbol s = slot(i);
-      if (s < best && rank_of(s) < rank_of(best)) {
-        best = s;
-        at = i;
-        before = previous;
-      }
-      previous = i;
+    uint32_t lowest = kApart;
+    for (uint32_t i = 0; i < kSymbols; i += 8) {
+      if (i >= size) break;
+      for (uint32_t k = 0; k < 8; ++k) lowest = slots.key(i + k) < lowest ? slots.key(i + k) : lowest;
     }
-    if (at < 0) return alive;
+    if (lowest == kApart) return alive;
+    const uint32_t at = lowest & ((1u << kPositionBits) - 1);
     // The symbol right of `at` disappears.
     const uint64_t right = alive & (~uint64_t{1} << at);
-    const uint64_t gone = right & (~right + 1);
-    alive ^= gone;
-    const uint64_t beyond = right ^ gone;
-    const uint32_t joined = joined_of(best);
-    Symbol pair = kApart;
-    if (beyond) {
-#if defined(__CUDA_ARCH__)
-      const int next = __ffsll(static_cast<long long>(beyond)) - 1;
-#else
-      const int next = __builtin_ctzll(beyond);
-#endif
-      pair = find_pair(t, joined, id_of(slot(next)));
-    }
-    slot(at) = pair | joined;
-    if (before >= 0) {
-      const uint32_t id = id_of(slot(before));
-      slot(before) = find_pair(t, id, joined) | id;
+    const int gone = lowest_bit(right);
+    slots.key(static_cast<uint32_t>(gone)) = kApart;
+    alive ^= uint64_t{1} << gone;
+    const uint32_t joined = slots.joined(at);
+    slots.id(at) = joined;
+    const uint64_t beyond = right & (right - 1);
+    const uint64_t before = alive & ((uint64_t{1} << at) - 1);
+    const uint32_t next = beyond ? slots.id(static_cast<uint32_t>(lowest_bit(beyond))) : kNone;
+    const uint32_t left = before ? static_cast<uint32_t>(highest_bit(before)) : 0;
+    const uint32_t previous = before ? slots.id(left) : kNone;
+    // Both are on their way before either is looked at.
+    uint32_t i = hash_of_pair(joined, next) & t.pair_mask;
+    uint32_t k = hash_of_pair(previous, joined) & t.pair_mask;
+    PairEntry a = t.pairs[i];
+    PairEntry b = t.pairs[k];
+    while (!(a.left == joined && a.right == next) && a.left != kNone) a = t.pairs[i = (i + 1) & t.pair_mask];
+    set(at, a.joint);
+    if (before) {
+      while (!(b.left == previous && b.right == joined) && b.left != kNone) b = t.pairs[k = (k + 1) & t.pair_mask];
+      set(left, b.joint);
     }
   }
 }
