@@ -5,6 +5,10 @@
 namespace xcore::tokenizer::gpu {
 namespace {
 
+// Entries of what is learned, 8 MiB of them, and how many are filled at most.
+constexpr uint32_t kLearned = 1u << 18;
+constexpr uint32_t kLearnedLimit = kLearned / 2;
+
 template <class T>
 cuda::Buffer<T> upload(const std::vector<T>& host, const cuda::Stream& stream) {
   return cuda::Buffer<T>::from_host(host.data(), host.size(), stream);
@@ -22,11 +26,14 @@ DeviceModel::DeviceModel(const Tables& t, const cuda::Stream& stream)
       byte_ids_(upload(t.byte_ids, stream)),
       longs_(upload(t.longs, stream)),
       filters_(2, stream),
+      learned_(kLearned, stream),
+      learned_count_(1, stream),
       any_{t.added.count > 0, t.added_ordinary.count > 0},
       nfc_(t.nfc),
       pattern_(t.pattern) {
   const AddedFilter both[2] = {t.added, t.added_ordinary};
   filters_.upload(both, 2);
+  forget(stream);
   view_ = t.view();
   view_.classes = {class_block_.data(), classes_.data()};
   view_.pieces = pieces_.data();
@@ -40,7 +47,22 @@ DeviceModel::DeviceModel(const Tables& t, const cuda::Stream& stream)
 
 DeviceTables DeviceModel::tables(uint32_t flags) const {
   const int set = flags & XC_ENCODE_PARSE_SPECIAL ? 0 : 1;
-  return {view_, any_[set] ? filters_.data() + set : nullptr, nfc_, pattern_};
+  const LearnedView learned{const_cast<LearnedEntry*>(learned_.data()), kLearned - 1, const_cast<uint32_t*>(learned_count_.data()), kLearnedLimit};
+  return {view_, learned, any_[set] ? filters_.data() + set : nullptr, nfc_, pattern_};
+}
+
+void DeviceModel::forget(const cuda::Stream& stream) {
+  XC_CUDA(cudaMemsetAsync(learned_.data(), 0, kLearned * sizeof(LearnedEntry), stream));
+  XC_CUDA(cudaMemsetAsync(learned_count_.data(), 0, sizeof(uint32_t), stream));
+}
+
+void DeviceModel::tidy(const cuda::Stream& stream) {
+  uint32_t count = 0;
+  learned_count_.download(&count, 1);
+  stream.synchronize();
+  if (count < kLearnedLimit) return;
+  forget(stream);
+  stream.synchronize();
 }
 
 ChunkMemory::ChunkMemory(uint32_t capacity, uint32_t most_segments, const cuda::Stream& stream)

@@ -12,8 +12,12 @@ class DeviceModel {
   DeviceModel(const Tables& tables, const cuda::Stream& stream);
   // What the kernels look for under the flags of a call (XC_ENCODE_*).
   DeviceTables tables(uint32_t flags) const;
+  // Forgets what was learned once that fills its table. No kernel may be under way.
+  void tidy(const cuda::Stream& stream);
 
  private:
+  void forget(const cuda::Stream& stream);
+
   cuda::Buffer<uint16_t> class_block_;
   cuda::Buffer<uint8_t> classes_, long_bytes_;
   cuda::Buffer<PieceEntry> pieces_;
@@ -22,6 +26,8 @@ class DeviceModel {
   cuda::Buffer<uint32_t> byte_ids_;
   cuda::Buffer<LongEntry> longs_;
   cuda::Buffer<AddedFilter> filters_;  // all added tokens; those that are not special
+  cuda::Buffer<LearnedEntry> learned_;
+  cuda::Buffer<uint32_t> learned_count_;
   bool any_[2];
   TableView view_;
   bool nfc_;

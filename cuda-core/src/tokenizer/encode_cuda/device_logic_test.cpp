@@ -131,7 +131,9 @@ TEST(EncodeCudaLogic, the_scanner_cuts_the_corpus_as_the_cpu_does) {
   const std::string text = corpus::read_gzip(path);
   for (const auto& section : corpus::kSections) {
     const std::string part = text.substr(section.begin, 600000);
-    each_pattern([&](auto pattern) { expect_walk<pattern()>(part, {0, 1000, static_cast<uint32_t>(part.size())}); });
+    uint32_t second = 1000;  // a segment begins with a character
+    while ((part[second] & 0xc0) == 0x80) ++second;
+    each_pattern([&](auto pattern) { expect_walk<pattern()>(part, {0, second, static_cast<uint32_t>(part.size())}); });
     if (HasFatalFailure()) return;
   }
 }
@@ -194,7 +196,7 @@ TEST(EncodeCudaLogic, the_tables_hold_the_tokens_that_merges_reach_and_no_others
     piece += std::string(kPad, 'z');
     if (size > static_cast<uint32_t>(kKeyBytes)) return find_long(tables.view(), bytes_of(piece), size);
     const PieceEntry* const e = find_piece(tables.view(), key_of(bytes_of(piece), size));
-    return e ? e->ids[0] : kNone;
+    return e ? e->id : kNone;
   };
   EXPECT_EQ(find("abc"), model.by_content.find(model.tokens, "abc"));
   EXPECT_EQ(find(" the"), model.by_content.find(model.tokens, "\xc4\xa0the"));

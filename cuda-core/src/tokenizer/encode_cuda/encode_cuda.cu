@@ -305,6 +305,7 @@ void CudaBatchEncoder::encode(const xc_text* texts, size_t count, uint32_t flags
   const size_t around = flags & XC_ENCODE_ADD_SPECIAL ? m.prefix.size() + m.suffix.size() : 0;
   out.ids = reserve_ids(bytes * i.ids_per_byte() + count * around);
   const bool parse = (flags & XC_ENCODE_PARSE_SPECIAL) != 0;
+  i.model.tidy(i.stream);
   Impl::Batch b{texts, count, flags, control, i.model.tables(flags),
                 {i.tables, parse ? i.tables.added : i.tables.added_ordinary, texts, count, i.options.chunk, i.most_parts},
                 {}, out, {}, {}, bytes};

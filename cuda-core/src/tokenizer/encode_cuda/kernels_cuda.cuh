@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/cuda.hpp"
+#include "tokenizer/encode_cuda/learned_cuda.cuh"
 #include "tokenizer/encode_cuda/views.hpp"
 
 namespace xcore::tokenizer::gpu {
@@ -53,6 +54,7 @@ inline constexpr const char* kStageNames[] = {"clear", "classify", "mark", "gath
 
 struct DeviceTables {
   TableView view;
+  LearnedView learned;
   const AddedFilter* filter;  // nullptr: nothing to look for
   bool nfc;
   Pattern pattern;

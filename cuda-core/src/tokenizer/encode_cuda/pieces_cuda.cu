@@ -23,21 +23,21 @@ __device__ void append(const Chunk& c, int bin, uint32_t piece) {
   c.misses[bin][base + __popc(peers & ((1u << lane) - 1))] = piece;
 }
 
-__global__ void __launch_bounds__(kThreads) lookup_kernel(TableView t, Chunk c) {
+__global__ void __launch_bounds__(kThreads) lookup_kernel(TableView t, LearnedView learned, Chunk c) {
   const uint32_t pieces = c.totals->pieces;
   for (uint32_t i = blockIdx.x * kThreads + threadIdx.x; i < pieces; i += gridDim.x * kThreads) {
     const uint32_t start = c.starts[i];
     const uint32_t size = c.starts[i + 1] - start;
     if (size <= static_cast<uint32_t>(kKeyBytes)) {
-      const PieceEntry* const e = find_piece(t, key_of(c.text + start, size));
+      const Key key = key_of(c.text + start, size);
+      const PieceEntry* const e = find_piece(t, key);
       if (e) {
-        if (e->ids[1] == kNone) {
-          c.results[i] = e->ids[0];
-        } else {
-          uint32_t n = 0;
-          for (; n < kIdsInEntry && e->ids[n] != kNone; ++n) c.spill[start + n] = e->ids[n];
-          c.results[i] = kMany | n;
-        }
+        c.results[i] = e->id;
+        continue;
+      }
+      const uint32_t n = find_learned(learned, key, c.spill + start);
+      if (n > 0) {
+        c.results[i] = kMany | n;
         continue;
       }
     }
@@ -55,7 +55,7 @@ constexpr int threads_for(int bin) { return bin <= 1 ? 128 : bin == 2 ? 64 : 32;
 
 // One thread a piece, the symbols of a block interleaved so that lanes never meet in a bank.
 template <int kBin>
-__global__ void __launch_bounds__(threads_for(kBin)) merge_kernel(TableView t, Chunk c) {
+__global__ void __launch_bounds__(threads_for(kBin)) merge_kernel(TableView t, LearnedView learned, Chunk c) {
   constexpr uint32_t kSymbols = bin_size(kBin);
   constexpr int kBlock = threads_for(kBin);
   __shared__ uint32_t keys[kSymbols * kBlock], joined[kSymbols * kBlock], ids[kSymbols * kBlock];
@@ -87,6 +87,7 @@ __global__ void __launch_bounds__(threads_for(kBin)) merge_kernel(TableView t, C
     }
     for (uint32_t out = start; alive; alive &= alive - 1) c.spill[out++] = slots.id(static_cast<uint32_t>(lowest_bit(alive)));
     c.results[i] = kMany | n;
+    if (kBin <= 1 && size <= static_cast<uint32_t>(kKeyBytes)) learn(learned, key_of(piece, size), n, [&](uint32_t k) { return c.spill[start + k]; });
   }
 }
 
@@ -176,7 +177,7 @@ template <int kBin>
 void launch_bin(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream) {
   constexpr int kBlock = threads_for(kBin);
   const auto blocks = static_cast<unsigned>(misses_of(c.size, kBin) / (kBin <= 1 ? 8 : 4) / kBlock + 1);
-  merge_kernel<kBin><<<blocks, kBlock, 0, stream>>>(t.view, c);
+  merge_kernel<kBin><<<blocks, kBlock, 0, stream>>>(t.view, t.learned, c);
   XC_CUDA_LAUNCHED("tokenizer.merge");
 }
 template <int kBin, int kWarps>
@@ -191,7 +192,7 @@ void launch_long_bin(const DeviceTables& t, const Chunk& c, const cuda::Stream& 
 void launch_lookup(const DeviceTables& t, const Chunk& c, const cuda::Stream& stream) {
   // Text has three bytes a piece or more; a denser one goes around again.
   const unsigned blocks = static_cast<unsigned>(c.size / 3 / kThreads + 1);
-  lookup_kernel<<<blocks, kThreads, 0, stream>>>(t.view, c);
+  lookup_kernel<<<blocks, kThreads, 0, stream>>>(t.view, t.learned, c);
   XC_CUDA_LAUNCHED("tokenizer.lookup");
 }
 

@@ -142,7 +142,7 @@ void Tables::build_pieces(const Model& model) {
     const Key key = key_of(bytes.data(), size);
     uint32_t i = hash_of(key) & t.piece_mask;
     while (pieces[i].key.high != 0 && !(pieces[i].key.low == key.low && pieces[i].key.high == key.high)) i = (i + 1) & t.piece_mask;
-    if (pieces[i].key.high == 0) pieces[i] = {key, {id, kNone, kNone, kNone}};  // of equal contents the first counts
+    if (pieces[i].key.high == 0) pieces[i] = {key, id};  // of equal contents the first counts
   }
   for (const uint32_t id : longer) {
     if (!whole(id)) continue;

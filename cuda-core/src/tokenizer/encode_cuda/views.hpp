@@ -12,7 +12,6 @@ namespace xcore::tokenizer::gpu {
 
 inline constexpr uint32_t kNone = 0xffffffffu;
 inline constexpr int kKeyBytes = 15;        // a longer piece has no key of 16 bytes
-inline constexpr int kIdsInEntry = 4;
 inline constexpr uint32_t kMaxPiece = 1024; // a text with a longer piece is left to the CPU
 inline constexpr uint32_t kPad = 32;        // bytes that may be read behind a text
 
@@ -23,7 +22,7 @@ struct Key {
 
 struct alignas(32) PieceEntry {
   Key key;  // high == 0: free
-  uint32_t ids[kIdsInEntry];  // kNone behind the last
+  uint32_t id;
 };
 
 // Tokens of 16 to kMaxPiece bytes, by hash and then by content.
