@@ -116,7 +116,7 @@ describe('Tokenizer', () => {
   });
 
   it('encodes batches on the device asked for, and refuses one that cannot do it', async () => {
-    const texts = ['abc ünï <|im_end|>', '', 'it\'s 12345 \n\n x'];
+    const texts = ['abc ünï <|im_end|>', '', "it's 12345 \n\n x"];
     const expected = texts.map((text) => [...tokenizer.encode(text)]);
     for (const device of ['auto', 'cpu'] as const)
       expect((await tokenizer.encodeBatch(texts, { device })).map((ids) => [...ids])).toEqual(expected);

@@ -12,6 +12,10 @@
 #include <thread>
 #include <utility>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
 #include "tokenizer/encode_cuda/device_cuda.hpp"
@@ -30,7 +34,7 @@ struct Slot {
         text(size_t{capacity} + kPad),
         segments(most_parts + 1),
         segment_ids(most_parts + 1),
-        ids(capacity / 2),
+        ids(capacity),  // at most one a byte
         flags(most_parts),
         totals(1) {}
   cuda::Stream stream;
@@ -39,7 +43,6 @@ struct Slot {
   cuda::PinnedBuffer<uint32_t> segments, segment_ids, ids;
   cuda::PinnedBuffer<uint8_t> flags;
   cuda::PinnedBuffer<Totals> totals;
-  std::vector<uint32_t> many_ids;  // when there are more than `ids` holds
   std::vector<uint32_t> cpu_ids;   // of the parts that the CPU encodes, in order
   std::vector<size_t> cpu_ends;
   PlannedChunk plan;
@@ -83,6 +86,26 @@ class Order {
   std::atomic<bool> failed_{false};
 };
 
+// memcpy past the caches: what is written is read by the bus or much later, and reading its old content first would be a
+// third of the traffic.
+void stream_copy(void* to, const void* from, size_t bytes) {
+#if defined(__SSE2__)
+  auto* out = static_cast<uint8_t*>(to);
+  const auto* in = static_cast<const uint8_t*>(from);
+  const size_t head = std::min(bytes, (16 - (reinterpret_cast<uintptr_t>(out) & 15)) & 15);
+  std::memcpy(out, in, head);
+  size_t i = head;
+  for (; i + 64 <= bytes; i += 64) {
+    for (size_t k = i; k < i + 64; k += 16)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(out + k), _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + k)));
+  }
+  std::memcpy(out + i, in + i, bytes - i);
+  _mm_sfence();  // before another thread or the bus is told
+#else
+  std::memcpy(to, from, bytes);
+#endif
+}
+
 // Room for the most ids that there can be; only pages that are written cost memory.
 uint32_t* reserve_ids(size_t count) {
   const size_t bytes = std::max<size_t>(count, 1) * sizeof(uint32_t);
@@ -105,6 +128,12 @@ struct CudaBatchEncoder::Impl {
       : tokenizer(t), device(device), options(o), tables(t.model()), stream(device), model(tables, stream) {
     most_parts = std::max(1u, options.chunk / 8);
     slots.resize(static_cast<size_t>(options.workers));
+  }
+
+  // Two rounds of chunks for every worker where that leaves them large enough to fill the device.
+  uint32_t chunk_for(size_t bytes) const {
+    const size_t least = std::min<size_t>(options.chunk, Planner::kLongest);
+    return static_cast<uint32_t>(std::clamp<size_t>(bytes / (2 * slots.size()), least, options.chunk));
   }
 
   struct Batch {
@@ -153,14 +182,8 @@ struct CudaBatchEncoder::Impl {
       seconds[0] = laps.next();
       s.stream.synchronize();
       seconds[1] = laps.next();
-      uint32_t* to = s.ids.data();
-      if (totals.ids > s.ids.size()) {
-        s.many_ids.resize(totals.ids);
-        to = s.many_ids.data();
-      }
-      ids = to;
       const Chunk c = s.memory.chunk(plan.device_bytes, plan.device_parts);
-      XC_CUDA(cudaMemcpyAsync(to, c.ids, totals.ids * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
+      XC_CUDA(cudaMemcpyAsync(s.ids.data(), c.ids, totals.ids * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
     }
     const size_t count = encode_on_cpu(b, s);
     const size_t begin = b.order.take(plan.index, count);
@@ -182,7 +205,7 @@ struct CudaBatchEncoder::Impl {
     for (const Part& p : plan.parts) {
       if (!p.on_device) continue;
       s.segments.data()[segment++] = at;
-      std::memcpy(s.text.data() + at, p.data, p.size);
+      stream_copy(s.text.data() + at, p.data, p.size);
       at += p.size;
     }
     s.segments.data()[segment] = at;
@@ -243,7 +266,7 @@ struct CudaBatchEncoder::Impl {
     size_t segment = 0, cpu = 0, cpu_at = 0;
     uint32_t from = 0, to = 0;  // ids of the device that are to be copied in one go
     const auto flush = [&] {
-      std::memcpy(out, ids + from, (to - from) * sizeof(uint32_t));
+      stream_copy(out, ids + from, (to - from) * sizeof(uint32_t));
       out += to - from;
       from = to;
     };
@@ -307,7 +330,7 @@ void CudaBatchEncoder::encode(const xc_text* texts, size_t count, uint32_t flags
   const bool parse = (flags & XC_ENCODE_PARSE_SPECIAL) != 0;
   i.model.tidy(i.stream);
   Impl::Batch b{texts, count, flags, control, i.model.tables(flags),
-                {i.tables, parse ? i.tables.added : i.tables.added_ordinary, texts, count, i.options.chunk, i.most_parts},
+                {i.tables, parse ? i.tables.added : i.tables.added_ordinary, texts, count, i.chunk_for(bytes), i.most_parts},
                 {}, out, {}, {}, bytes};
   try {
     const auto workers = static_cast<int64_t>(i.slots.size());
