@@ -122,6 +122,12 @@ typedef struct xc_tokenizer_table {
    * are more than that; SIZE_MAX counts to the end. */
   xc_status (*count)(const xc_tokenizer* tokenizer, const char* text, size_t size, uint32_t flags, size_t limit, size_t* count,
                      xc_error* error);
+  /* encode_batch where `device` says; `used` (NULL or) receives where it ran. The ids are the same everywhere. auto takes
+   * a GPU when the batch is large enough to be faster there and the tokenizer is one that a GPU can do; cuda fails with
+   * XC_UNSUPPORTED for others. The tables and buffers on the GPU stay until release. */
+  xc_status (*encode_batch_on)(const xc_tokenizer* tokenizer, const xc_text* texts, size_t count, uint32_t flags,
+                               xc_device device, const xc_control* control, uint32_t** ids, size_t* offsets,
+                               xc_device* used, xc_error* error);
 } xc_tokenizer_table;
 
 #ifdef __cplusplus

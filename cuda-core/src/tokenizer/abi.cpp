@@ -7,6 +7,7 @@
 #include "runtime/control.hpp"
 #include "runtime/error.hpp"
 #include "runtime/thread_pool.hpp"
+#include "tokenizer/encode_cuda/encode_on.hpp"
 #include "tokenizer/load/load.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -18,6 +19,7 @@ struct xc_tokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
   std::vector<uint32_t> added, end_of_generation;
   bool cuts_between_lines = false;
+  mutable xcore::tokenizer::CudaEncoders cuda;  // after the tokenizer, which they use
 };
 
 namespace {
@@ -219,6 +221,22 @@ xc_status count_ids(const xc_tokenizer* t, const char* text, size_t size, uint32
   });
 }
 
+xc_status encode_batch_on(const xc_tokenizer* t, const xc_text* texts, size_t count, uint32_t flags, xc_device device,
+                          const xc_control* control, uint32_t** ids, size_t* offsets, xc_device* used, xc_error* error) {
+  return guard(error, [&] {
+    xcore::tokenizer::EncodedBatch batch;
+    batch.offsets = offsets;
+    const xc_device where = xcore::tokenizer::encode_batch_on(
+        *t->tokenizer, t->cuda, device, texts, count, flags, xcore::Control(control), batch, [&] {
+          xc_error e{};
+          if (encode_batch(t, texts, count, flags, control, &batch.ids, offsets, &e) != XC_OK)
+            throw xcore::Error(static_cast<xc_status>(e.status), e.message, e.field, e.offset);
+        });
+    *ids = batch.ids;
+    if (used) *used = where;
+  });
+}
+
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
                                   open_bytes,
                                   open_file,
@@ -238,7 +256,8 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   cache_stats,
                                   clear_cache,
                                   set_cache_limit,
-                                  count_ids};
+                                  count_ids,
+                                  encode_batch_on};
 
 }  // namespace
 

@@ -155,15 +155,42 @@ Napi::Value Encode(const Napi::CallbackInfo& info) {
   return out;
 }
 
-// count(tokenizer, text, flags): number
+// count(tokenizer, text, flags, limit?): number; may stop early, with more than the limit, once there are more.
 Napi::Value Count(const Napi::CallbackInfo& info) {
   const auto& core = table(info);
   const auto t = Tokenizer::unwrap(info[0], kType);
   const Text text = text_arg(info, 1);
   const uint32_t flags = flags_arg(info, 2);
+  const double limit = info.Length() > 3 ? xaddon::number_arg(info, 3, "limit") : -1;
   size_t count = 0;
-  check([&](xc_error* e) { return core.encode(t.get(), text.data, text.size, flags, nullptr, 0, &count, e); });
+  check([&](xc_error* e) {
+    return core.count(t.get(), text.data, text.size, flags, limit >= 0 ? static_cast<size_t>(limit) : SIZE_MAX, &count, e);
+  });
   return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
+// cacheStats(tokenizer): { lookups, misses, entries, bytes, limit }
+Napi::Value CacheStats(const Napi::CallbackInfo& info) {
+  xc_tokenizer_cache cache;
+  table(info).cache_stats(Tokenizer::unwrap(info[0], kType).get(), &cache);
+  auto out = Napi::Object::New(info.Env());
+  out.Set("lookups", static_cast<double>(cache.lookups));
+  out.Set("misses", static_cast<double>(cache.misses));
+  out.Set("entries", static_cast<double>(cache.entries));
+  out.Set("bytes", static_cast<double>(cache.bytes));
+  out.Set("limit", static_cast<double>(cache.limit));
+  return out;
+}
+
+Napi::Value ClearCache(const Napi::CallbackInfo& info) {
+  table(info).clear_cache(Tokenizer::unwrap(info[0], kType).get());
+  return info.Env().Undefined();
+}
+
+// setCacheLimit(tokenizer, bytes)
+Napi::Value SetCacheLimit(const Napi::CallbackInfo& info) {
+  table(info).set_cache_limit(Tokenizer::unwrap(info[0], kType).get(), static_cast<uint64_t>(xaddon::number_arg(info, 1, "bytes")));
+  return info.Env().Undefined();
 }
 
 struct Batch {
@@ -177,7 +204,7 @@ struct Batch {
   }
 };
 
-// encodeBatch(tokenizer, texts, flags, control): a promise of { ids: Uint32Array, offsets: Float64Array }
+// encodeBatch(tokenizer, texts, flags, device, control): a promise of { ids: Uint32Array, offsets: Float64Array }
 Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
   const auto& core = table(info);
   const auto t = Tokenizer::unwrap(info[0], kType);
@@ -195,11 +222,12 @@ Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
   for (const auto& s : batch->texts) batch->views.push_back({s.data(), s.size()});
   batch->offsets.resize(batch->views.size() + 1);
   const uint32_t flags = flags_arg(info, 2);
+  const xc_device device = xaddon::device_arg(info[3]);
   return xaddon::Job::start(
-      info, 3, {info[0]},
-      [&core, t, batch, flags](const xc_control* control, xc_error* e) {
-        return core.encode_batch(t.get(), batch->views.data(), batch->views.size(), flags, control, &batch->ids,
-                                 batch->offsets.data(), e);
+      info, 4, {info[0]},
+      [&core, t, batch, flags, device](const xc_control* control, xc_error* e) {
+        return core.encode_batch_on(t.get(), batch->views.data(), batch->views.size(), flags, device, control, &batch->ids,
+                                    batch->offsets.data(), nullptr, e);
       },
       [batch](Napi::Env env) -> Napi::Value {
         auto out = Napi::Object::New(env);
@@ -268,6 +296,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "idOf", IdOf);
   XADDON_METHOD(exports, "encode", Encode);
   XADDON_METHOD(exports, "count", Count);
+  XADDON_METHOD(exports, "cacheStats", CacheStats);
+  XADDON_METHOD(exports, "clearCache", ClearCache);
+  XADDON_METHOD(exports, "setCacheLimit", SetCacheLimit);
   XADDON_METHOD(exports, "encodeBatch", EncodeBatch);
   XADDON_METHOD(exports, "decode", Decode);
   XADDON_METHOD(exports, "encodeOffsets", EncodeOffsets);

@@ -1,6 +1,8 @@
 // Chat templates: a model's own Jinja program that writes a conversation the way the model was trained on. Jinja itself is
 // @huggingface/jinja; what the templates expect to find around them (globals, special tokens, the choice among several
 // templates) is here, as in Hugging Face's `apply_chat_template`.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { InvalidArgumentError, InvalidFormatError, LimitExceededError, NotFoundError } from '@x/cuda-core';
 import { objectIn, refuse, shown } from '@x/cuda-core/addon';
@@ -23,6 +25,13 @@ export interface RenderOptions {
   template?: string;
   /** More variables for the template, e.g. `{ enable_thinking: false }`. */
   variables?: Record<string, unknown>;
+}
+
+export interface ChatTemplateOptions extends RenderOptions {
+  /** In place of the template that belongs to the tokenizer. */
+  chatTemplate?: ChatTemplateSource;
+  /** False gives the text in place of its ids. Default true. */
+  tokenize?: boolean;
 }
 
 /** A template, or several by name. */
@@ -170,4 +179,35 @@ function strftime(date: Date, format: string): string {
     '%': '%',
   };
   return format.replace(/%([a-zA-Z%])/g, (whole, letter: string) => fields[letter] ?? whole);
+}
+
+/**
+ * The template beside a tokenizer's file: `chat_template.jinja`, else `chat_template` in `tokenizer_config.json`, with the special
+ * tokens that the latter names. Undefined when there is none.
+ * @throws InvalidFormatError for a `tokenizer_config.json` that is no JSON.
+ */
+export function chatTemplateBeside(path: string, known: Readonly<Record<string, string>>): ChatTemplate | undefined {
+  const folder = dirname(path);
+  const read = (name: string) =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : undefined;
+  const text = read('tokenizer_config.json');
+  let config: Record<string, unknown> = {};
+  if (text !== undefined) {
+    try {
+      config = objectIn(JSON.parse(text), 'tokenizer_config.json');
+    } catch (cause) {
+      throw new InvalidFormatError(`${join(folder, 'tokenizer_config.json')} is no JSON object`, {
+        field: path,
+        cause,
+      });
+    }
+  }
+  const source = read('chat_template.jinja') ?? (config.chat_template as ChatTemplateSource | undefined);
+  if (source === undefined) return undefined;
+  const tokens: Record<string, string> = { ...known };
+  for (const [name, value] of Object.entries(config)) {
+    const content = typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
+    if (name.endsWith('_token') && typeof content === 'string') tokens[name] = content;
+  }
+  return new ChatTemplate(source, tokens);
 }

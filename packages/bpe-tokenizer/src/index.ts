@@ -1,3 +1,10 @@
+export {
+  type ChatMessage,
+  ChatTemplate,
+  type ChatTemplateOptions,
+  type ChatTemplateSource,
+  type RenderOptions,
+} from './chat-template';
 export type { DecodeStream } from './decode-stream';
 export type { EncodeStream } from './encode-stream';
 export type { Encoding, PaddingOptions, TruncationOptions } from './encoding';

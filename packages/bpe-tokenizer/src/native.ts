@@ -1,4 +1,4 @@
-import { type AddonLocation, loadAddon, type NativeControl } from '@x/cuda-core/addon';
+import { type AddonLocation, loadAddon, type NativeControl, type NativeDevice } from '@x/cuda-core/addon';
 
 /** A native tokenizer; opaque. */
 export type NativeTokenizer = object;
@@ -29,11 +29,21 @@ interface Addon {
   token(tokenizer: NativeTokenizer, id: number): { content: string; bytes: Uint8Array; flags: number };
   idOf(tokenizer: NativeTokenizer, token: string): number;
   encode(tokenizer: NativeTokenizer, text: string, flags: number): Uint32Array;
-  count(tokenizer: NativeTokenizer, text: string, flags: number): number;
+  count(tokenizer: NativeTokenizer, text: string, flags: number, limit?: number): number;
+  cacheStats(tokenizer: NativeTokenizer): {
+    lookups: number;
+    misses: number;
+    entries: number;
+    bytes: number;
+    limit: number;
+  };
+  clearCache(tokenizer: NativeTokenizer): void;
+  setCacheLimit(tokenizer: NativeTokenizer, bytes: number): void;
   encodeBatch(
     tokenizer: NativeTokenizer,
     texts: readonly string[],
     flags: number,
+    device: NativeDevice,
     control: NativeControl,
   ): Promise<{ ids: Uint32Array; offsets: Float64Array }>;
   decode(tokenizer: NativeTokenizer, ids: Uint32Array, flags: number): Uint8Array;

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  DeviceUnavailableError,
+  devices,
   InvalidArgumentError,
   InvalidFormatError,
   IoError,
@@ -111,6 +113,23 @@ describe('Tokenizer', () => {
     const batch = await tokenizer.encodeBatch(texts);
     expect(batch.map((ids) => [...ids])).toEqual(texts.map((text) => [...tokenizer.encode(text)]));
     expect(await tokenizer.encodeBatch([])).toEqual([]);
+  });
+
+  it('encodes batches on the device asked for, and refuses one that cannot do it', async () => {
+    const texts = ['abc ünï <|im_end|>', '', "it's 12345 \n\n x"];
+    const expected = texts.map((text) => [...tokenizer.encode(text)]);
+    for (const device of ['auto', 'cpu'] as const)
+      expect((await tokenizer.encodeBatch(texts, { device })).map((ids) => [...ids])).toEqual(expected);
+    await expect(tokenizer.encodeBatch(texts, { device: 'gpu' as never })).rejects.toThrow(InvalidArgumentError);
+    if (devices().length > 1) {
+      expect((await tokenizer.encodeBatch(texts, { device: 'cuda' })).map((ids) => [...ids])).toEqual(expected);
+    } else {
+      await expect(tokenizer.encodeBatch(texts, { device: 'cuda' })).rejects.toThrow(DeviceUnavailableError);
+    }
+    const pre_tokenizer = { type: 'ByteLevel', add_prefix_space: true };
+    const other = Tokenizer.fromBytes(utf8(byteFile({ pre_tokenizer })));
+    await expect(other.encodeBatch(texts, { device: 'cuda' })).rejects.toThrow(UnsupportedError);
+    expect(await other.encodeBatch(texts)).toHaveLength(3);
   });
 
   it('rejects an aborted batch with the reason of its signal', async () => {

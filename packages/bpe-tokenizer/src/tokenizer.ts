@@ -1,5 +1,6 @@
-import { InvalidArgumentError } from '@x/cuda-core';
-import { booleanIn, type JobOptions, numberIn, objectIn, runJob } from '@x/cuda-core/addon';
+import { type Device, InvalidArgumentError, NotFoundError } from '@x/cuda-core';
+import { booleanIn, type JobOptions, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
+import { type ChatMessage, ChatTemplate, type ChatTemplateOptions, chatTemplateBeside } from './chat-template';
 import { DecodeStream } from './decode-stream';
 import { EncodeStream } from './encode-stream';
 import {
@@ -60,7 +61,13 @@ export interface EncodeFullOptions extends EncodeOptions {
   unit?: OffsetUnit;
 }
 
-export interface EncodeBatchOptions extends EncodeOptions, JobOptions {}
+export interface EncodeBatchOptions extends EncodeOptions, JobOptions {
+  /**
+   * Where to encode; the ids are the same everywhere. `'auto'` (default) takes a GPU for byte-level models when the
+   * batch is large enough to be faster there. With `'cuda'`, a model that the GPU cannot do is an UnsupportedError.
+   */
+  device?: Device;
+}
 
 export interface DecodeOptions {
   /** Leave special tokens out of the text. Default false. */
@@ -89,15 +96,20 @@ export class Tokenizer {
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
   /** Rank files follow tiktoken's rules for special tokens. */
   readonly #tiktoken: boolean;
+  /** Where the file lies, for what lies beside it. */
+  readonly #path: string | undefined;
+  #template: ChatTemplate | undefined;
+  #vocabulary: Map<string, number> | undefined;
   #policy: SpecialPolicy | undefined;
   #special: readonly SpecialToken[] | undefined;
   #templates: [Uint32Array, Uint32Array] | undefined;
   #end: ReadonlySet<number> | undefined;
 
-  private constructor(native: NativeTokenizer, key: typeof HANDLE, tiktoken = false) {
+  private constructor(native: NativeTokenizer, key: typeof HANDLE, tiktoken = false, path?: string) {
     if (key !== HANDLE) throw new InvalidArgumentError('use Tokenizer.fromFile or Tokenizer.fromBytes');
     this.#native = native;
     this.#tiktoken = tiktoken;
+    this.#path = path;
     this.#info = addon.info(native);
   }
 
@@ -109,12 +121,13 @@ export class Tokenizer {
    */
   static async fromFile(path: string): Promise<Tokenizer> {
     const name = text(path, 'path');
-    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE);
+    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE, false, name);
   }
 
   /** {@link Tokenizer.fromFile}, at once. */
   static fromFileSync(path: string): Tokenizer {
-    return new Tokenizer(addon.openFileSync(text(path, 'path')), HANDLE);
+    const name = text(path, 'path');
+    return new Tokenizer(addon.openFileSync(name), HANDLE, false, name);
   }
 
   /** Loads the bytes of a `tokenizer.json` or GGUF file. The bytes are not kept. Throws as `fromFile` does. */
@@ -262,7 +275,7 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes many texts on all threads, off the event loop; the ids are those of `encode`. Aborting `signal` rejects
+   * Encodes many texts on all threads or a GPU, off the event loop; the ids are those of `encode`. Aborting `signal` rejects
    * with its reason.
    */
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
@@ -271,8 +284,9 @@ export class Tokenizer {
     if (this.#tiktoken || options.allowedSpecial !== undefined || options.disallowedSpecial !== undefined)
       return this.#encodeStretches(inputs, options);
     const flags = encodeFlags(options);
+    const device = parseDevice(options.device);
     const { ids, offsets } = await runJob(options, (control) =>
-      addon.encodeBatch(this.#native, inputs, flags, control),
+      addon.encodeBatch(this.#native, inputs, flags, device, control),
     );
     return inputs.map((_, i) => ids.subarray(offsets[i], offsets[i + 1]));
   }
@@ -281,7 +295,9 @@ export class Tokenizer {
   async #encodeStretches(inputs: readonly string[], options: EncodeBatchOptions): Promise<Uint32Array[]> {
     const cut = inputs.map((input) => this.#stretches(input, options));
     const plain = cut.flatMap((stretches) => stretches.map((s) => s.text));
-    const { ids, offsets } = await runJob(options, (control) => addon.encodeBatch(this.#native, plain, 0, control));
+    const { ids, offsets } = await runJob(options, (control) =>
+      addon.encodeBatch(this.#native, plain, 0, parseDevice(options.device), control),
+    );
     let next = 0;
     return cut.map((stretches) => {
       const parts = stretches.flatMap(({ id }) => {
@@ -304,6 +320,15 @@ export class Tokenizer {
     return addon.count(this.#native, text(input, 'text'), encodeFlags(options));
   }
 
+  /** Whether a text has at most `limit` ids; stops counting as soon as it has more. `limit` is 0 or more. */
+  isWithinLimit(input: string, limit: number, options?: EncodeOptions): boolean {
+    const most = numberIn(limit, 'limit', { min: 0, infinite: true });
+    const plain = options?.allowedSpecial === undefined && options?.disallowedSpecial === undefined;
+    if (this.#tiktoken || !plain || (options !== undefined && isFull(options)) || most === Number.POSITIVE_INFINITY)
+      return this.count(input, options) <= most;
+    return addon.count(this.#native, text(input, 'text'), encodeFlags(options), Math.floor(most)) <= most;
+  }
+
   /**
    * The text of the ids. Bytes that are not UTF-8 (half a character at an end) become U+FFFD.
    *
@@ -312,6 +337,12 @@ export class Tokenizer {
   decode(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): string {
     const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
     return this.#utf8.decode(addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0));
+  }
+
+  /** {@link Tokenizer.decode} of many lists of ids. */
+  decodeBatch(lists: readonly (Uint32Array | readonly number[])[], options: DecodeOptions = {}): string[] {
+    if (!Array.isArray(lists)) throw new InvalidArgumentError('lists must be an array of ids', { field: 'lists' });
+    return lists.map((ids) => this.decode(ids, options));
   }
 
   /** The bytes of the ids, which need not be UTF-8. Throws as `decode` does. */
@@ -379,6 +410,74 @@ export class Tokenizer {
       if (error instanceof InvalidArgumentError && error.field === 'id') return undefined; // a gap in the ids
       throw error;
     }
+  }
+
+  /** Every token as the file writes it, with its id. Made at the first call; treat it as read-only. */
+  get vocabulary(): ReadonlyMap<string, number> {
+    if (!this.#vocabulary) {
+      this.#vocabulary = new Map();
+      for (let id = 0; id < this.#info.size; id++) {
+        const token = this.tokenOf(id);
+        if (token !== undefined) this.#vocabulary.set(token, id);
+      }
+    }
+    return this.#vocabulary;
+  }
+
+  /**
+   * A conversation as the model was trained to see it, by the model's own Jinja template: `options.chatTemplate`, or the
+   * `chat_template.jinja` or `tokenizer_config.json` beside the file that was loaded.
+   *
+   * @returns ids, or the text with `tokenize: false`. Special tokens come from the template alone.
+   * @throws NotFoundError without a template; else as {@link ChatTemplate.render}.
+   */
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions & { tokenize: false }): string;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Uint32Array;
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string | Uint32Array {
+    const { chatTemplate, tokenize = true, ...render } = objectIn(options, 'options') as ChatTemplateOptions;
+    const template =
+      chatTemplate === undefined ? this.#chatTemplate() : new ChatTemplate(chatTemplate, this.#tokenNames());
+    const rendered = template.render(messages, render);
+    if (!tokenize) return rendered;
+    return addon.encode(this.#native, rendered, PARSE_SPECIAL);
+  }
+
+  #chatTemplate(): ChatTemplate {
+    this.#template ??= this.#path === undefined ? undefined : chatTemplateBeside(this.#path, this.#tokenNames());
+    if (!this.#template)
+      throw new NotFoundError(
+        'no chat template lies beside the tokenizer (chat_template.jinja, or chat_template in tokenizer_config.json); pass chatTemplate',
+        { field: 'chatTemplate' },
+      );
+    return this.#template;
+  }
+
+  #tokenNames(): Record<string, string> {
+    const names: Record<string, string> = {};
+    for (const [name, id] of [
+      ['bos_token', this.bosId],
+      ['eos_token', this.eosId],
+    ] as const)
+      if (id !== undefined) names[name] = this.tokenOf(id) ?? '';
+    return names;
+  }
+
+  /**
+   * The memory of pieces that were encoded before, which makes encoding them again fast and changes no result: lookups and misses
+   * since it was opened or cleared, entries, bytes, and the limit of its bytes.
+   */
+  cacheStats(): { lookups: number; misses: number; entries: number; bytes: number; limit: number } {
+    return addon.cacheStats(this.#native);
+  }
+
+  /** Forgets the pieces encoded before and frees their memory. */
+  clearCache(): void {
+    addon.clearCache(this.#native);
+  }
+
+  /** Most bytes for all threads together, 1 MiB a thread at least; default 64 MiB. Clears the cache. */
+  setCacheLimit(bytes: number): void {
+    addon.setCacheLimit(this.#native, numberIn(bytes, 'bytes', { min: 0, max: 2 ** 40 }));
   }
 
   /** Frees the native memory. Calls that run finish first; later ones throw InvalidArgumentError. */

@@ -157,7 +157,9 @@ void bench(const std::string& name, const std::string& corpus) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+namespace xcore::tokenizer {
+
+int bench_encode(int argc, char** argv) {
   thread_pool().set_threads(1);
   const std::string corpus = read(reference("corpus_public.txt.gz"));
   if (corpus.size() < kSections[4].end) {
@@ -170,3 +172,5 @@ int main(int argc, char** argv) {
   for (const std::string& name : names) bench(name, corpus);
   return 0;
 }
+
+}  // namespace xcore::tokenizer

@@ -156,4 +156,21 @@ bool normalize_nfc(std::string_view text, std::string& out) {
   return true;
 }
 
+bool nfc_inert(uint32_t c) {
+  if (c < 0x300) return true;  // decomposable ones compose again; nothing below joins to what precedes it
+  if (combining_rank(c) != 0 || c - kV < kVCount || c - kT - 1 < kTCount - 1) return false;
+  static const std::vector<uint32_t> seconds = [] {
+    std::vector<uint32_t> all;
+    for (const Composition& x : kCompositions) all.push_back(x.second);
+    std::sort(all.begin(), all.end());
+    return all;
+  }();
+  if (std::binary_search(seconds.begin(), seconds.end(), c)) return false;
+  std::vector<Character> normal;
+  decompose(c, false, normal);
+  order_marks(normal);
+  compose_all(normal);
+  return normal.size() == 1 && normal[0].code_point == c;
+}
+
 }  // namespace xcore::tokenizer

@@ -36,4 +36,7 @@ class ClassTable {
 // The NFC of `text`. Returns false and leaves `out` alone when the text is NFC already. Stray bytes stay where they are.
 bool normalize_nfc(std::string_view text, std::string& out);
 
+// True for a code point that NFC neither changes, nor moves, nor joins to one before it: a text of such alone is NFC.
+bool nfc_inert(uint32_t code_point);
+
 }  // namespace xcore::tokenizer
