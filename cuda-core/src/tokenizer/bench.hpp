@@ -3,9 +3,9 @@
 
 namespace xcore::tokenizer {
 
+int bench_encode(int argc, char** argv);  // encoding and decoding on the CPU
 #if XCORE_CUDA
 // Batches on the GPU, see encode_cuda/. Arguments: corpus.gz, MB of a batch, tokenizer files.
-int bench_encode(int argc, char** argv);  // encoding and decoding on the CPU
 void bench_encode_cuda(int argc, char** argv);
 #endif
 
