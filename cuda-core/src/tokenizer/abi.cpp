@@ -17,6 +17,7 @@ using xcore::tokenizer::Tokenizer;
 struct xc_tokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
   std::vector<uint32_t> added, end_of_generation;
+  bool cuts_between_lines = false;
 };
 
 namespace {
@@ -28,6 +29,7 @@ xc_tokenizer* make(std::unique_ptr<Tokenizer> tokenizer) {
     if (flags[id] & XC_TOKEN_ADDED) object->added.push_back(id);
     if (flags[id] & XC_TOKEN_END_OF_GENERATION) object->end_of_generation.push_back(id);
   }
+  object->cuts_between_lines = tokenizer->cuts_between_lines();
   object->tokenizer = std::move(tokenizer);
   return object.release();
 }
@@ -55,7 +57,9 @@ void info(const xc_tokenizer* t, xc_tokenizer_info* out) {
   out->end_count = static_cast<uint32_t>(t->end_of_generation.size());
   out->adds_special = !m.prefix.empty() || !m.suffix.empty();
   out->sentencepiece = m.kind == xcore::tokenizer::Kind::sentencepiece;
-  out->drops_first_space = m.space_prefix;
+  out->drops_first_space = m.decoder.strip > 0;
+  out->cuts_between_lines = t->cuts_between_lines;
+  out->decodes_together = m.decoder.kind == xcore::tokenizer::DecoderShape::general;
 }
 
 xc_status token(const xc_tokenizer* t, uint32_t id, xc_token* out, xc_error* error) {
@@ -143,6 +147,48 @@ xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint3
   });
 }
 
+xc_status encode_offsets(const xc_tokenizer* t, const char* text, size_t size, uint32_t flags, int32_t unit, uint32_t** ids,
+                         size_t* count, xc_error* error) {
+  return guard(error, [&] {
+    if (unit < XC_OFFSETS_UTF16 || unit > XC_OFFSETS_BYTE) throw xcore::invalid_argument("unit", "unit is %d; 0, 1 or 2", unit);
+    std::vector<xcore::tokenizer::Token> tokens;
+    t->tokenizer->encode_tokens({text, size}, flags, static_cast<xcore::tokenizer::OffsetUnit>(unit), tokens);
+    auto* out = static_cast<uint32_t*>(std::malloc(std::max<size_t>(tokens.size() * 3, 1) * sizeof(uint32_t)));
+    if (!out) throw std::bad_alloc();
+    uint32_t* offsets = out + tokens.size();
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      out[i] = tokens[i].id;
+      *offsets++ = tokens[i].range.begin;
+      *offsets++ = tokens[i].range.end;
+    }
+    *ids = out;
+    *count = tokens.size();
+  });
+}
+
+size_t template_of(const xc_tokenizer* t, int32_t texts, uint32_t* out, size_t capacity) {
+  using xcore::tokenizer::TemplatePart;
+  const auto& m = t->tokenizer->model();
+  size_t count = 0;
+  const auto put = [&](uint32_t what, uint32_t type) {
+    for (const uint32_t v : {what, type}) {
+      if (count < capacity) out[count] = v;
+      ++count;
+    }
+  };
+  const auto& parts = texts == 2 ? m.pipeline.pair : m.pipeline.single;
+  for (const TemplatePart& part : parts) {
+    for (const uint32_t id : part.ids) put(id, part.type_id);
+    if (part.kind != TemplatePart::special) put(part.kind == TemplatePart::first ? XC_TEMPLATE_FIRST : XC_TEMPLATE_SECOND, part.type_id);
+  }
+  if (parts.empty() && texts == 1) {
+    for (const uint32_t id : m.prefix) put(id, 0);
+    put(XC_TEMPLATE_FIRST, 0);
+    for (const uint32_t id : m.suffix) put(id, 0);
+  }
+  return count;
+}
+
 void cache_stats(const xc_tokenizer* t, xc_tokenizer_cache* out) {
   const auto s = t->tokenizer->cache().stats();
   *out = {s.lookups, s.misses, s.entries, s.bytes, t->tokenizer->cache().limit()};
@@ -175,6 +221,8 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   encode_batch,
                                   release_ids,
                                   decode,
+                                  encode_offsets,
+                                  template_of,
                                   cache_stats,
                                   clear_cache,
                                   set_cache_limit,

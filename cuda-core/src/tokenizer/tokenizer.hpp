@@ -9,8 +9,10 @@
 
 #include "tokenizer/added/added_tokens.hpp"
 #include "tokenizer/decode/decode_table.hpp"
+#include "tokenizer/decode/decoders.hpp"
 #include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/merge/merge.hpp"
+#include "tokenizer/pipeline.hpp"
 #include "tokenizer/pretokenize/pretokenize.hpp"
 #include "tokenizer/pretokenize/scan.hpp"
 #include "tokenizer/sink.hpp"
@@ -46,9 +48,21 @@ struct Model {
   bool ignore_merges = false;  // a piece that is a token is that token, whether merges reach it or not
   bool fuse_unknown = false;
   bool space_prefix = false;   // sentencepiece: a space before the text and after each special token
+  bool prefix_first_only = false;    // ... before the text alone
+  bool prefix_unless_blank = false;  // ... unless there is one already
+  DecoderShape decoder{DecoderShape::bytes, 0};
   uint32_t unknown = kNoId, bos = kNoId, eos = kNoId;
   uint32_t byte_token[256];    // kNoId where the vocabulary lacks the byte
+  Pipeline pipeline;
 };
+
+// An id and the bytes of the text that it stands for. Both are 0 for a token that stands for none.
+struct Token {
+  uint32_t id;
+  Range range;
+};
+
+enum class OffsetUnit : uint8_t { utf16, code_point, byte };
 
 class PieceEncoder;
 
@@ -63,7 +77,13 @@ class Tokenizer {
 
   // flags: XC_ENCODE_*.
   void encode(std::string_view text, uint32_t flags, Sink& sink) const;
-  // Appends the bytes of the ids. Throws for an id that is not a token, naming its index.
+  // The same ids one by one with where they come from, as Hugging Face's Encoding says it: never inside a character, white
+  // space at the ends left out where the file says so. Slower than encode().
+  void encode_tokens(std::string_view text, uint32_t flags, OffsetUnit unit, std::vector<Token>& out) const;
+  // True when a text may be cut between a newline, with no white space before it, and an ASCII letter: its parts, all but the first encoded with
+  // XC_ENCODE_CONTINUE, give the ids of the whole.
+  bool cuts_between_lines() const;
+  // Appends the text of the ids. Throws for an id that is not a token, naming its index.
   void decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const;
 
   // The memos of pieces that encode() keeps; see ScratchPool.
@@ -72,7 +92,12 @@ class Tokenizer {
  private:
   void encode_plain(std::string_view text, bool special, Scratch&, Sink&) const;
   void split(size_t step, const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
-  void encode_sentencepiece(std::string_view text, bool special, Scratch&, Sink&) const;
+  void encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch&, Sink&) const;
+  bool wants_prefix(std::string_view segment, bool after_special, bool starts_text) const;
+  void encode_segment(std::string_view text, size_t offset, bool special, bool after_special, bool track, Scratch&, std::vector<Token>&) const;
+  void encode_pieces(Pieces&, bool starts_text, bool after_special, Scratch&, std::vector<Token>&) const;
+  void encode_unit(std::string_view piece, size_t begin, const AlignedText& text, Scratch&, std::vector<Token>&) const;
+  void run_pipeline(std::string_view text, uint32_t flags, bool track, Scratch&, std::vector<Token>&) const;
   void encode_blanks(std::string_view text, bool prefix, Scratch&, Sink&) const;
 
   Model model_;

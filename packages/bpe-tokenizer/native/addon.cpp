@@ -66,6 +66,8 @@ Napi::Value Info(const Napi::CallbackInfo& info) {
   out.Set("bos", Napi::Number::New(info.Env(), i.bos));
   out.Set("eos", Napi::Number::New(info.Env(), i.eos));
   out.Set("dropsFirstSpace", Napi::Boolean::New(info.Env(), i.drops_first_space != 0));
+  out.Set("cutsBetweenLines", Napi::Boolean::New(info.Env(), i.cuts_between_lines != 0));
+  out.Set("decodesTogether", Napi::Boolean::New(info.Env(), i.decodes_together != 0));
   out.Set("added", xaddon::copy_to_js(info.Env(), core.added_tokens(t.get()), i.added_count));
   out.Set("endOfGeneration", xaddon::copy_to_js(info.Env(), core.end_of_generation(t.get()), i.end_count));
   return out;
@@ -225,6 +227,33 @@ Napi::Value Decode(const Napi::CallbackInfo& info) {
   return xaddon::copy_to_js(info.Env(), reinterpret_cast<const uint8_t*>(bytes.data()), size);
 }
 
+// encodeOffsets(tokenizer, text, flags, unit): { ids: Uint32Array, offsets: Uint32Array of start, end pairs }
+Napi::Value EncodeOffsets(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const Text text = text_arg(info, 1);
+  const uint32_t flags = flags_arg(info, 2);
+  const auto unit = static_cast<int32_t>(xaddon::number_arg(info, 3, "unit"));
+  uint32_t* ids = nullptr;
+  size_t count = 0;
+  check([&](xc_error* e) { return core.encode_offsets(t.get(), text.data, text.size, flags, unit, &ids, &count, e); });
+  const std::unique_ptr<uint32_t, void (*)(uint32_t*)> owner(ids, core.release_ids);
+  auto out = Napi::Object::New(info.Env());
+  out.Set("ids", xaddon::copy_to_js(info.Env(), ids, count));
+  out.Set("offsets", xaddon::copy_to_js(info.Env(), ids + count, count * 2));
+  return out;
+}
+
+// templateOf(tokenizer, texts): Uint32Array of (what, type id) pairs
+Napi::Value TemplateOf(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const auto texts = static_cast<int32_t>(xaddon::number_arg(info, 1, "texts"));
+  std::vector<uint32_t> parts(core.template_of(t.get(), texts, nullptr, 0));
+  core.template_of(t.get(), texts, parts.data(), parts.size());
+  return xaddon::copy_to_js(info.Env(), parts.data(), parts.size());
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "bind", xaddon_bind);
   XADDON_METHOD(exports, "openBytes", OpenBytes);
@@ -238,6 +267,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "count", Count);
   XADDON_METHOD(exports, "encodeBatch", EncodeBatch);
   XADDON_METHOD(exports, "decode", Decode);
+  XADDON_METHOD(exports, "encodeOffsets", EncodeOffsets);
+  XADDON_METHOD(exports, "templateOf", TemplateOf);
   return exports;
 }
 

@@ -1,3 +1,12 @@
 export type { DecodeStream } from './decode-stream';
-export type { DecodeOptions, EncodeBatchOptions, EncodeOptions, SpecialToken } from './tokenizer';
+export type { EncodeStream } from './encode-stream';
+export type { Encoding, PaddingOptions, TruncationOptions } from './encoding';
+export type {
+  DecodeOptions,
+  EncodeBatchOptions,
+  EncodeFullOptions,
+  EncodeOptions,
+  OffsetUnit,
+  SpecialToken,
+} from './tokenizer';
 export { Tokenizer } from './tokenizer';

@@ -6,6 +6,7 @@ export type NativeTokenizer = object;
 export const NO_TOKEN = 0xffffffff;
 export const ADD_SPECIAL = 1;
 export const PARSE_SPECIAL = 2;
+export const CONTINUE = 16;
 export const SKIP_SPECIAL = 1;
 export const TOKEN_SPECIAL = 2;
 
@@ -19,6 +20,8 @@ interface Addon {
     bos: number;
     eos: number;
     dropsFirstSpace: boolean;
+    decodesTogether: boolean;
+    cutsBetweenLines: boolean;
     added: Uint32Array;
     endOfGeneration: Uint32Array;
   };
@@ -33,6 +36,13 @@ interface Addon {
     control: NativeControl,
   ): Promise<{ ids: Uint32Array; offsets: Float64Array }>;
   decode(tokenizer: NativeTokenizer, ids: Uint32Array, flags: number): Uint8Array;
+  encodeOffsets(
+    tokenizer: NativeTokenizer,
+    text: string,
+    flags: number,
+    unit: number,
+  ): { ids: Uint32Array; offsets: Uint32Array };
+  templateOf(tokenizer: NativeTokenizer, texts: number): Uint32Array;
 }
 
 const location: AddonLocation = { package: '@x/bpe-tokenizer', from: import.meta.url, domain: 'tokenizer', abi: 1 };

@@ -1,9 +1,21 @@
 import { InvalidArgumentError } from '@x/cuda-core';
 import { booleanIn, type JobOptions, objectIn, runJob } from '@x/cuda-core/addon';
 import { DecodeStream } from './decode-stream';
+import { EncodeStream } from './encode-stream';
+import {
+  checkPadding,
+  checkTruncation,
+  type Encoding,
+  encodeSequences,
+  type PaddingOptions,
+  pad,
+  TEMPLATE_FIRST,
+  type TruncationOptions,
+} from './encoding';
 import {
   ADD_SPECIAL,
   addon,
+  CONTINUE,
   type NativeTokenizer,
   NO_TOKEN,
   PARSE_SPECIAL,
@@ -19,6 +31,21 @@ export interface EncodeOptions {
    * text, as text from strangers should be; added tokens that are not special are found either way.
    */
   parseSpecial?: boolean;
+  /** A second text, put beside the first as the file's post-processor says. */
+  pair?: string;
+  /** Shorten to so many ids. */
+  truncation?: TruncationOptions;
+  /** Fill up to a length; `true` pads a batch to its longest. */
+  padding?: PaddingOptions | boolean;
+}
+
+/** What the offsets count: UTF-16 units as JavaScript's strings, Unicode code points, or bytes of UTF-8. */
+export type OffsetUnit = 'utf16' | 'codepoint' | 'byte';
+const UNITS: readonly OffsetUnit[] = ['utf16', 'codepoint', 'byte'];
+
+export interface EncodeFullOptions extends EncodeOptions {
+  /** Of `offsets`. Default `'utf16'`. */
+  unit?: OffsetUnit;
 }
 
 export interface EncodeBatchOptions extends EncodeOptions, JobOptions {}
@@ -49,6 +76,7 @@ export class Tokenizer {
   readonly #info: ReturnType<typeof addon.info>;
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
   #special: readonly SpecialToken[] | undefined;
+  #templates: [Uint32Array, Uint32Array] | undefined;
   #end: ReadonlySet<number> | undefined;
 
   private constructor(native: NativeTokenizer, key: typeof HANDLE) {
@@ -86,7 +114,79 @@ export class Tokenizer {
    * @throws LimitExceededError for 2 GiB of UTF-8 or more.
    */
   encode(input: string, options?: EncodeOptions): Uint32Array {
+    if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids;
     return addon.encode(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  /**
+   * The ids of a text and, for each, where its part of the text starts and ends (flat pairs), as Hugging Face's
+   * `Encoding` says it: never inside a character, 0, 0 for tokens that the template adds. Slower than `encode`.
+   */
+  encodeWithOffsets(
+    input: string,
+    unit: OffsetUnit = 'utf16',
+    options: EncodeOptions = {},
+  ): { ids: Uint32Array; offsets: Uint32Array } {
+    if (isFull(objectIn(options, 'options'))) {
+      const { ids, offsets } = this.encodeFull(input, { ...options, unit });
+      return { ids, offsets };
+    }
+    return addon.encodeOffsets(this.#native, text(input, 'text'), encodeFlags(options), unitIndex(unit));
+  }
+
+  /**
+   * A text, or a pair of texts, with type ids, masks, offsets and what truncation cut off.
+   *
+   * @throws InvalidArgumentError where truncation leaves no room for the special tokens or the stride.
+   */
+  encodeFull(input: string, options: EncodeFullOptions = {}): Encoding {
+    return pad([this.#full(input, options)], checkPadding(options.padding))[0]!;
+  }
+
+  /** {@link Tokenizer.encodeFull} of many texts, each with its own second text where `pair` is given, padded to one length. */
+  encodeFullBatch(
+    inputs: readonly (string | readonly [string, string])[],
+    options: EncodeFullOptions = {},
+  ): Encoding[] {
+    if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array', { field: 'texts' });
+    const encodings = inputs.map((input, i) => {
+      if (typeof input === 'string') return this.#full(input, options);
+      if (!Array.isArray(input) || input.length !== 2)
+        throw new InvalidArgumentError('a text is a string or a pair of strings', { field: `texts[${i}]` });
+      return this.#full(input[0], { ...options, pair: input[1] });
+    });
+    return pad(encodings, checkPadding(options.padding));
+  }
+
+  #full(input: string, options: EncodeFullOptions): Encoding {
+    const flags = encodeFlags(options);
+    const unit = unitIndex(options.unit ?? 'utf16');
+    const sequence = (value: unknown, field: string) =>
+      addon.encodeOffsets(this.#native, text(value, field), flags & ~ADD_SPECIAL, unit);
+    const first = sequence(input, 'text');
+    const second = options.pair === undefined ? undefined : sequence(options.pair, 'pair');
+    this.#templates ??= [addon.templateOf(this.#native, 1), addon.templateOf(this.#native, 2)];
+    const template = this.#templates[second ? 1 : 0];
+    return encodeSequences(template, (flags & ADD_SPECIAL) !== 0, first, second, checkTruncation(options.truncation));
+  }
+
+  /** An encoder for text that arrives in parts; its ids together are those of the whole text. */
+  encodeStream(options: EncodeOptions = {}): EncodeStream {
+    if (isFull(objectIn(options, 'options')))
+      throw new InvalidArgumentError('a stream has no pair, truncation or padding', { field: 'options' });
+    const flags = encodeFlags(options);
+    const { length } = addon.encode(this.#native, '', flags);
+    const template = length > 0 ? addon.templateOf(this.#native, 1) : new Uint32Array(0);
+    // Special tokens before and after the text.
+    const middle = template.indexOf(TEMPLATE_FIRST) / 2;
+    const around = Array.from({ length: template.length / 2 }, (_, i) => template[2 * i]!);
+    return new EncodeStream((part, continues, last) => {
+      const ids = addon.encode(this.#native, text(part, 'text'), (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0));
+      if (around.length === 0) return ids;
+      const before = continues ? [] : around.slice(0, middle);
+      const after = last ? around.slice(middle + 1) : [];
+      return Uint32Array.from([...before, ...ids, ...after]);
+    }, this.#info.cutsBetweenLines);
   }
 
   /**
@@ -95,6 +195,7 @@ export class Tokenizer {
    */
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
+    if (isFull(options)) return this.encodeFullBatch(inputs, options).map((e) => e.ids);
     const flags = encodeFlags(options);
     const { ids, offsets } = await runJob(options, (control) =>
       addon.encodeBatch(this.#native, inputs, flags, control),
@@ -104,6 +205,7 @@ export class Tokenizer {
 
   /** How many ids `encode` would give, without making them. */
   count(input: string, options?: EncodeOptions): number {
+    if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids.length;
     return addon.count(this.#native, text(input, 'text'), encodeFlags(options));
   }
 
@@ -120,11 +222,17 @@ export class Tokenizer {
   /** A decoder for ids that arrive one by one; it never emits half a character. */
   decodeStream(options: DecodeOptions = {}): DecodeStream {
     const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
+    if (this.#info.decodesTogether) {
+      return new DecodeStream({ decode: (ids) => this.decode(ids, { skipSpecialTokens: skip }) });
+    }
     const nothing = new Uint8Array(0);
-    return new DecodeStream((id) => {
-      const token = addon.token(this.#native, id);
-      return skip && token.flags & TOKEN_SPECIAL ? nothing : token.bytes;
-    }, this.#info.dropsFirstSpace);
+    return new DecodeStream({
+      bytesOf: (id) => {
+        const token = addon.token(this.#native, id);
+        return skip && token.flags & TOKEN_SPECIAL ? nothing : token.bytes;
+      },
+      dropFirstSpace: this.#info.dropsFirstSpace,
+    });
   }
 
   /** One more than the largest id: the length of a model's logits. */
@@ -198,6 +306,17 @@ function encodeFlags(options: EncodeOptions | undefined): number {
     (flag(options.addSpecialTokens, true, 'addSpecialTokens') ? ADD_SPECIAL : 0) |
     (flag(options.parseSpecial, true, 'parseSpecial') ? PARSE_SPECIAL : 0)
   );
+}
+
+/** Options that need more than ids. */
+function isFull(options: EncodeOptions): boolean {
+  return options.pair !== undefined || options.truncation !== undefined || (options.padding ?? false) !== false;
+}
+
+function unitIndex(unit: unknown): number {
+  const index = UNITS.indexOf(unit as OffsetUnit);
+  if (index < 0) throw new InvalidArgumentError("unit must be 'utf16', 'codepoint' or 'byte'", { field: 'unit' });
+  return index;
 }
 
 function asIds(ids: Uint32Array | readonly number[]): Uint32Array {

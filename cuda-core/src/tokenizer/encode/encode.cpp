@@ -25,7 +25,15 @@ Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
       continue;
     }
     normalized.push_back(t);
-    if (model_.nfc) normalize_nfc(t.content, normalized.back().content);
+    AlignedText content;
+    content.assign(t.content, 0, false);
+    regex::Budget budget(t.content.size());
+    for (const Normalizer& n : model_.pipeline.normalizers) n.apply(content, budget);
+    if (content.text().empty()) {
+      normalized.pop_back();
+    } else {
+      normalized.back().content.assign(content.text());
+    }
   }
   added_.build(std::move(raw));
   added_normalized_.build(std::move(normalized));
@@ -46,7 +54,11 @@ void Tokenizer::encode(std::string_view text, uint32_t flags, Sink& sink) const 
   if (flags & XC_ENCODE_ADD_SPECIAL) {
     for (const uint32_t id : model_.prefix) sink.push(id);
   }
-  if (model_.kind == Kind::byte_level) {
+  if (!model_.pipeline.simple) {
+    std::vector<Token> tokens;
+    run_pipeline(text, flags, false, *scratch, tokens);
+    for (const Token& t : tokens) sink.push(t.id);
+  } else if (model_.kind == Kind::byte_level) {
     for (size_t at = 0; at < text.size() && !sink.stopped();) {
       const auto match = added_.find(text, at, special);
       encode_plain(text.substr(at, match.begin - at), special, *scratch, sink);
@@ -54,7 +66,7 @@ void Tokenizer::encode(std::string_view text, uint32_t flags, Sink& sink) const 
       at = match.end;
     }
   } else {
-    encode_sentencepiece(text, special, *scratch, sink);
+    encode_sentencepiece(text, special, (flags & XC_ENCODE_CONTINUE) == 0, *scratch, sink);
   }
   if (flags & XC_ENCODE_ADD_SPECIAL) {
     for (const uint32_t id : model_.suffix) sink.push(id);
@@ -106,12 +118,12 @@ void Tokenizer::split(size_t step, const uint8_t* begin, const uint8_t* end, Scr
   }
 }
 
-void Tokenizer::encode_sentencepiece(std::string_view text, bool special, Scratch& scratch, Sink& sink) const {
-  bool after_special = true;
+void Tokenizer::encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch& scratch, Sink& sink) const {
   for (size_t at = 0; at < text.size();) {
     const auto match = added_.find(text, at, special);
     if (match.begin > at) {
-      encode_blanks(text.substr(at, match.begin - at), model_.space_prefix && after_special, scratch, sink);
+      const std::string_view segment = text.substr(at, match.begin - at);
+      encode_blanks(segment, wants_prefix(segment, after_special, at == 0), scratch, sink);
       after_special = false;
     }
     if (match.token) {
@@ -120,6 +132,11 @@ void Tokenizer::encode_sentencepiece(std::string_view text, bool special, Scratc
     }
     at = match.end;
   }
+}
+
+bool Tokenizer::wants_prefix(std::string_view segment, bool after_special, bool starts_text) const {
+  if (!model_.space_prefix || !after_special || (model_.prefix_first_only && !starts_text)) return false;
+  return !model_.prefix_unless_blank || (segment[0] != ' ' && segment.substr(0, kBlank.size()) != kBlank);
 }
 
 void Tokenizer::encode_blanks(std::string_view text, bool prefix, Scratch& scratch, Sink& sink) const {

@@ -24,8 +24,9 @@ class MergeTables {
     const uint64_t key = static_cast<uint64_t>(left) << 20 | right;
     for (size_t i = key * kMultiplier >> shift_;; i = (i + 1) & mask_) {
       const uint64_t slot = slots_[i];
-      if (slot >> 24 == key) return slot & kRankMask;
+      // First: two unknown symbols side by side have the key of a free slot.
       if (slot == kFree) return kNoRank;
+      if (slot >> 24 == key) return slot & kRankMask;
     }
   }
   uint32_t joined(uint32_t rank) const { return joined_[rank]; }

@@ -1,4 +1,4 @@
-// Character classes as regular expressions see them, and normalisation form C (Unicode Standard Annex 15).
+// Character classes as the scanners of known regular expressions see them, and normalisation form C.
 #pragma once
 
 #include <string>
