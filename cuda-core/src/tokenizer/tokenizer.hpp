@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "tokenizer/added/added_tokens.hpp"
-#include "tokenizer/decode/decoders.hpp"
 #include "tokenizer/decode/decode_table.hpp"
+#include "tokenizer/decode/decoders.hpp"
 #include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/merge/merge.hpp"
 #include "tokenizer/pipeline.hpp"

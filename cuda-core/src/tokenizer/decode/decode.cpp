@@ -28,43 +28,38 @@ void Tokenizer::decode(const uint32_t* ids, size_t count, bool skip_special, std
   const trace::OpTimer timer("tokenizer.decode", kCpu, count * sizeof *ids);
   const size_t start = out.size();
   const DecoderShape& shape = model_.decoder;
-  const auto checked = [&](size_t i) {
-    const uint32_t id = ids[i];
-    if (!has(id)) {
-      throw invalid_argument("ids[" + std::to_string(i) + "]", "ids[%zu] is %u, which is no token; ids are below %zu", i, id,
-                             model_.flags.size());
-    }
-    return id;
+  const auto check = [&](size_t i) {
+    if (has(ids[i])) return;
+    throw invalid_argument("ids[" + std::to_string(i) + "]", "ids[%zu] is %u, which is no token; ids are below %zu", i, ids[i],
+                           model_.flags.size());
   };
-  const auto skipped = [&](uint32_t id) { return skip_special && (model_.flags[id] & XC_TOKEN_SPECIAL) != 0; };
+  const auto is = [&](size_t i, uint8_t flag) { return (model_.flags[ids[i]] & flag) != 0; };
   if (shape.kind == DecoderShape::general) {
     std::vector<std::string> tokens;
     for (size_t i = 0; i < count; ++i) {
-      const uint32_t id = checked(i);
-      if (!skipped(id)) tokens.emplace_back(model_.tokens[id]);
+      check(i);
+      if (!(skip_special && is(i, XC_TOKEN_SPECIAL))) tokens.emplace_back(model_.tokens[ids[i]]);
     }
     return run_decoders(model_.pipeline.decoder, std::move(tokens), out);
   }
-  if (shape.kind == DecoderShape::fallback) {
-    size_t run = SIZE_MAX;  // where the run of byte tokens that ends here began
-    for (size_t i = 0; i < count; ++i) {
-      const uint32_t id = checked(i);
-      if (skipped(id)) continue;
-      const bool byte = (model_.flags[id] & XC_TOKEN_BYTE) != 0;
-      if (byte && run == SIZE_MAX) run = out.size();
-      if (!byte && run != SIZE_MAX) {
-        end_byte_run(out, run);
-        run = SIZE_MAX;
-      }
-      out += model_.bytes[id];
+  decode_.append(ids, count, out, [&](size_t i) {
+    check(i);
+    if (skip_special && is(i, XC_TOKEN_SPECIAL)) return i + 1;
+    if (shape.kind != DecoderShape::fallback || !is(i, XC_TOKEN_BYTE)) {
+      out += model_.bytes[ids[i]];
+      return i + 1;
     }
-    if (run != SIZE_MAX) end_byte_run(out, run);
-  } else {
-    decode_.append(ids, count, out, [&](size_t i) {
-      const uint32_t id = checked(i);
-      if (!skipped(id)) out += model_.bytes[id];
-    });
-  }
+    // The whole run of byte tokens: together they are characters or not.
+    const size_t run = out.size();
+    for (; i < count; ++i) {
+      check(i);
+      if (skip_special && is(i, XC_TOKEN_SPECIAL)) continue;
+      if (!is(i, XC_TOKEN_BYTE)) break;
+      out += model_.bytes[ids[i]];
+    }
+    end_byte_run(out, run);
+    return i;
+  });
   uint32_t blanks = 0;
   while (blanks < shape.strip && out.size() > start + blanks && out[start + blanks] == ' ') ++blanks;
   out.erase(start, blanks);

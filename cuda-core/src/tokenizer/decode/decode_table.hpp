@@ -17,7 +17,7 @@ class DecodeTable {
   explicit DecodeTable(const Model& model);
 
   // Appends the bytes of ids[0..count). odd(i) is asked to append, or refuse, ids[i] where it is no token, a special one,
-  // or longer than 15 bytes.
+  // one byte of a character, or longer than 15 bytes; it returns the place to go on from.
   template <class F>
   void append(const uint32_t* ids, size_t count, std::string& out, F&& odd) const {
     constexpr size_t kBlock = 256;
@@ -34,7 +34,7 @@ class DecodeTable {
         p += e.size;
       }
       out.append(block, static_cast<size_t>(p - block));
-      if (i < stop) odd(i++);
+      if (i < stop) i = odd(i);
     }
   }
 
