@@ -17,7 +17,8 @@ typedef struct xc_tokenizer xc_tokenizer;
 
 enum {
   XC_ENCODE_ADD_SPECIAL = 1,  /* put BOS, EOS, ... around the text where the file says so */
-  XC_ENCODE_PARSE_SPECIAL = 2 /* special tokens written in the text become their ids */
+  XC_ENCODE_PARSE_SPECIAL = 2, /* special tokens written in the text become their ids */
+  XC_ENCODE_CONTINUE = 16 /* the text goes on where another ended: no space is put before it (see cuts_between_lines) */
 };
 enum { XC_DECODE_SKIP_SPECIAL = 1 };
 
@@ -31,6 +32,10 @@ enum {
 
 #define XC_NO_TOKEN 0xffffffffu
 
+enum { XC_OFFSETS_UTF16 = 0, XC_OFFSETS_CODE_POINT = 1, XC_OFFSETS_BYTE = 2 };
+#define XC_TEMPLATE_FIRST 0xfffffffdu
+#define XC_TEMPLATE_SECOND 0xfffffffeu
+
 typedef struct xc_tokenizer_info {
   uint32_t size;           /* largest id + 1; with gaps in the ids more than there are tokens */
   uint32_t bos, eos;       /* XC_NO_TOKEN when the file names none */
@@ -39,6 +44,8 @@ typedef struct xc_tokenizer_info {
   int32_t adds_special;    /* 1: XC_ENCODE_ADD_SPECIAL changes something */
   int32_t sentencepiece;   /* 1: SentencePiece BPE; 0: byte-level BPE */
   int32_t drops_first_space; /* 1: decode removes one space at the start of the text, which encode put there */
+  int32_t cuts_between_lines; /* 1: a text may be cut between "\n" and an ASCII letter, the rest encoded with CONTINUE */
+  int32_t decodes_together;  /* 1: what a token decodes to depends on its neighbours; its `bytes` are its content */
 } xc_tokenizer_info;
 
 typedef struct xc_token {
@@ -53,6 +60,20 @@ typedef struct xc_text {
   const char* data; /* UTF-8; stray bytes are encoded as bytes */
   size_t size;
 } xc_text;
+
+typedef struct xc_special_token {
+  const char* content; /* UTF-8, 1..1024 bytes */
+  size_t content_size;
+  uint32_t id; /* below 2^28, not one of the ranks */
+} xc_special_token;
+/* The memory of pieces encoded before, which makes encoding them again fast. It changes no result. */
+typedef struct xc_tokenizer_cache {
+  uint64_t lookups; /* pieces looked up since the tokenizer was opened or the cache cleared */
+  uint64_t misses;  /* of these, encoded anew */
+  uint64_t entries; /* pieces kept by calls that have ended */
+  uint64_t bytes;   /* their memory */
+  uint64_t limit;   /* of the memory of all threads together */
+} xc_tokenizer_cache;
 
 typedef struct xc_tokenizer_table {
   xc_table_header header;
@@ -81,6 +102,32 @@ typedef struct xc_tokenizer_table {
   /* Bytes of the ids joined; `size` is how many there are, written up to `capacity`. */
   xc_status (*decode)(const xc_tokenizer* tokenizer, const uint32_t* ids, size_t count, uint32_t flags, char* out,
                       size_t capacity, size_t* size, xc_error* error);
+  /* The ids with the range of text that each stands for: `ids` receives one allocation of 3 * count numbers, the ids and
+   * then start, end of each in `unit` (XC_OFFSETS_*), 0, 0 for tokens that stand for no text. Free it with release_ids. */
+  xc_status (*encode_offsets)(const xc_tokenizer* tokenizer, const char* text, size_t size, uint32_t flags, int32_t unit,
+                              uint32_t** ids, size_t* count, xc_error* error);
+  /* How special tokens and texts are put together: (what, type id) pairs, where `what` is a token id, XC_TEMPLATE_FIRST or
+   * XC_TEMPLATE_SECOND. Writes at most `capacity` numbers, returns how many there are; 0 when the file has no template for
+   * so many texts (1 or 2). */
+  size_t (*template_of)(const xc_tokenizer* tokenizer, int32_t texts, uint32_t* out, size_t capacity);
+  /* tiktoken: a rank file (lines of base64 and rank, or the packed form "! first-rank token token ..."), the regular
+   * expression that cuts text, and the special tokens. The bytes are not needed afterwards. */
+  xc_status (*open_ranks)(const char* ranks, size_t ranks_size, const char* pattern, size_t pattern_size,
+                          const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error);
+  void (*cache_stats)(const xc_tokenizer* tokenizer, xc_tokenizer_cache* out);
+  void (*clear_cache)(const xc_tokenizer* tokenizer);
+  /* Bytes for all threads together; the default is 64 MiB, the least 1 MiB a thread. Clears the cache. */
+  void (*set_cache_limit)(const xc_tokenizer* tokenizer, uint64_t bytes);
+  /* How many ids encode would give, without making them. May stop early, with a larger count than `limit`, once there
+   * are more than that; SIZE_MAX counts to the end. */
+  xc_status (*count)(const xc_tokenizer* tokenizer, const char* text, size_t size, uint32_t flags, size_t limit, size_t* count,
+                     xc_error* error);
+  /* encode_batch where `device` says; `used` (NULL or) receives where it ran. The ids are the same everywhere. auto takes
+   * a GPU when the batch is large enough to be faster there and the tokenizer is one that a GPU can do; cuda fails with
+   * XC_UNSUPPORTED for others. The tables and buffers on the GPU stay until release. */
+  xc_status (*encode_batch_on)(const xc_tokenizer* tokenizer, const xc_text* texts, size_t count, uint32_t flags,
+                               xc_device device, const xc_control* control, uint32_t** ids, size_t* offsets,
+                               xc_device* used, xc_error* error);
 } xc_tokenizer_table;
 
 #ifdef __cplusplus

@@ -8,11 +8,7 @@
 #include <cmath>
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define XC_HD __host__ __device__ __forceinline__
-#else
-#define XC_HD inline
-#endif
+#include "runtime/host_device.hpp"
 
 namespace xcore {
 

@@ -7,6 +7,7 @@
 #include "runtime/control.hpp"
 #include "runtime/error.hpp"
 #include "runtime/thread_pool.hpp"
+#include "tokenizer/encode_cuda/encode_on.hpp"
 #include "tokenizer/load/load.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -17,6 +18,8 @@ using xcore::tokenizer::Tokenizer;
 struct xc_tokenizer {
   std::unique_ptr<Tokenizer> tokenizer;
   std::vector<uint32_t> added, end_of_generation;
+  bool cuts_between_lines = false;
+  mutable xcore::tokenizer::CudaEncoders cuda;  // after the tokenizer, which they use
 };
 
 namespace {
@@ -28,6 +31,7 @@ xc_tokenizer* make(std::unique_ptr<Tokenizer> tokenizer) {
     if (flags[id] & XC_TOKEN_ADDED) object->added.push_back(id);
     if (flags[id] & XC_TOKEN_END_OF_GENERATION) object->end_of_generation.push_back(id);
   }
+  object->cuts_between_lines = tokenizer->cuts_between_lines();
   object->tokenizer = std::move(tokenizer);
   return object.release();
 }
@@ -55,7 +59,9 @@ void info(const xc_tokenizer* t, xc_tokenizer_info* out) {
   out->end_count = static_cast<uint32_t>(t->end_of_generation.size());
   out->adds_special = !m.prefix.empty() || !m.suffix.empty();
   out->sentencepiece = m.kind == xcore::tokenizer::Kind::sentencepiece;
-  out->drops_first_space = m.space_prefix;
+  out->drops_first_space = m.decoder.strip > 0;
+  out->cuts_between_lines = t->cuts_between_lines;
+  out->decodes_together = m.decoder.kind == xcore::tokenizer::DecoderShape::general;
 }
 
 xc_status token(const xc_tokenizer* t, uint32_t id, xc_token* out, xc_error* error) {
@@ -92,19 +98,28 @@ xc_status encode_batch(const xc_tokenizer* t, const xc_text* texts, size_t count
   return guard(error, [&] {
     const xcore::Control call(control);
     std::vector<std::vector<uint32_t>> results(count);
+    // Texts that keep all threads busy alone come one after the other, the others side by side.
+    constexpr size_t kLarge = size_t{1} << 20;
+    const auto encode_text = [&](size_t i, std::vector<uint32_t>& buffer) {
+      call.throw_if_cancelled();
+      buffer.resize(std::max(buffer.size(), texts[i].size / 2 + 16));
+      Sink sink{buffer.data(), buffer.size()};
+      t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
+      if (sink.count > buffer.size()) {
+        buffer.resize(sink.count);
+        sink = {buffer.data(), buffer.size()};
+        t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
+      }
+      results[i].assign(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(sink.count));
+    };
+    for (size_t i = 0; i < count; ++i) {
+      std::vector<uint32_t> buffer;
+      if (texts[i].size >= kLarge) encode_text(i, buffer);
+    }
     xcore::thread_pool().parallel_for(static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
       std::vector<uint32_t> buffer;
       for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-        call.throw_if_cancelled();
-        buffer.resize(std::max(buffer.size(), texts[i].size / 2 + 16));
-        Sink sink{buffer.data(), buffer.size()};
-        t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
-        if (sink.count > buffer.size()) {
-          buffer.resize(sink.count);
-          sink = {buffer.data(), buffer.size()};
-          t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
-        }
-        results[i].assign(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(sink.count));
+        if (texts[i].size < kLarge) encode_text(i, buffer);
       }
     });
     call.throw_if_cancelled();
@@ -134,6 +149,94 @@ xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint3
   });
 }
 
+xc_status encode_offsets(const xc_tokenizer* t, const char* text, size_t size, uint32_t flags, int32_t unit, uint32_t** ids,
+                         size_t* count, xc_error* error) {
+  return guard(error, [&] {
+    if (unit < XC_OFFSETS_UTF16 || unit > XC_OFFSETS_BYTE) throw xcore::invalid_argument("unit", "unit is %d; 0, 1 or 2", unit);
+    std::vector<xcore::tokenizer::Token> tokens;
+    t->tokenizer->encode_tokens({text, size}, flags, static_cast<xcore::tokenizer::OffsetUnit>(unit), tokens);
+    auto* out = static_cast<uint32_t*>(std::malloc(std::max<size_t>(tokens.size() * 3, 1) * sizeof(uint32_t)));
+    if (!out) throw std::bad_alloc();
+    uint32_t* offsets = out + tokens.size();
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      out[i] = tokens[i].id;
+      *offsets++ = tokens[i].range.begin;
+      *offsets++ = tokens[i].range.end;
+    }
+    *ids = out;
+    *count = tokens.size();
+  });
+}
+
+size_t template_of(const xc_tokenizer* t, int32_t texts, uint32_t* out, size_t capacity) {
+  using xcore::tokenizer::TemplatePart;
+  const auto& m = t->tokenizer->model();
+  size_t count = 0;
+  const auto put = [&](uint32_t what, uint32_t type) {
+    for (const uint32_t v : {what, type}) {
+      if (count < capacity) out[count] = v;
+      ++count;
+    }
+  };
+  const auto& parts = texts == 2 ? m.pipeline.pair : m.pipeline.single;
+  for (const TemplatePart& part : parts) {
+    for (const uint32_t id : part.ids) put(id, part.type_id);
+    if (part.kind != TemplatePart::special) put(part.kind == TemplatePart::first ? XC_TEMPLATE_FIRST : XC_TEMPLATE_SECOND, part.type_id);
+  }
+  if (parts.empty() && texts == 1) {
+    for (const uint32_t id : m.prefix) put(id, 0);
+    put(XC_TEMPLATE_FIRST, 0);
+    for (const uint32_t id : m.suffix) put(id, 0);
+  }
+  return count;
+}
+
+xc_status open_ranks(const char* ranks, size_t ranks_size, const char* pattern, size_t pattern_size,
+                     const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error) {
+  return guard(error, [&] {
+    std::vector<xcore::tokenizer::SpecialToken> tokens;
+    for (size_t i = 0; i < special_count; ++i)
+      tokens.push_back({{special[i].content, special[i].content_size}, special[i].id});
+    *out = make(std::make_unique<Tokenizer>(
+        xcore::tokenizer::read_ranks({ranks, ranks_size}, {pattern, pattern_size}, tokens)));
+  });
+}
+
+void cache_stats(const xc_tokenizer* t, xc_tokenizer_cache* out) {
+  const auto s = t->tokenizer->cache().stats();
+  *out = {s.lookups, s.misses, s.entries, s.bytes, t->tokenizer->cache().limit()};
+}
+
+void clear_cache(const xc_tokenizer* t) { t->tokenizer->cache().clear(); }
+
+void set_cache_limit(const xc_tokenizer* t, uint64_t bytes) { t->tokenizer->cache().limit(bytes); }
+
+xc_status count_ids(const xc_tokenizer* t, const char* text, size_t size, uint32_t flags, size_t limit, size_t* count,
+                    xc_error* error) {
+  return guard(error, [&] {
+    Sink sink{nullptr, 0};
+    sink.stop_after = limit;
+    t->tokenizer->encode({text, size}, flags, sink);
+    *count = sink.count;
+  });
+}
+
+xc_status encode_batch_on(const xc_tokenizer* t, const xc_text* texts, size_t count, uint32_t flags, xc_device device,
+                          const xc_control* control, uint32_t** ids, size_t* offsets, xc_device* used, xc_error* error) {
+  return guard(error, [&] {
+    xcore::tokenizer::EncodedBatch batch;
+    batch.offsets = offsets;
+    const xc_device where = xcore::tokenizer::encode_batch_on(
+        *t->tokenizer, t->cuda, device, texts, count, flags, xcore::Control(control), batch, [&] {
+          xc_error e{};
+          if (encode_batch(t, texts, count, flags, control, &batch.ids, offsets, &e) != XC_OK)
+            throw xcore::Error(static_cast<xc_status>(e.status), e.message, e.field, e.offset);
+        });
+    *ids = batch.ids;
+    if (used) *used = where;
+  });
+}
+
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
                                   open_bytes,
                                   open_file,
@@ -146,7 +249,15 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   encode,
                                   encode_batch,
                                   release_ids,
-                                  decode};
+                                  decode,
+                                  encode_offsets,
+                                  template_of,
+                                  open_ranks,
+                                  cache_stats,
+                                  clear_cache,
+                                  set_cache_limit,
+                                  count_ids,
+                                  encode_batch_on};
 
 }  // namespace
 

@@ -24,6 +24,17 @@ inline int byte_of_character(uint32_t c) {
   return c < table.size() ? table[c] : -1;
 }
 
+// The character that stands for a byte.
+inline uint32_t character_of_byte(uint8_t byte) {
+  static const std::array<uint16_t, 256> table = [] {
+    std::array<uint16_t, 256> t;
+    uint16_t next = 256;
+    for (uint16_t b = 0; b < 256; ++b) t[b] = byte_is_printable(b) ? b : next++;
+    return t;
+  }();
+  return table[byte];
+}
+
 // The bytes that a token's characters stand for. False, and `out` untouched, when one stands for none.
 inline bool bytes_from_characters(std::string_view token, std::string& out) {
   std::string bytes;

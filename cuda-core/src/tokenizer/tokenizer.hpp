@@ -3,14 +3,20 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tokenizer/added/added_tokens.hpp"
+#include "tokenizer/decode/decode_table.hpp"
+#include "tokenizer/decode/decoders.hpp"
+#include "tokenizer/encode/scratch.hpp"
 #include "tokenizer/merge/merge.hpp"
+#include "tokenizer/pipeline.hpp"
 #include "tokenizer/pretokenize/pretokenize.hpp"
+#include "tokenizer/pretokenize/scan.hpp"
+#include "tokenizer/regex/regex.hpp"
+#include "tokenizer/sink.hpp"
 #include "tokenizer/vocabulary.hpp"
 #include "xcore/tokenizer.h"
 
@@ -43,22 +49,23 @@ struct Model {
   bool ignore_merges = false;  // a piece that is a token is that token, whether merges reach it or not
   bool fuse_unknown = false;
   bool space_prefix = false;   // sentencepiece: a space before the text and after each special token
+  bool prefix_first_only = false;    // ... before the text alone
+  bool prefix_unless_blank = false;  // ... unless there is one already
+  DecoderShape decoder{DecoderShape::bytes, 0};
   uint32_t unknown = kNoId, bos = kNoId, eos = kNoId;
   uint32_t byte_token[256];    // kNoId where the vocabulary lacks the byte
+  Pipeline pipeline;
 };
 
-// Receives ids; counts those beyond its capacity without writing them.
-struct Sink {
-  uint32_t* out;
-  size_t capacity;
-  size_t count = 0;
-  void push(uint32_t id) {
-    if (count < capacity) out[count] = id;
-    ++count;
-  }
+// An id and the bytes of the text that it stands for. Both are 0 for a token that stands for none.
+struct Token {
+  uint32_t id;
+  Range range;
 };
 
-struct Scratch;
+enum class OffsetUnit : uint8_t { utf16, code_point, byte };
+
+class PieceEncoder;
 
 class Tokenizer {
  public:
@@ -71,29 +78,36 @@ class Tokenizer {
 
   // flags: XC_ENCODE_*.
   void encode(std::string_view text, uint32_t flags, Sink& sink) const;
-  // Appends the bytes of the ids. Throws for an id that is not a token, naming its index.
+  // The same ids one by one with where they come from, as Hugging Face's Encoding says it: never inside a character, white
+  // space at the ends left out where the file says so. Slower than encode().
+  void encode_tokens(std::string_view text, uint32_t flags, OffsetUnit unit, std::vector<Token>& out) const;
+  // True when a text may be cut between a newline, with no white space before it, and an ASCII letter: its parts, all but the first encoded with
+  // XC_ENCODE_CONTINUE, give the ids of the whole.
+  bool cuts_between_lines() const;
+  // Appends the text of the ids. Throws for an id that is not a token, naming its index.
   void decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const;
 
+  // The memos of pieces that encode() keeps; see ScratchPool.
+  ScratchPool& cache() const { return scratches_; }
+
  private:
-  class Lease;
-  void build_pieces();
-  void build_characters();
   void encode_plain(std::string_view text, bool special, Scratch&, Sink&) const;
   void split(size_t step, const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
-  void encode_piece(const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
-  size_t merge_bytes(std::string_view piece, Scratch&) const;
-  void encode_sentencepiece(std::string_view text, bool special, Scratch&, Sink&) const;
-  void merge_characters(std::string_view text, bool prefix, Scratch&, Sink&) const;
+  void encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch&, Sink&) const;
+  bool wants_prefix(std::string_view segment, bool after_special, bool starts_text) const;
+  void encode_segment(std::string_view text, size_t offset, bool special, bool after_special, bool track, Scratch&, std::vector<Token>&) const;
+  void encode_pieces(Pieces&, bool starts_text, bool after_special, Scratch&, std::vector<Token>&) const;
+  void encode_unit(std::string_view piece, size_t begin, const AlignedText& text, Scratch&, std::vector<Token>&) const;
+  void run_pipeline(std::string_view text, uint32_t flags, bool track, Scratch&, std::vector<Token>&) const;
+  void encode_blanks(std::string_view text, bool prefix, Scratch&, Sink&) const;
 
   Model model_;
   AddedTokens added_;             // looked for in the text as given
   AddedTokens added_normalized_;  // looked for in the normalised text
-  StringIndex pieces_;            // byte-level: tokens that a whole piece may become, by bytes
-  StringTable characters_;        // sentencepiece: single characters, tokens or not
-  StringIndex character_index_;
-  std::vector<uint32_t> character_id_;
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Scratch>> idle_;
+  std::unique_ptr<const PieceEncoder> pieces_;
+  DecodeTable decode_;
+  Scan scan_ = nullptr;  // of the only step, when there is a scanner for it
+  mutable ScratchPool scratches_;
 };
 
 }  // namespace xcore::tokenizer

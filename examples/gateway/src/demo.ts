@@ -3,11 +3,11 @@
 import { join } from 'node:path';
 import type { Device } from '@x/cuda-core';
 import { Monitor, type Sample } from '@x/gpu-monitor';
+import type { Progress } from '../../../tools/cli/progress';
 import { type AllReplies, askEveryModel, baselineRows, type Row } from './baselines';
 import { Gateway } from './gateway';
 import { type Reply, STRONGEST } from './models';
 import { openPool } from './pool';
-import type { Progress } from './progress';
 import { isRight, questionStream, readQuestions } from './questions';
 import type { Group, Influence, Point, Reading, ReportData } from './report/data';
 import { type Answered, routedRow, run } from './run';

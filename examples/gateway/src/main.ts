@@ -1,11 +1,12 @@
 // The command line of the demo: options in, table and report out.
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Device, XError } from '@x/cuda-core';
+import type { Device } from '@x/cuda-core';
 import { Command } from 'commander';
+import { describeError } from '../../../tools/cli/describe-error';
+import { startProgress } from '../../../tools/cli/progress';
 import { runDemo } from './demo';
 import { numberOption } from './options';
-import { startProgress } from './progress';
 import { writeReport } from './report/report';
 import { table, verdict } from './table';
 
@@ -25,16 +26,6 @@ interface Flags {
 }
 
 const INTERRUPTED = new Error('interrupted');
-
-/** One line, with the code and the place where there are any. */
-function describe(error: Error): string {
-  if (program.opts<Flags>().verbose) return error.stack ?? error.message;
-  if (!(error instanceof XError)) return error.message;
-  const { code, message, field, offset } = error;
-  const known = [field, offset === undefined ? undefined : `byte ${offset}`].filter((place) => place !== undefined);
-  const where = known.filter((place) => !message.includes(place));
-  return `${code}: ${message}${where.length > 0 ? ` (${where.join(', ')})` : ''}`;
-}
 
 async function demo(flags: Flags): Promise<void> {
   const interrupted = new AbortController();
@@ -84,6 +75,6 @@ const program = new Command('demo')
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`${describe(error as Error)}\n`);
+  process.stderr.write(`${describeError(error as Error, program.opts<Flags>().verbose)}\n`);
   process.exitCode = error === INTERRUPTED ? 130 : 1;
 }

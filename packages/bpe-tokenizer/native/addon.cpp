@@ -6,6 +6,9 @@
 #include "xcore/addon.hpp"
 #include "xcore/tokenizer.h"
 
+// One file a subject.
+void init_ranks(Napi::Object exports);
+
 namespace {
 
 XADDON_DOMAIN(xc_tokenizer_table, "tokenizer", XC_TOKENIZER_ABI)
@@ -66,6 +69,8 @@ Napi::Value Info(const Napi::CallbackInfo& info) {
   out.Set("bos", Napi::Number::New(info.Env(), i.bos));
   out.Set("eos", Napi::Number::New(info.Env(), i.eos));
   out.Set("dropsFirstSpace", Napi::Boolean::New(info.Env(), i.drops_first_space != 0));
+  out.Set("cutsBetweenLines", Napi::Boolean::New(info.Env(), i.cuts_between_lines != 0));
+  out.Set("decodesTogether", Napi::Boolean::New(info.Env(), i.decodes_together != 0));
   out.Set("added", xaddon::copy_to_js(info.Env(), core.added_tokens(t.get()), i.added_count));
   out.Set("endOfGeneration", xaddon::copy_to_js(info.Env(), core.end_of_generation(t.get()), i.end_count));
   return out;
@@ -150,15 +155,42 @@ Napi::Value Encode(const Napi::CallbackInfo& info) {
   return out;
 }
 
-// count(tokenizer, text, flags): number
+// count(tokenizer, text, flags, limit?): number; may stop early, with more than the limit, once there are more.
 Napi::Value Count(const Napi::CallbackInfo& info) {
   const auto& core = table(info);
   const auto t = Tokenizer::unwrap(info[0], kType);
   const Text text = text_arg(info, 1);
   const uint32_t flags = flags_arg(info, 2);
+  const double limit = info.Length() > 3 ? xaddon::number_arg(info, 3, "limit") : -1;
   size_t count = 0;
-  check([&](xc_error* e) { return core.encode(t.get(), text.data, text.size, flags, nullptr, 0, &count, e); });
+  check([&](xc_error* e) {
+    return core.count(t.get(), text.data, text.size, flags, limit >= 0 ? static_cast<size_t>(limit) : SIZE_MAX, &count, e);
+  });
   return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
+// cacheStats(tokenizer): { lookups, misses, entries, bytes, limit }
+Napi::Value CacheStats(const Napi::CallbackInfo& info) {
+  xc_tokenizer_cache cache;
+  table(info).cache_stats(Tokenizer::unwrap(info[0], kType).get(), &cache);
+  auto out = Napi::Object::New(info.Env());
+  out.Set("lookups", static_cast<double>(cache.lookups));
+  out.Set("misses", static_cast<double>(cache.misses));
+  out.Set("entries", static_cast<double>(cache.entries));
+  out.Set("bytes", static_cast<double>(cache.bytes));
+  out.Set("limit", static_cast<double>(cache.limit));
+  return out;
+}
+
+Napi::Value ClearCache(const Napi::CallbackInfo& info) {
+  table(info).clear_cache(Tokenizer::unwrap(info[0], kType).get());
+  return info.Env().Undefined();
+}
+
+// setCacheLimit(tokenizer, bytes)
+Napi::Value SetCacheLimit(const Napi::CallbackInfo& info) {
+  table(info).set_cache_limit(Tokenizer::unwrap(info[0], kType).get(), static_cast<uint64_t>(xaddon::number_arg(info, 1, "bytes")));
+  return info.Env().Undefined();
 }
 
 struct Batch {
@@ -172,7 +204,7 @@ struct Batch {
   }
 };
 
-// encodeBatch(tokenizer, texts, flags, control): a promise of { ids: Uint32Array, offsets: Float64Array }
+// encodeBatch(tokenizer, texts, flags, device, control): a promise of { ids: Uint32Array, offsets: Float64Array }
 Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
   const auto& core = table(info);
   const auto t = Tokenizer::unwrap(info[0], kType);
@@ -190,11 +222,12 @@ Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
   for (const auto& s : batch->texts) batch->views.push_back({s.data(), s.size()});
   batch->offsets.resize(batch->views.size() + 1);
   const uint32_t flags = flags_arg(info, 2);
+  const xc_device device = xaddon::device_arg(info[3]);
   return xaddon::Job::start(
-      info, 3, {info[0]},
-      [&core, t, batch, flags](const xc_control* control, xc_error* e) {
-        return core.encode_batch(t.get(), batch->views.data(), batch->views.size(), flags, control, &batch->ids,
-                                 batch->offsets.data(), e);
+      info, 4, {info[0]},
+      [&core, t, batch, flags, device](const xc_control* control, xc_error* e) {
+        return core.encode_batch_on(t.get(), batch->views.data(), batch->views.size(), flags, device, control, &batch->ids,
+                                    batch->offsets.data(), nullptr, e);
       },
       [batch](Napi::Env env) -> Napi::Value {
         auto out = Napi::Object::New(env);
@@ -225,6 +258,33 @@ Napi::Value Decode(const Napi::CallbackInfo& info) {
   return xaddon::copy_to_js(info.Env(), reinterpret_cast<const uint8_t*>(bytes.data()), size);
 }
 
+// encodeOffsets(tokenizer, text, flags, unit): { ids: Uint32Array, offsets: Uint32Array of start, end pairs }
+Napi::Value EncodeOffsets(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const Text text = text_arg(info, 1);
+  const uint32_t flags = flags_arg(info, 2);
+  const auto unit = static_cast<int32_t>(xaddon::number_arg(info, 3, "unit"));
+  uint32_t* ids = nullptr;
+  size_t count = 0;
+  check([&](xc_error* e) { return core.encode_offsets(t.get(), text.data, text.size, flags, unit, &ids, &count, e); });
+  const std::unique_ptr<uint32_t, void (*)(uint32_t*)> owner(ids, core.release_ids);
+  auto out = Napi::Object::New(info.Env());
+  out.Set("ids", xaddon::copy_to_js(info.Env(), ids, count));
+  out.Set("offsets", xaddon::copy_to_js(info.Env(), ids + count, count * 2));
+  return out;
+}
+
+// templateOf(tokenizer, texts): Uint32Array of (what, type id) pairs
+Napi::Value TemplateOf(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const auto texts = static_cast<int32_t>(xaddon::number_arg(info, 1, "texts"));
+  std::vector<uint32_t> parts(core.template_of(t.get(), texts, nullptr, 0));
+  core.template_of(t.get(), texts, parts.data(), parts.size());
+  return xaddon::copy_to_js(info.Env(), parts.data(), parts.size());
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "bind", xaddon_bind);
   XADDON_METHOD(exports, "openBytes", OpenBytes);
@@ -236,8 +296,14 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "idOf", IdOf);
   XADDON_METHOD(exports, "encode", Encode);
   XADDON_METHOD(exports, "count", Count);
+  XADDON_METHOD(exports, "cacheStats", CacheStats);
+  XADDON_METHOD(exports, "clearCache", ClearCache);
+  XADDON_METHOD(exports, "setCacheLimit", SetCacheLimit);
   XADDON_METHOD(exports, "encodeBatch", EncodeBatch);
   XADDON_METHOD(exports, "decode", Decode);
+  XADDON_METHOD(exports, "encodeOffsets", EncodeOffsets);
+  XADDON_METHOD(exports, "templateOf", TemplateOf);
+  init_ranks(exports);
   return exports;
 }
 

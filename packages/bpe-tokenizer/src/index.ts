@@ -1,3 +1,21 @@
+export {
+  type ChatMessage,
+  ChatTemplate,
+  type ChatTemplateOptions,
+  type ChatTemplateSource,
+  type RenderOptions,
+} from './chat-template';
 export type { DecodeStream } from './decode-stream';
-export type { DecodeOptions, EncodeBatchOptions, EncodeOptions, SpecialToken } from './tokenizer';
+export type { EncodeStream } from './encode-stream';
+export type { Encoding, PaddingOptions, TruncationOptions } from './encoding';
+export { type EncodingName, encodingRanks, type RankFile } from './encodings';
+export type { SpecialSelection } from './special-policy';
+export type {
+  DecodeOptions,
+  EncodeBatchOptions,
+  EncodeFullOptions,
+  EncodeOptions,
+  OffsetUnit,
+  SpecialToken,
+} from './tokenizer';
 export { Tokenizer } from './tokenizer';

@@ -14,37 +14,103 @@ interface Vector {
   decoded?: string;
   decoded_skip?: string;
   throws?: boolean;
+  offsets?: number[];
 }
 
 const file = reference('reference/bpe/vectors_public.jsonl.gz');
 const lines = file ? gunzipSync(readFileSync(file)).toString().split('\n').filter(Boolean) : [];
 const vectors = lines.map((line) => JSON.parse(line) as Vector);
 
-describe.skipIf(!file)('recorded ids of Hugging Face tokenizers and tiktoken', () => {
-  for (const name of ['gpt2', 'llama3.2', 'qwen2.5']) {
-    it(`${name}: every text encodes and decodes exactly`, () => {
+const FILES = [
+  'gpt2',
+  'gpt_neox',
+  'llama2',
+  'mistral01',
+  'mistral03',
+  'mistral_nemo',
+  'llama3.2',
+  'qwen2.5',
+  'gemma3',
+  'deepseek_v3',
+  'modernbert',
+];
+const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  a.length === b.length && Array.prototype.every.call(a, (x: number, i: number) => x === b[i]);
+
+describe.skipIf(!file)('recorded ids of Hugging Face tokenizers', () => {
+  for (const name of FILES) {
+    it(`${name}: every text encodes and decodes exactly, with its offsets`, { timeout: 60_000 }, () => {
       const bytes = gunzipSync(readFileSync(reference(`reference/bpe/assets/tokenizer_json/${name}.json.gz`)!));
       using tokenizer = Tokenizer.fromBytes(bytes);
       let checked = 0;
+      let offsets = 0;
+      const wrong: string[] = [];
+      const report = (what: string, v: Vector, got: unknown, expected: unknown) => {
+        const short = (x: unknown) => JSON.stringify(x).slice(0, 300);
+        wrong.push(`${what} of ${short(v.text)}: ${short(got)} instead of ${short(expected)}`);
+      };
       for (const v of vectors) {
-        if (v.tokenizer !== name || v.throws) continue;
-        const options =
-          v.src === 'hf'
-            ? { addSpecialTokens: v.add_special === true }
-            : { addSpecialTokens: false, parseSpecial: v.special !== 'ordinary' };
+        if (v.tokenizer !== name || v.src !== 'hf') continue;
+        const options = { addSpecialTokens: v.add_special === true };
         const ids = tokenizer.encode(v.text, options);
-        if (ids.length !== v.ids.length || v.ids.some((id, i) => id !== ids[i])) {
-          expect([...ids], JSON.stringify(v.text)).toEqual(v.ids);
+        if (!same(ids, v.ids)) report('ids', v, [...ids], v.ids);
+        if (tokenizer.count(v.text, options) !== v.ids.length) report('count', v, 0, v.ids.length);
+        if (v.offsets) {
+          const both = tokenizer.encodeWithOffsets(v.text, 'codepoint', options);
+          if (!same(both.ids, v.ids)) report('ids with offsets', v, [...both.ids], v.ids);
+          if (!same(both.offsets, v.offsets)) report('offsets', v, [...both.offsets], v.offsets);
+          offsets++;
         }
-        if (!v.add_special && tokenizer.decode(v.ids) !== (v.decoded ?? v.text)) {
-          expect(tokenizer.decode(v.ids)).toBe(v.decoded ?? v.text);
-        }
+        const expected = v.decoded ?? Buffer.from(v.text).toString();
+        const decoded = tokenizer.decode(v.ids);
+        if (!v.add_special && decoded !== expected) report('text', v, decoded, expected);
         if (v.decoded_skip !== undefined) {
-          expect(tokenizer.decode(v.ids, { skipSpecialTokens: true })).toBe(v.decoded_skip);
+          const skipped = tokenizer.decode(v.ids, { skipSpecialTokens: true });
+          if (skipped !== v.decoded_skip) report('text without special tokens', v, skipped, v.decoded_skip);
         }
         checked++;
       }
+      expect(wrong.slice(0, 12), `${wrong.length} differ`).toEqual([]);
       expect(checked).toBeGreaterThan(3000);
+      expect(offsets).toBeGreaterThan(200);
+    });
+  }
+});
+
+// Recorded by kitoken's tests. Its lines write a newline as \\n and a blank at the end as \\s.
+const KITOKEN = {
+  gpt2: 'gpt2',
+  gpt_neox: 'gpt_neox',
+  llama2: 'llama2',
+  llama32: 'llama3.2',
+  mistral01: 'mistral01',
+  mistral03: 'mistral03',
+  mistral2410: 'mistral_nemo',
+  modernbert: 'modernbert',
+  mpt: 'mpt',
+  gemma3: 'gemma3',
+  r1: 'deepseek_v3',
+};
+describe.skipIf(!file)('recorded ids of kitoken', () => {
+  const asset = (path: string) => gunzipSync(readFileSync(reference(`reference/bpe/assets/${path}.gz`)!));
+  for (const [name, json] of Object.entries(KITOKEN)) {
+    it(`${name}: three texts, by lines and whole`, { timeout: 30_000 }, () => {
+      using tokenizer = Tokenizer.fromBytes(asset(`tokenizer_json/${json}.json`));
+      for (const kind of ['small', 'mixed', 'utf8']) {
+        const parts = (path: string) => {
+          const text = asset(`kitoken_expect/${path}.txt`).toString();
+          return kind === 'utf8' ? [text] : text.split('\n');
+        };
+        const inputs = parts(`${kind}_input`);
+        const expected = parts(`hf_${kind}_${name}`);
+        expect(inputs.length).toBe(expected.length);
+        for (const [i, input] of inputs.entries()) {
+          const text = kind === 'utf8' ? input : input.replaceAll('\\n', '\n').replaceAll('\\s', ' ');
+          expect(tokenizer.encode(text, { addSpecialTokens: false }).join(', '), JSON.stringify(text)).toBe(
+            expected[i],
+          );
+        }
+      }
     });
   }
 });

@@ -1,15 +1,30 @@
-import { InvalidArgumentError } from '@x/cuda-core';
-import { booleanIn, type JobOptions, objectIn, runJob } from '@x/cuda-core/addon';
+import { type Device, InvalidArgumentError, NotFoundError } from '@x/cuda-core';
+import { booleanIn, type JobOptions, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
+import { type ChatMessage, ChatTemplate, type ChatTemplateOptions, chatTemplateBeside } from './chat-template';
 import { DecodeStream } from './decode-stream';
+import { EncodeStream } from './encode-stream';
+import {
+  checkPadding,
+  checkTruncation,
+  type Encoding,
+  encodeSequences,
+  type PaddingOptions,
+  pad,
+  TEMPLATE_FIRST,
+  type TruncationOptions,
+} from './encoding';
+import { type EncodingName, encodingRanks, type RankFile } from './encodings';
 import {
   ADD_SPECIAL,
   addon,
+  CONTINUE,
   type NativeTokenizer,
   NO_TOKEN,
   PARSE_SPECIAL,
   SKIP_SPECIAL,
   TOKEN_SPECIAL,
 } from './native';
+import { SpecialPolicy, type SpecialSelection } from './special-policy';
 
 export interface EncodeOptions {
   /** Put BOS, EOS and the like around the text where the file's post-processor or `add_bos_token` says so. Default true. */
@@ -19,9 +34,40 @@ export interface EncodeOptions {
    * text, as text from strangers should be; added tokens that are not special are found either way.
    */
   parseSpecial?: boolean;
+  /**
+   * Rank files, as in tiktoken: special tokens in the text that become their ids. Default none. With this or `disallowedSpecial`,
+   * `parseSpecial` is not looked at.
+   */
+  allowedSpecial?: SpecialSelection;
+  /**
+   * Rank files, as in tiktoken: special tokens that must not be in the text unless allowed. Default `'all'`; `[]` has them read as
+   * text.
+   */
+  disallowedSpecial?: SpecialSelection;
+  /** A second text, put beside the first as the file's post-processor says. */
+  pair?: string;
+  /** Shorten to so many ids. */
+  truncation?: TruncationOptions;
+  /** Fill up to a length; `true` pads a batch to its longest. */
+  padding?: PaddingOptions | boolean;
 }
 
-export interface EncodeBatchOptions extends EncodeOptions, JobOptions {}
+/** What the offsets count: UTF-16 units as JavaScript's strings, Unicode code points, or bytes of UTF-8. */
+export type OffsetUnit = 'utf16' | 'codepoint' | 'byte';
+const UNITS: readonly OffsetUnit[] = ['utf16', 'codepoint', 'byte'];
+
+export interface EncodeFullOptions extends EncodeOptions {
+  /** Of `offsets`. Default `'utf16'`. */
+  unit?: OffsetUnit;
+}
+
+export interface EncodeBatchOptions extends EncodeOptions, JobOptions {
+  /**
+   * Where to encode; the ids are the same everywhere. `'auto'` (default) takes a GPU for byte-level models when the
+   * batch is large enough to be faster there. With `'cuda'`, a model that the GPU cannot do is an UnsupportedError.
+   */
+  device?: Device;
+}
 
 export interface DecodeOptions {
   /** Leave special tokens out of the text. Default false. */
@@ -48,12 +94,22 @@ export class Tokenizer {
   readonly #native: NativeTokenizer;
   readonly #info: ReturnType<typeof addon.info>;
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** Rank files follow tiktoken's rules for special tokens. */
+  readonly #tiktoken: boolean;
+  /** Where the file lies, for what lies beside it. */
+  readonly #path: string | undefined;
+  #template: ChatTemplate | undefined;
+  #vocabulary: Map<string, number> | undefined;
+  #policy: SpecialPolicy | undefined;
   #special: readonly SpecialToken[] | undefined;
+  #templates: [Uint32Array, Uint32Array] | undefined;
   #end: ReadonlySet<number> | undefined;
 
-  private constructor(native: NativeTokenizer, key: typeof HANDLE) {
+  private constructor(native: NativeTokenizer, key: typeof HANDLE, tiktoken = false, path?: string) {
     if (key !== HANDLE) throw new InvalidArgumentError('use Tokenizer.fromFile or Tokenizer.fromBytes');
     this.#native = native;
+    this.#tiktoken = tiktoken;
+    this.#path = path;
     this.#info = addon.info(native);
   }
 
@@ -65,12 +121,13 @@ export class Tokenizer {
    */
   static async fromFile(path: string): Promise<Tokenizer> {
     const name = text(path, 'path');
-    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE);
+    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE, false, name);
   }
 
   /** {@link Tokenizer.fromFile}, at once. */
   static fromFileSync(path: string): Tokenizer {
-    return new Tokenizer(addon.openFileSync(text(path, 'path')), HANDLE);
+    const name = text(path, 'path');
+    return new Tokenizer(addon.openFileSync(name), HANDLE, false, name);
   }
 
   /** Loads the bytes of a `tokenizer.json` or GGUF file. The bytes are not kept. Throws as `fromFile` does. */
@@ -81,30 +138,195 @@ export class Tokenizer {
   }
 
   /**
+   * A tokenizer of a tiktoken rank file.
+   *
+   * @throws InvalidFormatError (with `offset`) for damaged ranks and patterns; UnsupportedError for a pattern that names what no
+   * engine here can do; InvalidArgumentError for special tokens that clash with the ranks.
+   */
+  static fromRanks({ ranks, pattern, specialTokens = {} }: RankFile): Tokenizer {
+    if (typeof ranks !== 'string' && !(ranks instanceof Uint8Array))
+      throw new InvalidArgumentError('ranks must be a string or a Uint8Array', { field: 'ranks' });
+    const special = Object.entries(objectIn(specialTokens, 'specialTokens'));
+    const ids = special.map(([content, id]) =>
+      numberIn(id, `specialTokens[${JSON.stringify(content)}]`, { min: 0, max: 2 ** 28 - 1, integer: true }),
+    );
+    const bytes = typeof ranks === 'string' ? Buffer.from(ranks) : ranks;
+    const contents = special.map(([content]) => content);
+    return new Tokenizer(
+      addon.openRanks(bytes, text(pattern, 'pattern'), contents, Uint32Array.from(ids)),
+      HANDLE,
+      true,
+    );
+  }
+
+  /** One of OpenAI's encodings; see {@link encodingRanks} for where its ranks are found. Throws as that and `fromRanks` do. */
+  static fromEncoding(name: EncodingName): Tokenizer {
+    return Tokenizer.fromRanks(encodingRanks(name));
+  }
+
+  /**
    * The ids of a text. Lone surrogates count as U+FFFD. Linear time in practice, O(n log n) at worst.
    *
    * @throws LimitExceededError for 2 GiB of UTF-8 or more.
    */
   encode(input: string, options?: EncodeOptions): Uint32Array {
+    if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids;
+    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
+        const ids = addon.encode(this.#native, plain, 0);
+        return id === undefined ? [ids] : [ids, Uint32Array.of(id)];
+      });
+      return parts.length === 1 ? parts[0]! : joined(parts);
+    }
     return addon.encode(this.#native, text(input, 'text'), encodeFlags(options));
   }
 
+  #stretches(input: string, options: EncodeOptions | undefined) {
+    this.#policy ??= new SpecialPolicy(this.specialTokens);
+    return this.#policy.split(text(input, 'text'), options?.allowedSpecial, options?.disallowedSpecial);
+  }
+
   /**
-   * Encodes many texts on all threads, off the event loop; the ids are those of `encode`. Aborting `signal` rejects
+   * The ids of a text and, for each, where its part of the text starts and ends (flat pairs), as Hugging Face's
+   * `Encoding` says it: never inside a character, 0, 0 for tokens that the template adds. Slower than `encode`.
+   */
+  encodeWithOffsets(
+    input: string,
+    unit: OffsetUnit = 'utf16',
+    options: EncodeOptions = {},
+  ): { ids: Uint32Array; offsets: Uint32Array } {
+    if (isFull(objectIn(options, 'options'))) {
+      const { ids, offsets } = this.encodeFull(input, { ...options, unit });
+      return { ids, offsets };
+    }
+    return addon.encodeOffsets(this.#native, text(input, 'text'), this.#flags(input, options), unitIndex(unit));
+  }
+
+  /**
+   * A text, or a pair of texts, with type ids, masks, offsets and what truncation cut off.
+   *
+   * @throws InvalidArgumentError where truncation leaves no room for the special tokens or the stride.
+   */
+  encodeFull(input: string, options: EncodeFullOptions = {}): Encoding {
+    return pad([this.#full(input, options)], checkPadding(options.padding))[0]!;
+  }
+
+  /** {@link Tokenizer.encodeFull} of many texts, each with its own second text where `pair` is given, padded to one length. */
+  encodeFullBatch(
+    inputs: readonly (string | readonly [string, string])[],
+    options: EncodeFullOptions = {},
+  ): Encoding[] {
+    if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array', { field: 'texts' });
+    const encodings = inputs.map((input, i) => {
+      if (typeof input === 'string') return this.#full(input, options);
+      if (!Array.isArray(input) || input.length !== 2)
+        throw new InvalidArgumentError('a text is a string or a pair of strings', { field: `texts[${i}]` });
+      return this.#full(input[0], { ...options, pair: input[1] });
+    });
+    return pad(encodings, checkPadding(options.padding));
+  }
+
+  /** Flags of calls that take a text as a whole: tiktoken's rules hold where no or all special tokens are allowed. */
+  #flags(input: string, options: EncodeOptions): number {
+    if (!this.#tiktoken && options.allowedSpecial === undefined && options.disallowedSpecial === undefined)
+      return encodeFlags(options);
+    const { allowedSpecial = [] } = options;
+    const found = this.#stretches(input, options).some(({ id }) => id !== undefined);
+    if (!found) return 0;
+    if (allowedSpecial !== 'all' && allowedSpecial.length < this.specialTokens.length)
+      throw new InvalidArgumentError(
+        "offsets, pairs and truncation take all special tokens (allowedSpecial: 'all') or none",
+        {
+          field: 'allowedSpecial',
+        },
+      );
+    return PARSE_SPECIAL;
+  }
+
+  #full(input: string, options: EncodeFullOptions): Encoding {
+    const flags = this.#flags(input, options);
+    const unit = unitIndex(options.unit ?? 'utf16');
+    const sequence = (value: unknown, field: string) =>
+      addon.encodeOffsets(this.#native, text(value, field), flags & ~ADD_SPECIAL, unit);
+    const first = sequence(input, 'text');
+    const second = options.pair === undefined ? undefined : sequence(options.pair, 'pair');
+    this.#templates ??= [addon.templateOf(this.#native, 1), addon.templateOf(this.#native, 2)];
+    const template = this.#templates[second ? 1 : 0];
+    return encodeSequences(template, (flags & ADD_SPECIAL) !== 0, first, second, checkTruncation(options.truncation));
+  }
+
+  /** An encoder for text that arrives in parts; its ids together are those of the whole text. */
+  encodeStream(options: EncodeOptions = {}): EncodeStream {
+    if (isFull(objectIn(options, 'options')))
+      throw new InvalidArgumentError('a stream has no pair, truncation or padding', { field: 'options' });
+    const flags = encodeFlags(options);
+    const { length } = addon.encode(this.#native, '', flags);
+    const template = length > 0 ? addon.templateOf(this.#native, 1) : new Uint32Array(0);
+    // Special tokens before and after the text.
+    const middle = template.indexOf(TEMPLATE_FIRST) / 2;
+    const around = Array.from({ length: template.length / 2 }, (_, i) => template[2 * i]!);
+    return new EncodeStream((part, continues, last) => {
+      const ids = addon.encode(this.#native, text(part, 'text'), (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0));
+      if (around.length === 0) return ids;
+      const before = continues ? [] : around.slice(0, middle);
+      const after = last ? around.slice(middle + 1) : [];
+      return Uint32Array.from([...before, ...ids, ...after]);
+    }, this.#info.cutsBetweenLines);
+  }
+
+  /**
+   * Encodes many texts on all threads or a GPU, off the event loop; the ids are those of `encode`. Aborting `signal` rejects
    * with its reason.
    */
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
+    if (isFull(options)) return this.encodeFullBatch(inputs, options).map((e) => e.ids);
+    if (this.#tiktoken || options.allowedSpecial !== undefined || options.disallowedSpecial !== undefined)
+      return this.#encodeStretches(inputs, options);
     const flags = encodeFlags(options);
+    const device = parseDevice(options.device);
     const { ids, offsets } = await runJob(options, (control) =>
-      addon.encodeBatch(this.#native, inputs, flags, control),
+      addon.encodeBatch(this.#native, inputs, flags, device, control),
     );
     return inputs.map((_, i) => ids.subarray(offsets[i], offsets[i + 1]));
   }
 
+  /** Texts cut at their allowed special tokens, encoded as one batch of plain stretches and put together again. */
+  async #encodeStretches(inputs: readonly string[], options: EncodeBatchOptions): Promise<Uint32Array[]> {
+    const cut = inputs.map((input) => this.#stretches(input, options));
+    const plain = cut.flatMap((stretches) => stretches.map((s) => s.text));
+    const { ids, offsets } = await runJob(options, (control) =>
+      addon.encodeBatch(this.#native, plain, 0, parseDevice(options.device), control),
+    );
+    let next = 0;
+    return cut.map((stretches) => {
+      const parts = stretches.flatMap(({ id }) => {
+        const own = ids.subarray(offsets[next], offsets[++next]);
+        return id === undefined ? [own] : [own, Uint32Array.of(id)];
+      });
+      return parts.length === 1 ? parts[0]! : joined(parts);
+    });
+  }
+
   /** How many ids `encode` would give, without making them. */
   count(input: string, options?: EncodeOptions): number {
+    if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids.length;
+    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      let count = 0;
+      for (const { text: plain, id } of this.#stretches(input, options))
+        count += addon.count(this.#native, plain, 0) + (id === undefined ? 0 : 1);
+      return count;
+    }
     return addon.count(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  /** Whether a text has at most `limit` ids; stops counting as soon as it has more. `limit` is 0 or more. */
+  isWithinLimit(input: string, limit: number, options?: EncodeOptions): boolean {
+    const most = numberIn(limit, 'limit', { min: 0, infinite: true });
+    const plain = options?.allowedSpecial === undefined && options?.disallowedSpecial === undefined;
+    if (this.#tiktoken || !plain || (options !== undefined && isFull(options)) || most === Number.POSITIVE_INFINITY)
+      return this.count(input, options) <= most;
+    return addon.count(this.#native, text(input, 'text'), encodeFlags(options), Math.floor(most)) <= most;
   }
 
   /**
@@ -117,14 +339,32 @@ export class Tokenizer {
     return this.#utf8.decode(addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0));
   }
 
+  /** {@link Tokenizer.decode} of many lists of ids. */
+  decodeBatch(lists: readonly (Uint32Array | readonly number[])[], options: DecodeOptions = {}): string[] {
+    if (!Array.isArray(lists)) throw new InvalidArgumentError('lists must be an array of ids', { field: 'lists' });
+    return lists.map((ids) => this.decode(ids, options));
+  }
+
+  /** The bytes of the ids, which need not be UTF-8. Throws as `decode` does. */
+  decodeBytes(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): Uint8Array {
+    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
+    return addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0);
+  }
+
   /** A decoder for ids that arrive one by one; it never emits half a character. */
   decodeStream(options: DecodeOptions = {}): DecodeStream {
     const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
+    if (this.#info.decodesTogether) {
+      return new DecodeStream({ decode: (ids) => this.decode(ids, { skipSpecialTokens: skip }) });
+    }
     const nothing = new Uint8Array(0);
-    return new DecodeStream((id) => {
-      const token = addon.token(this.#native, id);
-      return skip && token.flags & TOKEN_SPECIAL ? nothing : token.bytes;
-    }, this.#info.dropsFirstSpace);
+    return new DecodeStream({
+      bytesOf: (id) => {
+        const token = addon.token(this.#native, id);
+        return skip && token.flags & TOKEN_SPECIAL ? nothing : token.bytes;
+      },
+      dropFirstSpace: this.#info.dropsFirstSpace,
+    });
   }
 
   /** One more than the largest id: the length of a model's logits. */
@@ -172,6 +412,74 @@ export class Tokenizer {
     }
   }
 
+  /** Every token as the file writes it, with its id. Made at the first call; treat it as read-only. */
+  get vocabulary(): ReadonlyMap<string, number> {
+    if (!this.#vocabulary) {
+      this.#vocabulary = new Map();
+      for (let id = 0; id < this.#info.size; id++) {
+        const token = this.tokenOf(id);
+        if (token !== undefined) this.#vocabulary.set(token, id);
+      }
+    }
+    return this.#vocabulary;
+  }
+
+  /**
+   * A conversation as the model was trained to see it, by the model's own Jinja template: `options.chatTemplate`, or the
+   * `chat_template.jinja` or `tokenizer_config.json` beside the file that was loaded.
+   *
+   * @returns ids, or the text with `tokenize: false`. Special tokens come from the template alone.
+   * @throws NotFoundError without a template; else as {@link ChatTemplate.render}.
+   */
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions & { tokenize: false }): string;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Uint32Array;
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string | Uint32Array {
+    const { chatTemplate, tokenize = true, ...render } = objectIn(options, 'options') as ChatTemplateOptions;
+    const template =
+      chatTemplate === undefined ? this.#chatTemplate() : new ChatTemplate(chatTemplate, this.#tokenNames());
+    const rendered = template.render(messages, render);
+    if (!tokenize) return rendered;
+    return addon.encode(this.#native, rendered, PARSE_SPECIAL);
+  }
+
+  #chatTemplate(): ChatTemplate {
+    this.#template ??= this.#path === undefined ? undefined : chatTemplateBeside(this.#path, this.#tokenNames());
+    if (!this.#template)
+      throw new NotFoundError(
+        'no chat template lies beside the tokenizer (chat_template.jinja, or chat_template in tokenizer_config.json); pass chatTemplate',
+        { field: 'chatTemplate' },
+      );
+    return this.#template;
+  }
+
+  #tokenNames(): Record<string, string> {
+    const names: Record<string, string> = {};
+    for (const [name, id] of [
+      ['bos_token', this.bosId],
+      ['eos_token', this.eosId],
+    ] as const)
+      if (id !== undefined) names[name] = this.tokenOf(id) ?? '';
+    return names;
+  }
+
+  /**
+   * The memory of pieces that were encoded before, which makes encoding them again fast and changes no result: lookups and misses
+   * since it was opened or cleared, entries, bytes, and the limit of its bytes.
+   */
+  cacheStats(): { lookups: number; misses: number; entries: number; bytes: number; limit: number } {
+    return addon.cacheStats(this.#native);
+  }
+
+  /** Forgets the pieces encoded before and frees their memory. */
+  clearCache(): void {
+    addon.clearCache(this.#native);
+  }
+
+  /** Most bytes for all threads together, 1 MiB a thread at least; default 64 MiB. Clears the cache. */
+  setCacheLimit(bytes: number): void {
+    addon.setCacheLimit(this.#native, numberIn(bytes, 'bytes', { min: 0, max: 2 ** 40 }));
+  }
+
   /** Frees the native memory. Calls that run finish first; later ones throw InvalidArgumentError. */
   dispose(): void {
     addon.dispose(this.#native);
@@ -200,6 +508,17 @@ function encodeFlags(options: EncodeOptions | undefined): number {
   );
 }
 
+/** Options that need more than ids. */
+function isFull(options: EncodeOptions): boolean {
+  return options.pair !== undefined || options.truncation !== undefined || (options.padding ?? false) !== false;
+}
+
+function unitIndex(unit: unknown): number {
+  const index = UNITS.indexOf(unit as OffsetUnit);
+  if (index < 0) throw new InvalidArgumentError("unit must be 'utf16', 'codepoint' or 'byte'", { field: 'unit' });
+  return index;
+}
+
 function asIds(ids: Uint32Array | readonly number[]): Uint32Array {
   if (ids instanceof Uint32Array) return ids;
   if (!Array.isArray(ids)) throw new InvalidArgumentError('ids must be a Uint32Array or an array', { field: 'ids' });
@@ -213,4 +532,14 @@ function asIds(ids: Uint32Array | readonly number[]): Uint32Array {
 
 function optional(id: number): number | undefined {
   return id === NO_TOKEN ? undefined : id;
+}
+
+function joined(parts: readonly Uint32Array[]): Uint32Array {
+  const out = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

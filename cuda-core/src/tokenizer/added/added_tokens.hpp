@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/added/prefilter.hpp"
+
 namespace xcore::tokenizer {
 
 struct AddedToken {
@@ -21,7 +23,9 @@ struct AddedToken {
 
 class AddedTokens {
  public:
-  // A trie over the contents. Contents must not be empty and must differ.
+  // An automaton over the contents (Aho and Corasick, "Efficient string matching", CACM 1975), so that searching is linear
+  // however many tokens there are and however they overlap.
+  // Contents must not be empty; of equal ones (after normalisation) the first is kept.
   void build(std::vector<AddedToken> tokens);
   bool empty() const { return tokens_.empty(); }
 
@@ -37,16 +41,26 @@ class AddedTokens {
   struct Node {
     uint32_t first_edge = 0;
     uint32_t edges = 0;
-    int32_t token = -1;
+    uint32_t fail = 0;      // the longest proper suffix that is a node
+    uint32_t depth = 0;     // its bytes
+    int32_t token = -1;     // the longest token that ends here, itself or a suffix
   };
   struct Edge {
     uint8_t byte;
     uint32_t node;
   };
+  struct Found {
+    size_t begin, end;
+    int32_t token;  // -1: none
+  };
+  uint32_t step(uint32_t node, uint8_t byte) const;  // 0: no such edge
+  void link_suffixes();
+  Found search(std::string_view text, size_t from) const;
+
   std::vector<AddedToken> tokens_;
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
-  bool starts_[256] = {};
+  Prefilter filter_;
 };
 
 }  // namespace xcore::tokenizer

@@ -1,49 +1,72 @@
-// What one running encode call owns: buffers, and a cache of pieces that were merged before. The cache is
-// direct-mapped and of fixed size (786 KiB), so memory stays bounded whatever text comes.
+// What one running encode call owns: memos of pieces encoded before, and buffers. A tokenizer keeps the scratches of past
+// calls for the next ones, so each running thread has warm memos of its own and none waits for another.
 #pragma once
 
-#include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "tokenizer/encode/piece_memo.hpp"
 #include "tokenizer/merge/merge.hpp"
 
 namespace xcore::tokenizer {
 
-class PieceCache {
- public:
-  static constexpr size_t kMaxBytes = 15;
-  static constexpr size_t kMaxIds = 7;
-  struct Entry {
-    uint64_t low, high;  // the piece, zero-padded; the last byte is its length, so 0 is a free entry
-    uint32_t count;
-    uint32_t ids[kMaxIds];
-  };
-
-  // The entry for a piece of 1..kMaxBytes bytes: a hit when its key equals `key`'s, else the place to fill.
-  Entry& at(const uint8_t* piece, size_t size, Entry& key) {
-    if (!entries_) entries_ = std::make_unique<Entry[]>(kEntries);
-    uint8_t padded[16] = {};
-    std::memcpy(padded, piece, size);
-    padded[15] = static_cast<uint8_t>(size);
-    std::memcpy(&key.low, padded, 8);
-    std::memcpy(&key.high, padded + 8, 8);
-    const uint64_t h = (key.low * 0x9ddfea08eb382d69ull) ^ (key.high * 0x9e3779b97f4a7c15ull);
-    return entries_[(h ^ h >> 32) * 0x9e3779b97f4a7c15ull >> (64 - kBits)];
-  }
-
- private:
-  static constexpr size_t kBits = 14;
-  static constexpr size_t kEntries = size_t{1} << kBits;
-  std::unique_ptr<Entry[]> entries_;
-};
-
 struct Scratch {
-  PieceCache cache;
+  PieceMemo memo;
+  LongMemo long_memo;
+  uint64_t lookups = 0, misses = 0;
   MergeScratch merge;
   std::vector<uint32_t> symbols;
+  std::vector<uint32_t> staged;  // ids that the caller's buffer may not have room for
   std::string normalized;
+  uint64_t generation = 0;
+
+  void limit(size_t bytes) {
+    memo.limit(bytes / 4 * 3);
+    long_memo.limit(bytes / 4);
+  }
+};
+
+class ScratchPool {
+ public:
+  // Together the memos of all running threads take at most so much; at least 1 MiB each.
+  static constexpr size_t kDefaultLimit = size_t{64} << 20;
+
+  ScratchPool() = default;
+  ScratchPool(const ScratchPool&) = delete;
+  ScratchPool& operator=(const ScratchPool&) = delete;
+
+  // A Scratch for the length of a call; the one used last if several are free.
+  class Lease {
+   public:
+    explicit Lease(ScratchPool& pool) : pool_(pool), scratch_(pool.take()) {}
+    ~Lease() { pool_.give_back(std::move(scratch_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Scratch& operator*() const { return *scratch_; }
+
+   private:
+    ScratchPool& pool_;
+    std::unique_ptr<Scratch> scratch_;
+  };
+
+  // Entries and bytes are those of calls that have ended.
+  CacheStats stats() const;
+  void clear();
+  void limit(size_t bytes);
+  size_t limit() const;
+
+ private:
+  std::unique_ptr<Scratch> take();
+  void give_back(std::unique_ptr<Scratch> scratch);
+  size_t share() const;  // of the limit, for one scratch
+
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Scratch>> idle_;
+  size_t limit_ = kDefaultLimit;
+  uint64_t generation_ = 0;  // counts clear() and limit(): scratches that were running are brought up to it when they return
+  uint64_t lookups_ = 0, misses_ = 0;
 };
 
 }  // namespace xcore::tokenizer

@@ -21,13 +21,20 @@ struct Closer {
 
 bool is_gguf(std::string_view head) { return head.substr(0, 4) == "GGUF"; }
 
+Model read_text(std::string_view bytes) {
+  if (looks_like_sentencepiece(bytes)) return read_sentencepiece(bytes);
+  if (looks_like_ranks(bytes))
+    throw Error(XC_UNSUPPORTED, "a rank file holds neither the pattern nor the special tokens; open it with both (fromRanks)");
+  return read_json(bytes);
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_bytes(std::string_view bytes) {
   if (is_gguf(bytes)) {
     return std::make_unique<Tokenizer>(read_gguf(*gguf::File::from_bytes(bytes_of(bytes), bytes.size())));
   }
-  return std::make_unique<Tokenizer>(read_json(bytes));
+  return std::make_unique<Tokenizer>(read_text(bytes));
 }
 
 std::unique_ptr<Tokenizer> load_file(const std::string& path) {
@@ -45,7 +52,7 @@ std::unique_ptr<Tokenizer> load_file(const std::string& path) {
   const size_t got = std::fread(head, 1, sizeof head, file.get());
   if (is_gguf({head, got})) return std::make_unique<Tokenizer>(read_gguf(*gguf::File::open(path)));
   if (static_cast<uint64_t>(about.st_size) > kMaxJsonBytes) {
-    throw error(XC_LIMIT_EXCEEDED, "path", -1, "'%s' has %lld bytes; a tokenizer.json may have up to 1 GiB", path.c_str(),
+    throw error(XC_LIMIT_EXCEEDED, "path", -1, "'%s' has %lld bytes; a tokenizer file may have up to 1 GiB", path.c_str(),
                 static_cast<long long>(about.st_size));
   }
   std::string text(head, got);
@@ -56,7 +63,7 @@ std::unique_ptr<Tokenizer> load_file(const std::string& path) {
   }
   if (std::ferror(file.get())) throw error(XC_IO, "path", -1, "cannot read '%s': %s", path.c_str(), std::strerror(errno));
   try {
-    return std::make_unique<Tokenizer>(read_json(text));
+    return std::make_unique<Tokenizer>(read_text(text));
   } catch (const Error& e) {
     throw Error(e.status, path + ": " + e.what(), e.field, e.offset);
   }
@@ -69,6 +76,21 @@ void mark_end_of_generation(Model& model) {
     if (id != kNoId && (model.flags[id] & XC_TOKEN_SPECIAL)) model.flags[id] |= XC_TOKEN_END_OF_GENERATION;
   }
   if (model.eos != kNoId) model.flags[model.eos] |= XC_TOKEN_END_OF_GENERATION;
+}
+
+void set_pattern(Model& model, std::string_view pattern) {
+  PreTokenizer step;
+  step.kind = PreTokenizer::split;
+  step.behavior = Behavior::removed;
+  step.invert = true;  // the matches are the pieces, and what no match covers is dropped
+  step.pattern = recognise(pattern);
+  if (step.pattern == Pattern::none) {
+    step.needle.regex = std::make_shared<const regex::Regex>(pattern, regex::Dialect::fancy);
+    model.pipeline.simple = false;
+  } else {
+    model.steps.push_back({step.pattern, false});
+  }
+  model.pipeline.steps.push_back(std::move(step));
 }
 
 void find_byte_tokens(Model& model) {

@@ -5,20 +5,22 @@
 
 #include "gguf/gguf.hpp"
 #include "runtime/error.hpp"
-#include "tokenizer/byte_level.hpp"
 #include "tokenizer/load/load.hpp"
+#include "tokenizer/load/pieces.hpp"
 
 namespace xcore::tokenizer {
 namespace {
-
-enum TokenType { kNormal = 1, kUnknownType = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
 
 struct Named {
   const char* pre;
   std::vector<Pattern> steps;
   bool ignore_merges;
   bool add_bos;
+  // Instead of scanners: each cuts the pieces of the one before.
+  std::vector<const char*> expressions = {};
 };
+// Ideographs, Hangul and what lies between, as DeepSeek's expressions name them.
+constexpr const char* kDeepseekCjk = "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+";
 const std::vector<Named>& pre_tokenizers() {
   static const std::vector<Named> list = {
       {"default", {Pattern::gpt2}, false, false},
@@ -41,6 +43,19 @@ const std::vector<Named>& pre_tokenizers() {
       {"gpt-4o", {Pattern::o200k}, false, false},
       {"llama4", {Pattern::o200k}, false, false},
       {"tekken", {Pattern::tekken}, true, true},
+      {"codeshell", {Pattern::digit, Pattern::gpt2}, false, false},
+      {"exaone", {Pattern::digit, Pattern::gpt2}, false, false},
+      {"falcon", {}, false, false,
+       {R"([\p{P}\$\+<=>\^~\|`]+)", R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", "[0-9][0-9][0-9]"}},
+      {"deepseek-llm", {}, false, false,
+       {R"([\r\n])", R"(\s?[\p{LC}&&[^\x{10d0}-\x{10ff}]]+)", R"(\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3000}-\x{3002}]+)", R"(\s+$)",
+        kDeepseekCjk, R"(\p{N}+)"}},
+      {"deepseek-coder", {}, false, false, {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepseekCjk, R"(\p{N})"}},
+      {"deepseek-v3", {}, false, false,
+       {R"(\p{N}{1,3})", R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)",
+        R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"}},
+      {"qwen35", {}, false, false,
+       {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"}},
   };
   return list;
 }
@@ -71,45 +86,6 @@ uint32_t token_id(const gguf::File& file, const char* key, size_t size) {
   return static_cast<uint32_t>(id);
 }
 
-// The byte of "<0x0A>", or -1.
-int byte_of_name(std::string_view name) {
-  if (name.size() != 6 || name.substr(0, 3) != "<0x" || name[5] != '>') return -1;
-  int value = 0;
-  for (int i = 3; i < 5; ++i) {
-    const char c = name[static_cast<size_t>(i)];
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    if (digit < 0) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
-
-void set_bytes(Model& model, uint32_t id, int type) {
-  const std::string token(model.tokens[id]);
-  std::string bytes = token;
-  const bool special = type == kControl || type == kUnknownType;
-  if (model.kind == Kind::byte_level) {
-    const bool mapped = bytes_from_characters(token, bytes);
-    if (special || type == kUserDefined) bytes = token;
-    model.model_token[id] = mapped && !special && type != kUserDefined && !bytes.empty();
-  } else if (type == kByte) {
-    const int byte = byte_of_name(token);
-    if (byte < 0) fail("tokenizer.ggml.tokens", "byte token '" + token.substr(0, 60) + "' is not written <0xNN>");
-    bytes.assign(1, static_cast<char>(byte));
-    model.byte_token[byte] = id;
-    model.flags[id] |= XC_TOKEN_BYTE;
-  } else {
-    bytes.clear();
-    for (size_t i = 0; i < token.size();) {
-      const bool blank = token.compare(i, 3, "\xe2\x96\x81") == 0;
-      bytes += blank ? ' ' : token[i];
-      i += blank ? 3 : 1;
-    }
-    model.model_token[id] = !special && !token.empty();
-  }
-  model.bytes.set(id, bytes);
-}
-
 void read_merges(const gguf::File& file, Model& model) {
   constexpr const char* key = "tokenizer.ggml.merges";
   const gguf::StringArray* merges = file.strings(key);
@@ -122,6 +98,30 @@ void read_merges(const gguf::File& file, Model& model) {
     const std::string where = "entry " + std::to_string(rank) + ": ";
     if (blank == std::string_view::npos || blank + 1 == both.size()) fail(key, where + "a merge is two tokens with a space between");
     if (!add_merge(model, both.substr(0, blank), both.substr(blank + 1), rank, message)) fail(key, where + message);
+  }
+}
+
+void set_steps(const Named& named, Model& model) {
+  for (const Pattern p : named.steps) {
+    model.steps.push_back({p, false});
+    PreTokenizer step;
+    if (p == Pattern::digit) {
+      step.kind = PreTokenizer::digits;
+      step.individual = true;
+    } else {
+      step.kind = PreTokenizer::split;
+      step.pattern = p;
+    }
+    model.pipeline.steps.push_back(std::move(step));
+  }
+  for (const char* expression : named.expressions) {
+    PreTokenizer step;
+    step.kind = PreTokenizer::split;
+    step.pattern = recognise(expression);
+    // $ is the end of the piece.
+    if (step.pattern == Pattern::none) step.needle.regex = std::make_shared<const regex::Regex>(expression, regex::Dialect::fancy);
+    model.pipeline.steps.push_back(std::move(step));
+    model.pipeline.simple = false;
   }
 }
 
@@ -141,34 +141,11 @@ Model read_gguf(const gguf::File& file) {
   if (size > (1u << 28)) fail(tokens_key, "more than 2^28 tokens", XC_LIMIT_EXCEEDED);
   const std::vector<double> types = numbers(file, "tokenizer.ggml.token_type", size);
 
-  model.tokens.resize(size);
-  model.bytes.resize(size);
-  model.flags.assign(size, XC_TOKEN_PRESENT);
-  model.model_token.assign(size, 0);
-  model.by_content.reserve(size);
-  std::fill(std::begin(model.byte_token), std::end(model.byte_token), kNoId);
+  begin_pieces(model, size);
   for (uint32_t id = 0; id < size; ++id) {
-    const std::string_view token = (*tokens)[id];
-    const int type = types.empty() ? kNormal : types[id] >= 0 && types[id] <= kByte ? static_cast<int>(types[id]) : -1;
+    const int type = types.empty() ? kNormalPiece : types[id] >= 0 && types[id] <= kBytePiece ? static_cast<int>(types[id]) : -1;
     if (type < 0) fail("tokenizer.ggml.token_type", "entry " + std::to_string(id) + " is no token type");
-    model.tokens.set(id, token);
-    const bool fresh = model.by_content.insert(model.tokens, id) == kNoId;
-    const bool special = type == kControl || type == kUnknownType;
-    if (special) model.flags[id] |= XC_TOKEN_SPECIAL;
-    if ((special || type == kUserDefined) && fresh && !token.empty()) {
-      if (token.size() > kMaxTokenBytes) fail(tokens_key, "token " + std::to_string(id) + " is longer than 1024 bytes");
-      model.flags[id] |= XC_TOKEN_ADDED;
-      AddedToken added;
-      added.id = id;
-      added.content = token;
-      added.special = special;
-      model.added.push_back(std::move(added));
-    }
-    if (model.kind == Kind::sentencepiece && token.size() > kMaxTokenBytes) {
-      fail(tokens_key, "token " + std::to_string(id) + " is longer than 1024 bytes");
-    }
-    set_bytes(model, id, type);
-    if (!fresh) model.model_token[id] = 0;
+    add_piece(model, id, (*tokens)[id], type, tokens_key);
   }
 
   bool add_bos = model.kind == Kind::sentencepiece;
@@ -179,7 +156,7 @@ Model read_gguf(const gguf::File& file) {
       if (pre == n.pre) named = &n;
     }
     if (!named) fail("tokenizer.ggml.pre", "no pre-tokenizer is known by the name '" + std::string(pre) + "'", XC_UNSUPPORTED);
-    for (const Pattern p : named->steps) model.steps.push_back({p, false});
+    set_steps(*named, model);
     model.ignore_merges = named->ignore_merges;
     add_bos = named->add_bos;
     read_merges(file, model);
@@ -192,6 +169,8 @@ Model read_gguf(const gguf::File& file) {
       model.scores.push_back(static_cast<float>(s));
     }
     model.space_prefix = file.boolean("tokenizer.ggml.add_space_prefix", true);
+    // The space that was put before the text on the way in.
+    model.decoder.strip = model.space_prefix;
   }
   model.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", size);
   model.bos = token_id(file, "tokenizer.ggml.bos_token_id", size);

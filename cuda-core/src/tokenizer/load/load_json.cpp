@@ -1,11 +1,13 @@
-// Hugging Face tokenizer.json, byte-level BPE.
+// Hugging Face tokenizer.json: the model and its vocabulary.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <iterator>
 
 #include "runtime/error.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/json/json.hpp"
+#include "tokenizer/load/json_components.hpp"
 #include "tokenizer/load/load.hpp"
 
 namespace xcore::tokenizer {
@@ -82,10 +84,16 @@ void read_vocabulary(const Cursor& root, Model& model) {
                                                          std::string(model.tokens[item.id].substr(0, 60)) + "' has already"));
     }
     model.tokens.set(item.id, item.content);
-    std::string bytes;
-    const bool mapped = bytes_from_characters(item.content, bytes);
-    model.bytes.set(item.id, mapped ? std::string_view(bytes) : item.content);
-    model.model_token[item.id] = item.from_vocab && mapped && !bytes.empty();
+    if (model.kind == Kind::byte_level) {
+      std::string bytes;
+      const bool mapped = bytes_from_characters(item.content, bytes);
+      model.bytes.set(item.id, mapped ? std::string_view(bytes) : item.content);
+      model.model_token[item.id] = item.from_vocab && mapped && !bytes.empty();
+    } else {
+      model.bytes.set(item.id, item.content);
+      model.model_token[item.id] = item.from_vocab && !item.content.empty();
+      if (item.content.size() > kMaxTokenBytes) where().fail("a token may have up to 1024 bytes");
+    }
     model.flags[item.id] = static_cast<uint8_t>(XC_TOKEN_PRESENT | (item.from_vocab ? 0 : XC_TOKEN_ADDED));
     const uint32_t other = model.by_content.insert(model.tokens, item.id);
     if (other != kNoId) {
@@ -126,10 +134,28 @@ void read_merges(const Cursor& merges, Model& model) {
   }
 }
 
+// "<0x0A>" and the like, which stand for bytes of characters that no token covers.
+void find_fallback_tokens(Model& model, bool fallback) {
+  std::fill(std::begin(model.byte_token), std::end(model.byte_token), kNoId);
+  if (!fallback) return;
+  char name[8];
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    std::snprintf(name, sizeof name, "<0x%02X>", byte);
+    const uint32_t id = model.by_content.find(model.tokens, name);
+    if (id == kNoId || !model.model_token[id]) continue;
+    model.byte_token[byte] = id;
+    model.flags[id] |= XC_TOKEN_BYTE;
+  }
+}
+
+// Before anything else: a file of another kind should be named as such, not by a detail.
+void check_type(const Cursor& root) {
+  const Cursor type = root.at("model").get("type");  // absent in older files
+  if (!type.is_null() && type.string() != "BPE") type.unsupported("model type '" + std::string(type.string()) + "'; only BPE");
+}
+
 void read_model(const Cursor& root, Model& model) {
   const Cursor m = root.at("model");
-  const Cursor type = m.get("type");  // absent in older files
-  if (!type.is_null() && type.string() != "BPE") type.unsupported("model type '" + std::string(type.string()) + "'; only BPE");
   const Cursor dropout = m.get("dropout");
   if (!dropout.is_null() && !(dropout.value().kind == json::Kind::number && dropout.value().number == 0)) {
     dropout.unsupported("BPE dropout");
@@ -138,7 +164,6 @@ void read_model(const Cursor& root, Model& model) {
     const Cursor a = m.get(affix);
     if (!a.is_null() && !a.string().empty()) a.unsupported("'" + std::string(a.string()) + "'; only none");
   }
-  if (m.flag("byte_fallback", false)) m.get("byte_fallback").unsupported("byte fallback; only byte-level models are read from JSON");
   model.ignore_merges = m.flag("ignore_merges", false);
   model.fuse_unknown = m.flag("fuse_unk", false);
   read_vocabulary(root, model);
@@ -148,97 +173,10 @@ void read_model(const Cursor& root, Model& model) {
     if (model.unknown == kNoId) unknown.fail("'" + std::string(unknown.string()) + "' is not in the vocabulary");
   }
   read_merges(m.at("merges"), model);
-  find_byte_tokens(model);
-}
-
-void read_normalizer(const Cursor& n, Model& model) {
-  if (n.is_null()) return;
-  const std::string_view type = n.at("type").string();
-  if (type == "NFC") {
-    model.nfc = true;
-  } else if (type == "Sequence") {
-    const Cursor list = n.at("normalizers");
-    for (uint32_t i = 0; i < list.array_size(); ++i) read_normalizer(list[i], model);
+  if (model.kind == Kind::byte_level) {
+    find_byte_tokens(model);
   } else {
-    n.unsupported("normalizer '" + std::string(type) + "'; only NFC");
-  }
-}
-
-// True once the bytes have been mapped: nothing can be cut after that.
-void read_pre_tokenizer(const Cursor& p, Model& model, bool& mapped) {
-  const std::string_view type = p.at("type").string();
-  if (type == "Sequence") {
-    const Cursor list = p.at("pretokenizers");
-    for (uint32_t i = 0; i < list.array_size(); ++i) read_pre_tokenizer(list[i], model, mapped);
-    return;
-  }
-  if (mapped) p.unsupported("pre-tokenizer '" + std::string(type) + "' after ByteLevel");
-  if (model.steps.size() >= 16) p.unsupported("more than 16 pre-tokenizers in a sequence");
-  if (type == "ByteLevel") {
-    mapped = true;
-    PreTokenizerStep step;
-    step.prefix_space = p.flag("add_prefix_space", true);
-    if (p.flag("use_regex", true)) step.pattern = Pattern::gpt2;
-    if (step.prefix_space || step.pattern != Pattern::none) model.steps.push_back(step);
-  } else if (type == "Digits") {
-    model.steps.push_back({p.flag("individual_digits", false) ? Pattern::digit : Pattern::digits, false});
-  } else if (type == "Split") {
-    const Cursor regex = p.at("pattern").get("Regex");
-    if (regex.is_null()) p.unsupported("Split by a fixed string; only by a regular expression");
-    const Pattern pattern = recognise(regex.string());
-    if (pattern == Pattern::none) {
-      regex.unsupported("no scanner for the regular expression " + std::string(regex.string().substr(0, 600)));
-    }
-    const std::string_view behavior = p.at("behavior").string();
-    const bool invert = p.flag("invert", false);
-    const bool covers = pattern != Pattern::digit && pattern != Pattern::digits;
-    if (!(behavior == "Isolated" && !invert) && !(behavior == "Removed" && invert && covers)) {
-      p.unsupported("Split behaviour '" + std::string(behavior) + (invert ? "', inverted" : "'"));
-    }
-    model.steps.push_back({pattern, false});
-  } else {
-    p.unsupported("pre-tokenizer '" + std::string(type) + "'; only ByteLevel, Digits, Split and Sequence");
-  }
-}
-
-uint32_t known_id(const Cursor& c, const Model& model) {
-  const uint32_t id = c.integer(kMaxId);
-  if (id >= model.flags.size() || model.flags[id] == 0) c.fail("there is no token " + std::to_string(id));
-  return id;
-}
-
-void read_post_processor(const Cursor& p, Model& model) {
-  if (p.is_null()) return;
-  const std::string_view type = p.at("type").string();
-  if (type == "Sequence") {
-    const Cursor list = p.at("processors");
-    for (uint32_t i = 0; i < list.array_size(); ++i) read_post_processor(list[i], model);
-  } else if (type == "TemplateProcessing") {
-    const Cursor single = p.at("single");
-    std::vector<uint32_t> before, after;
-    bool seen = false;
-    for (uint32_t i = 0; i < single.array_size(); ++i) {
-      const Cursor piece = single[i];
-      if (!piece.get("Sequence").is_null()) {
-        if (seen) piece.unsupported("a template with the text twice");
-        seen = true;
-        continue;
-      }
-      const Cursor name = piece.at("SpecialToken").at("id");
-      const Cursor ids = p.at("special_tokens").at(name.string()).at("ids");
-      for (uint32_t k = 0; k < ids.array_size(); ++k) (seen ? after : before).push_back(known_id(ids[k], model));
-    }
-    if (!seen) single.fail("the template does not contain the text");
-    model.prefix.insert(model.prefix.begin(), before.begin(), before.end());
-    model.suffix.insert(model.suffix.end(), after.begin(), after.end());
-  } else if (type == "RobertaProcessing" || type == "BertProcessing") {
-    const Cursor cls = p.at("cls");
-    const Cursor sep = p.at("sep");
-    if (cls.array_size() != 2 || sep.array_size() != 2) p.fail("cls and sep are pairs of a token and its id");
-    model.prefix.insert(model.prefix.begin(), known_id(cls[1], model));
-    model.suffix.push_back(known_id(sep[1], model));
-  } else if (type != "ByteLevel") {  // ByteLevel concerns offsets only
-    p.unsupported("post-processor '" + std::string(type) + "'");
+    find_fallback_tokens(model, m.flag("byte_fallback", false));
   }
 }
 
@@ -250,24 +188,52 @@ uint32_t first_special(const Model& model, std::initializer_list<const char*> na
   return kNoId;
 }
 
+// What each token decodes to, where the decoders treat every token by itself.
+void set_decoder(Model& model) {
+  const std::vector<DecoderStep>& steps = model.pipeline.decoder;
+  model.decoder = shape_of(steps);
+  if (model.kind == Kind::byte_level) {
+    // A byte-level file without a decoder decodes as one with it.
+    if (steps.empty()) model.decoder.kind = DecoderShape::bytes;
+    if (model.decoder.kind != DecoderShape::fallback) return;
+    model.decoder.kind = DecoderShape::general;
+  } else if (model.decoder.kind == DecoderShape::bytes) {
+    model.decoder.kind = DecoderShape::general;
+  }
+  if (model.decoder.kind != DecoderShape::fallback) return;
+  model.bytes = StringTable();
+  model.bytes.resize(model.tokens.size());
+  std::string text;
+  for (uint32_t id = 0; id < model.tokens.size(); ++id) {
+    if (!model.flags[id]) continue;
+    text.clear();
+    run_decoders({steps[0]}, {std::string(model.tokens[id])}, text);
+    const int byte = byte_of_fallback(text);
+    if (byte >= 0) {
+      text.assign(1, static_cast<char>(byte));
+      model.flags[id] |= XC_TOKEN_BYTE;
+    }
+    model.bytes.set(id, text);
+  }
+}
+
 }  // namespace
 
 Model read_json(std::string_view text) {
   const json::Document document(text);
   const Cursor root(document.root(), "");
   root.object_size();
+  check_type(root);
   Model model;
+  model.pipeline.described = true;
+  read_normalizer(root.get("normalizer"), model.pipeline);
+  read_pre_tokenizer(root.get("pre_tokenizer"), model.pipeline);
+  read_decoder(root.get("decoder"), model.pipeline);
+  model.kind = is_byte_level(model.pipeline) ? Kind::byte_level : Kind::sentencepiece;
   read_model(root, model);
-  read_normalizer(root.get("normalizer"), model);
-  const Cursor pre = root.get("pre_tokenizer");
-  bool mapped = false;
-  if (!pre.is_null()) read_pre_tokenizer(pre, model, mapped);
-  if (!mapped) pre.unsupported("only byte-level tokenizers: the pre-tokenizer must end with ByteLevel");
   read_post_processor(root.get("post_processor"), model);
-  const Cursor decoder = root.get("decoder");
-  if (!decoder.is_null() && decoder.at("type").string() != "ByteLevel") {
-    decoder.unsupported("decoder '" + std::string(decoder.at("type").string()) + "'; only ByteLevel");
-  }
+  find_shortcuts(model);
+  set_decoder(model);
   // The format names no BOS or EOS; the template and the usual names say it.
   model.bos = model.prefix.empty() ? first_special(model, {"<|begin_of_text|>", "<s>", "<bos>", "<|startoftext|>"}) : model.prefix[0];
   model.eos = first_special(model, {"<|end_of_text|>", "</s>", "<eos>", "<|im_end|>", "<|endoftext|>"});

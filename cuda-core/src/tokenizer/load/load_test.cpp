@@ -198,11 +198,13 @@ TEST(LoadJson, refusals_say_where_and_what) {
       {file(kVocab, "[]", R"(,"added_tokens":[{"id":0,"content":"<x>"}])"), XC_INVALID_FORMAT, "added_tokens[0]"},
       {file(kVocab, "[]", R"(,"added_tokens":[{"id":9,"content":"ab"}])"), XC_INVALID_FORMAT, "added_tokens[0]"},
       {file(kVocab, "[]", R"(,"added_tokens":[{"id":9,"content":""}])"), XC_INVALID_FORMAT, "added_tokens[0]"},
-      {file(kVocab, "[]", R"(,"normalizer":{"type":"NFKC"})"), XC_UNSUPPORTED, "normalizer"},
+      {file(kVocab, "[]", R"(,"normalizer":{"type":"Precompiled"})"), XC_UNSUPPORTED, "normalizer"},
       {R"({"model":{"type":"WordPiece","vocab":{"a":0}}})", XC_UNSUPPORTED, "model.type"},
-      {R"({"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"x+"},"behavior":"Isolated"}})",
+      {R"({"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(x"},"behavior":"Isolated"}})",
+       XC_INVALID_FORMAT, "pre_tokenizer.pattern.Regex"},
+      {R"({"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","pattern":{"Regex":"x\\X"},"behavior":"Isolated"}})",
        XC_UNSUPPORTED, "pre_tokenizer.pattern.Regex"},
-      {R"({"model":{"vocab":{"a":0},"merges":[]}})", XC_UNSUPPORTED, "pre_tokenizer"},
+      {R"({"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"UnicodeScripts"}})", XC_UNSUPPORTED, "pre_tokenizer"},
   };
   for (const Case& c : cases) {
     const Error e = refused(c.text);
@@ -226,6 +228,68 @@ TEST(LoadJson, truncated_and_flipped_files_never_crash) {
   }
 }
 
+namespace {
+// One character a token, so that ids show the pieces' text and offsets show where it came from.
+struct Components {
+  const char* name;
+  const char* components;
+  const char* text;
+  const char* tokens;                 // joined with |
+  std::vector<uint32_t> offsets;      // code points
+};
+class EveryComponent : public ::testing::TestWithParam<Components> {};
+}  // namespace
+
+TEST_P(EveryComponent, gives_the_text_and_offsets_of_hugging_face) {
+  const Components& c = GetParam();
+  const std::string vocab =
+      R"({"<unk>":0,"a":1,"b":2,"c":3,"1":4,"2":5,".":6," ":7,"▁":8,"é":9,"e":10,"x":11,"ab":12,"12":13,"ﬁ":14,"f":15,"i":16,"A":17,"\u0301":18,"▁a":19,"中":20})";
+  const auto t = load_bytes(R"({"model":{"type":"BPE","unk_token":"<unk>","vocab":)" + vocab +
+                            R"(,"merges":["a b","1 2","▁ a"]},)" + c.components + "}");
+  std::vector<Token> tokens;
+  t->encode_tokens(c.text, 0, OffsetUnit::code_point, tokens);
+  std::string joined;
+  std::vector<uint32_t> offsets;
+  for (const Token& token : tokens) {
+    if (!joined.empty()) joined += '|';
+    joined += t->model().tokens[token.id];
+    offsets.insert(offsets.end(), {token.range.begin, token.range.end});
+  }
+  EXPECT_EQ(joined, c.tokens);
+  EXPECT_EQ(offsets, c.offsets);
+  std::vector<uint32_t> ids;
+  for (const Token& token : tokens) ids.push_back(token.id);
+  EXPECT_EQ(encode(*t, c.text, 0), ids);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Load, EveryComponent,
+    ::testing::Values(
+        Components{"plain", R"("normalizer":null)", "a b", "a| |b", {0, 1, 1, 2, 2, 3}},
+        Components{"nfc", R"("normalizer":{"type":"NFC"})", "e\xcc\x81x", "é|x", {0, 1, 2, 3}},
+        Components{"nfd", R"("normalizer":{"type":"NFD"})", "\xc3\xa9x", "e|\xcc\x81|x", {0, 1, 0, 1, 1, 2}},
+        Components{"nfkc", R"("normalizer":{"type":"NFKC"})", "\xef\xac\x81x", "f|i|x", {0, 1, 0, 1, 1, 2}},
+        Components{"lowercase", R"("normalizer":{"type":"Lowercase"})", "AB", "ab", {0, 2}},
+        Components{"accents", R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"}]})",
+                   "\xc3\xa9x", "e|x", {0, 1, 1, 2}},
+        Components{"strip", R"("normalizer":{"type":"Strip","strip_left":true,"strip_right":true})", "  ab ", "ab", {2, 4}},
+        Components{"replace", R"("normalizer":{"type":"Replace","pattern":{"Regex":"[xy]+"},"content":"ab"})", "xyxc", "ab|c", {2, 3, 3, 4}},
+        Components{"prepend", R"("normalizer":{"type":"Prepend","prepend":"▁"})", "ab", "▁|ab", {0, 1, 0, 2}},
+        Components{"digits", R"("pre_tokenizer":{"type":"Digits","individual_digits":true})", "12a", "1|2|a", {0, 1, 1, 2, 2, 3}},
+        Components{"digit_runs", R"("pre_tokenizer":{"type":"Digits","individual_digits":false})", "a12", "a|12", {0, 1, 1, 3}},
+        Components{"whitespace", R"("pre_tokenizer":{"type":"Whitespace"})", "ab .c", "ab|.|c", {0, 2, 3, 4, 4, 5}},
+        Components{"whitespace_split", R"("pre_tokenizer":{"type":"WhitespaceSplit"})", " a  b", "a|b", {1, 2, 4, 5}},
+        Components{"punctuation", R"("pre_tokenizer":{"type":"Punctuation"})", "a.b", "a|.|b", {0, 1, 1, 2, 2, 3}},
+        Components{"split_removed", R"("pre_tokenizer":{"type":"Split","pattern":{"String":"x"},"behavior":"Removed","invert":false})",
+                   "axb", "a|b", {0, 1, 2, 3}},
+        Components{"split_inverted", R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"[ab]"},"behavior":"Removed","invert":true})",
+                   "axb", "a|b", {0, 1, 2, 3}},
+        Components{"metaspace", R"("pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true})",
+                   "a a", "▁a|▁a", {0, 1, 1, 3}},
+        Components{"metaspace_never", R"("pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"never","split":false})",
+                   "a a", "a|▁a", {0, 1, 1, 3}}),
+    [](const auto& info) { return info.param.name; });
+
 TEST(LoadFile, absent_files_and_folders_are_typed_errors) {
   const auto status = [](const std::string& path) {
     try {
@@ -247,6 +311,11 @@ TEST(LoadGguf, sentencepiece_merges_by_score_with_byte_tokens) {
   EXPECT_EQ(encode(*t, "a<u>b", 0), (Ids{8, 11, 5, 7}));
   EXPECT_EQ(decode(*t, {1, 10, 8}, true), "ab a");
   EXPECT_EQ(decode(*t, {8, 3, 4}), "a\xc3\xa9");
+}
+
+TEST(LoadGguf, neighbouring_characters_that_no_token_holds_are_their_bytes) {
+  const auto t = load_bytes(sentencepiece().bytes());
+  EXPECT_EQ(encode(*t, "a\xc3\xa9\xc3\xa9\xc3\xa9", 0), (Ids{8, 3, 4, 3, 4, 3, 4}));
 }
 
 TEST(LoadGguf, refusals_name_the_key) {
@@ -296,6 +365,9 @@ TEST(LoadGguf, ids_are_those_of_llama_cpp_for_phi3) { compare_with_llama_cpp("ph
 TEST(LoadGguf, ids_are_those_of_llama_cpp_for_mpt) { compare_with_llama_cpp("mpt"); }
 TEST(LoadGguf, ids_are_those_of_llama_cpp_for_starcoder) { compare_with_llama_cpp("starcoder"); }
 TEST(LoadGguf, ids_are_those_of_llama_cpp_for_refact) { compare_with_llama_cpp("refact"); }
+TEST(LoadGguf, ids_are_those_of_llama_cpp_for_falcon) { compare_with_llama_cpp("falcon"); }
+TEST(LoadGguf, ids_are_those_of_llama_cpp_for_deepseek_llm) { compare_with_llama_cpp("deepseek-llm"); }
+TEST(LoadGguf, ids_are_those_of_llama_cpp_for_deepseek_coder) { compare_with_llama_cpp("deepseek-coder"); }
 
 TEST(LoadGguf, stories260k_prompt_has_its_recorded_ids) {
   XC_REFERENCE_OR_SKIP(path, "reference/llm/stories260K-F32.gguf");

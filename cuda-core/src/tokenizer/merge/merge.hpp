@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "tokenizer/flat.hpp"
+
 namespace xcore::tokenizer {
 
 inline constexpr uint32_t kNoRank = 0xffffffffu;
@@ -28,6 +30,12 @@ class PairTable {
     }
   }
   size_t size() const { return size_; }
+  template <class F>
+  void each(F&& use) const {
+    for (const Entry& e : entries_) {
+      if (e.rank != kNoRank) use(e);
+    }
+  }
 
  private:
   size_t slot(uint32_t left, uint32_t right) const {
@@ -39,10 +47,27 @@ class PairTable {
   size_t size_ = 0;
 };
 
+// A set of ranks whose lowest member is found in three steps.
+class RankSet {
+ public:
+  void reserve(size_t ranks);  // empty afterwards if it grows
+  void insert(uint32_t rank);
+  void erase(uint32_t rank);
+  uint32_t first() const;  // kNoRank when empty
+
+ private:
+  size_t size_ = 0;
+  std::vector<uint64_t> levels_[3];
+};
+
 // Reused between calls.
 struct MergeScratch {
   std::vector<uint32_t> next, previous, rank, joined;
   std::vector<uint64_t> heap;
+  // For merge_long.cpp: places by rank.
+  Flat<uint32_t> columns;
+  std::vector<uint32_t> first;
+  RankSet waiting;
 };
 
 // Merges ids[0..count) in place and returns the new count. Quadratic below 32 symbols, where that is fastest, and

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "runtime/philox.hpp"
+#include "tokenizer/merge/merge_tables.hpp"
 
 using namespace xcore;
 using namespace xcore::tokenizer;
@@ -27,6 +28,79 @@ TEST(Merge, agrees_with_the_definition_on_random_tables) {
     ids.resize(merge(pairs, ids.data(), ids.size(), scratch));
     ASSERT_EQ(ids, expected) << "round " << round;
   }
+}
+
+TEST(MergeTables, agree_with_the_definition_on_random_tables) {
+  Philox random(4);
+  MergeScratch scratch;
+  size_t monotone_like = 0;
+  for (int round = 0; round < 1500; ++round) {
+    PairTable pairs;
+    const uint32_t symbols = 2 + random.next_below(4);
+    // Two thirds of the rounds as training makes them: later pairs of earlier symbols. The others in any order.
+    const bool trained = round % 3 != 0;
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < 60; ++i) {
+      rank = trained ? rank + 1 + random.next_below(3) : random.next_below(1u << 20);
+      pairs.insert(random.next_below(symbols + i), random.next_below(symbols + i), rank, symbols + i);
+    }
+    monotone_like += trained;
+    const MergeTables tables(pairs, nullptr);
+    if (!trained && !tables.packed()) continue;  // a rank came twice
+    ASSERT_TRUE(tables.packed());
+    constexpr uint32_t kSizes[] = {16, 32, 300};
+    std::vector<uint32_t> ids(1 + random.next_below(kSizes[round % 4 % 3]));
+    for (uint32_t& id : ids) id = random.next_below(symbols);
+    std::vector<uint32_t> expected = ids;
+    expected.resize(merge_ref(pairs, expected.data(), expected.size()));
+    ids.resize(tables.merge(ids.data(), ids.size(), scratch));
+    ASSERT_EQ(ids, expected) << "round " << round;
+  }
+  EXPECT_GT(monotone_like, 900u);
+}
+
+TEST(MergeTables, equal_ranks_of_one_joined_symbol_are_taken_from_the_left) {
+  // As in rank files: "abc" comes of a + bc and of ab + c alike.
+  PairTable pairs;
+  pairs.insert(0, 1, 0, 3);  // ab
+  pairs.insert(1, 2, 1, 4);  // bc
+  pairs.insert(0, 4, 2, 5);
+  pairs.insert(3, 2, 2, 5);
+  pairs.insert(5, 5, 3, 6);
+  const MergeTables tables(pairs, nullptr);
+  ASSERT_TRUE(tables.packed());
+  MergeScratch scratch;
+  Philox random(9);
+  for (int round = 0; round < 400; ++round) {
+    std::vector<uint32_t> ids(1 + random.next_below(80));
+    for (uint32_t& id : ids) id = random.next_below(3);
+    std::vector<uint32_t> expected = ids;
+    expected.resize(merge_ref(pairs, expected.data(), expected.size()));
+    ids.resize(tables.merge(ids.data(), ids.size(), scratch));
+    ASSERT_EQ(ids, expected) << "round " << round;
+  }
+}
+
+TEST(MergeTables, the_largest_symbols_are_absent_pairs_not_free_slots) {
+  PairTable pairs;
+  pairs.insert(0, 1, 0, 2);
+  const MergeTables tables(pairs, nullptr);
+  const uint32_t last = MergeTables::kMaxSymbols - 1;
+  EXPECT_EQ(tables.rank(last, last), kNoRank);
+  EXPECT_EQ(tables.rank(last, 0), kNoRank);
+  EXPECT_EQ(tables.rank(0, last), kNoRank);
+  EXPECT_EQ(tables.rank(0, 1), 0u);
+}
+
+TEST(MergeTables, refuse_what_does_not_fit) {
+  PairTable one_rank_two_symbols;
+  one_rank_two_symbols.insert(0, 1, 5, 2);
+  one_rank_two_symbols.insert(1, 0, 5, 3);
+  EXPECT_FALSE(MergeTables(one_rank_two_symbols, nullptr).packed());
+  PairTable large;
+  large.insert(0, 1u << 20, 5, 2);
+  EXPECT_FALSE(MergeTables(large, nullptr).packed());
+  EXPECT_FALSE(MergeTables(PairTable(), nullptr).packed());
 }
 
 // A quadratic merge would need hours for this.

@@ -15,9 +15,11 @@ enum class Pattern : uint8_t {
   none,           // the whole text is one piece
   gpt2,           // r50k, p50k, GPT-NeoX, ...
   cl100k,         // also Llama 3: digits in groups of at most three
+  cl100k_end,     // newer cl100k: white space up to the end of the text is one piece
   qwen2,          // cl100k with single digits
   o200k,          // GPT-4o: letters cut where case rises, contractions stay with their word
   tekken,         // Mistral Nemo: o200k without contractions, single digits
+  qwen35,         // qwen2 whose words hold marks as well as letters
   digit,          // each number character by itself, everything between as one piece
   digits,         // each run of number characters, everything between as one piece
 };

@@ -38,11 +38,11 @@ class Scanner {
     }
     return p;
   }
-  // Past all of [^\s\p{L}\p{N}].
-  const uint8_t* run_other(const uint8_t* p) const {
+  // Past all characters that have none of the bits of `none`.
+  const uint8_t* run_other(const uint8_t* p, uint8_t none = kLetter | kNumber | kSpace) const {
     for (;;) {
       const Char c = peek(p);
-      if (!c.length || (c.kind & (kLetter | kNumber | kSpace))) return p;
+      if (!c.length || (c.kind & none)) return p;
       p += c.length;
     }
   }
@@ -58,8 +58,8 @@ class Scanner {
     if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')) return p + 3;
     return p;
   }
-  // White space at p: \s*[\r\n]+ when `lines`, then \s+(?!\S), then \s+.
-  const uint8_t* space(const uint8_t* p, bool lines) const {
+  // White space at p: \s++$ when `to_end`, \s*[\r\n]+ when `lines`, then \s+(?!\S), then \s+.
+  const uint8_t* space(const uint8_t* p, bool lines, bool to_end = false) const {
     const uint8_t* after_line = nullptr;
     const uint8_t* last = p;
     const uint8_t* q = p;
@@ -70,6 +70,7 @@ class Scanner {
       if (*q == '\n' || *q == '\r') after_line = q + 1;
       q += c.length;
     }
+    if (to_end && q == end_) return q;
     if (lines && after_line) return after_line;
     return q == end_ || last == p ? q : last;
   }
@@ -94,35 +95,42 @@ class Scanner {
     return run_other(start + c.length);
   }
 
-  // What cl100k, qwen2, o200k and tekken share after their letters: numbers, others, white space.
-  const uint8_t* rest(const uint8_t* p, Char c, int digits, bool slashes) const {
-    if (c.kind & kNumber) return run_numbers(p, digits);
+  struct Rest {
+    int digits;
+    uint8_t word = kLetter;
+    bool slashes = false;
+    bool space_to_end = false;
+  };
+  // What cl100k, qwen2, o200k and tekken share after their words: numbers, others, white space.
+  const uint8_t* rest(const uint8_t* p, Char c, const Rest& r) const {
+    const auto not_other = static_cast<uint8_t>(kSpace | kNumber | r.word);
+    if (c.kind & kNumber) return run_numbers(p, r.digits);
     const uint8_t* start = p;
     if (*p == ' ') {
       const Char next = peek(p + 1);
-      if (next.length && !(next.kind & (kSpace | kLetter | kNumber))) {
+      if (next.length && !(next.kind & not_other)) {
         ++start;
         c = next;
       }
     }
-    if (c.kind & kSpace) return space(p, true);
-    const uint8_t* q = run_other(start + c.length);
-    while (q < end_ && (*q == '\r' || *q == '\n' || (slashes && *q == '/'))) ++q;
+    if (c.kind & kSpace) return space(p, true, r.space_to_end);
+    const uint8_t* q = run_other(start + c.length, not_other);
+    while (q < end_ && (*q == '\r' || *q == '\n' || (r.slashes && *q == '/'))) ++q;
     return q;
   }
 
-  const uint8_t* cl100k(const uint8_t* p, int digits) const {
+  const uint8_t* cl100k(const uint8_t* p, const Rest& r) const {
     if (*p == '\'') {
       const uint8_t* q = contraction(p, true);
       if (q != p) return q;
     }
     const Char c = peek(p);
-    if (c.kind & kLetter) return run(p + c.length, kLetter);
+    if (c.kind & r.word) return run(p + c.length, r.word);
     if (!(c.kind & kNumber) && *p != '\r' && *p != '\n') {
       const Char next = peek(p + c.length);
-      if (next.kind & kLetter) return run(p + c.length + next.length, kLetter);
+      if (next.kind & r.word) return run(p + c.length + next.length, r.word);
     }
-    return rest(p, c, digits, false);
+    return rest(p, c, r);
   }
 
   // [Lu Lt Lm Lo M]*[Ll Lm Lo M]+ and, failing that, [Lu Lt Lm Lo M]+[Ll Lm Lo M]* from p; nullptr when neither.
@@ -164,7 +172,7 @@ class Scanner {
     if (!q && prefix) q = cased_second(p + c.length);
     if (!q) q = cased_second(p);
     if (q) return contractions ? contraction(q, true) : q;
-    return rest(p, c, digits, true);
+    return rest(p, c, {digits, kLetter, true, false});
   }
 
   const uint8_t* numbers(const uint8_t* p, bool single) const {
@@ -197,6 +205,11 @@ const Known kKnown[] = {
      Pattern::cl100k},
     {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
      Pattern::qwen2},
+    {R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s+)",
+     Pattern::cl100k_end},
+    {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|)"
+     R"(\s*[\r\n]+|\s+(?!\S)|\s+)",
+     Pattern::qwen35},
     {R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
      R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
@@ -223,8 +236,10 @@ const uint8_t* next_piece(Pattern pattern, const uint8_t* at, const uint8_t* end
   const Scanner s(end);
   switch (pattern) {
     case Pattern::gpt2: return s.gpt2(at);
-    case Pattern::cl100k: return s.cl100k(at, 3);
-    case Pattern::qwen2: return s.cl100k(at, 1);
+    case Pattern::cl100k: return s.cl100k(at, {3});
+    case Pattern::cl100k_end: return s.cl100k(at, {3, kLetter, false, true});
+    case Pattern::qwen2: return s.cl100k(at, {1});
+    case Pattern::qwen35: return s.cl100k(at, {1, kLetter | kMark});
     case Pattern::o200k: return s.o200k(at, 3, true);
     case Pattern::tekken: return s.o200k(at, 1, false);
     case Pattern::digit: return s.numbers(at, true);

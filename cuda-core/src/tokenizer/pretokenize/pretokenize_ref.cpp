@@ -25,6 +25,7 @@ struct Part {
   bool fold = false;
   bool optional_words = false;
   bool not_before_nonspace = false;  // (?!\S)
+  bool at_end = false;               // $
 };
 using Alternative = std::vector<Part>;
 
@@ -49,6 +50,7 @@ size_t match(const Alternative& parts, size_t k, const Text& t, size_t i) {
   if (part.not_before_nonspace) {
     return i < t.points.size() && !is(t.points[i], kSpace) ? SIZE_MAX : match(parts, k + 1, t, i);
   }
+  if (part.at_end) return i < t.points.size() ? SIZE_MAX : match(parts, k + 1, t, i);
   if (!part.words.empty()) {
     const size_t after = match_words(part, t, i);
     if (after != SIZE_MAX) {
@@ -80,9 +82,10 @@ std::vector<Alternative> alternatives(Pattern pattern) {
   const Set before_letters = [](uint32_t c) { return c != '\r' && c != '\n' && !is(c, kLetter | kNumber); };
   const Set upper = [](uint32_t c) { return is(c, kMark) || (is(c, kLetter) && !is(c, kLower)); };
   const Set lower = [](uint32_t c) { return is(c, kMark) || (is(c, kLetter) && !is(c, kUpper)); };
-  const auto one_of = [](const Set& s, size_t least, size_t most) { return Part{s, least, most, {}, false, false, false}; };
-  const auto word = [&](bool fold, bool optional) { return Part{{}, 1, 1, words, fold, optional, false}; };
-  const Part ahead{{}, 0, 0, {}, false, false, true};
+  const auto one_of = [](const Set& s, size_t least, size_t most) { return Part{s, least, most, {}, false, false, false, false}; };
+  const auto word = [&](bool fold, bool optional) { return Part{{}, 1, 1, words, fold, optional, false, false}; };
+  const Part ahead{{}, 0, 0, {}, false, false, true, false};
+  const Part at_end{{}, 0, 0, {}, false, false, false, true};
 
   switch (pattern) {
     case Pattern::gpt2:
@@ -93,14 +96,23 @@ std::vector<Alternative> alternatives(Pattern pattern) {
               {one_of(space, 1, many), ahead},
               {one_of(space, 1, many)}};
     case Pattern::cl100k:
+    case Pattern::cl100k_end:
     case Pattern::qwen2:
-      return {{word(true, false)},
-              {one_of(before_letters, 0, 1), one_of(letter, 1, many)},
-              {one_of(number, 1, pattern == Pattern::cl100k ? 3 : 1)},
-              {one_of(blank, 0, 1), one_of(other, 1, many), one_of(line, 0, many)},
-              {one_of(space, 0, many), one_of(line, 1, many)},
-              {one_of(space, 1, many), ahead},
-              {one_of(space, 1, many)}};
+    case Pattern::qwen35: {
+      const bool marks = pattern == Pattern::qwen35;
+      const Set word_set = [=](uint32_t c) { return is(c, marks ? kLetter | kMark : kLetter); };
+      const Set not_word = [=](uint32_t c) { return other(c) && !word_set(c); };
+      std::vector<Alternative> all = {
+          {word(true, false)},
+          {one_of(before_letters, 0, 1), one_of(word_set, 1, many)},
+          {one_of(number, 1, pattern == Pattern::cl100k || pattern == Pattern::cl100k_end ? 3 : 1)},
+          {one_of(blank, 0, 1), one_of(not_word, 1, many), one_of(line, 0, many)}};
+      if (pattern == Pattern::cl100k_end) all.push_back({one_of(space, 1, many), at_end});
+      all.insert(all.end(), {{one_of(space, 0, many), one_of(line, 1, many)},
+                             {one_of(space, 1, many), ahead},
+                             {one_of(space, 1, many)}});
+      return all;
+    }
     case Pattern::o200k:
     case Pattern::tekken: {
       Alternative first = {one_of(before_letters, 0, 1), one_of(upper, 0, many), one_of(lower, 1, many)};

@@ -54,7 +54,7 @@ TEST_P(Scanners, agree_with_the_backtracking_reference_on_random_text) {
 }
 INSTANTIATE_TEST_SUITE_P(Patterns, Scanners,
                          ::testing::Values(Pattern::gpt2, Pattern::cl100k, Pattern::qwen2, Pattern::o200k, Pattern::tekken,
-                                           Pattern::digit, Pattern::digits));
+                                           Pattern::cl100k_end, Pattern::qwen35, Pattern::digit, Pattern::digits));
 
 TEST(Pretokenize, gpt2_keeps_the_space_with_the_word) {
   EXPECT_EQ(pieces(Pattern::gpt2, "it's  12 ok!\n\n x"), (Pieces{"it", "'s", " ", " 12", " ok", "!", "\n\n", " x"}));

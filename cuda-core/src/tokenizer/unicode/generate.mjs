@@ -1,4 +1,4 @@
-// Writes tables.inc beside this file from the Unicode data inside Node:  node generate.mjs
+// Writes classes.inc and decompositions.inc beside this file from the Unicode data inside Node:  node generate.mjs
 // Character classes come from \p{...}; canonical decompositions, compositions and the order of combining marks are
 // read off String.prototype.normalize, so no other source is needed. Classes follow process.versions.unicode.
 import { writeFileSync } from 'node:fs';
@@ -106,11 +106,16 @@ const index = decompositions.map(([c, , full]) => {
   return `{${hex(c)}, ${at}, ${full.length}}`;
 });
 writeFileSync(
-  new URL('tables.inc', import.meta.url),
+  new URL('classes.inc', import.meta.url),
   `// Made by generate.mjs from Unicode ${process.versions.unicode}. Do not edit.
 const uint32_t kClassRuns[] = {  // code point << 8 | class, valid up to the next run
 ${lines(runs.map(hex), 24)}
 };
+`,
+);
+writeFileSync(
+  new URL('decompositions.inc', import.meta.url),
+  `// Made by generate.mjs from Unicode ${process.versions.unicode}. Do not edit.
 const uint32_t kCombiningRuns[] = {  // code point << 8 | rank of the canonical combining class, 0 for starters
 ${lines(combining.map(hex), 24)}
 };

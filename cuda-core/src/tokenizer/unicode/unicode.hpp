@@ -1,4 +1,4 @@
-// Character classes as regular expressions see them, and normalisation form C (Unicode Standard Annex 15).
+// Character classes as the scanners of known regular expressions see them, and normalisation form C.
 #pragma once
 
 #include <string>
@@ -35,5 +35,8 @@ class ClassTable {
 
 // The NFC of `text`. Returns false and leaves `out` alone when the text is NFC already. Stray bytes stay where they are.
 bool normalize_nfc(std::string_view text, std::string& out);
+
+// True for a code point that NFC neither changes, nor moves, nor joins to one before it: a text of such alone is NFC.
+bool nfc_inert(uint32_t code_point);
 
 }  // namespace xcore::tokenizer

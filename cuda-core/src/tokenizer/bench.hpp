@@ -1,0 +1,12 @@
+// The benches that bench_main.cpp dispatches to.
+#pragma once
+
+namespace xcore::tokenizer {
+
+int bench_encode(int argc, char** argv);  // encoding and decoding on the CPU
+#if XCORE_CUDA
+// Batches on the GPU, see encode_cuda/. Arguments: corpus.gz, MB of a batch, tokenizer files.
+void bench_encode_cuda(int argc, char** argv);
+#endif
+
+}  // namespace xcore::tokenizer

@@ -1,0 +1,425 @@
+#include "tokenizer/encode/piece_encoder.hpp"
+
+#include <algorithm>
+
+#include "tokenizer/tokenizer.hpp"
+#include "tokenizer/unicode/utf8.hpp"
+
+namespace xcore::tokenizer {
+namespace {
+
+bool is_ascii(const uint8_t* p, size_t size) {
+  uint64_t any = 0, w;
+  for (; size >= 8; size -= 8, p += 8) {
+    std::memcpy(&w, p, 8);
+    any |= w;
+  }
+  for (; size; --size) any |= static_cast<uint64_t>(*p++) << 56 >> 56;
+  return (any & 0x8080808080808080ull) == 0;
+}
+
+std::string_view view(const uint8_t* p, size_t size) { return {reinterpret_cast<const char*>(p), size}; }
+
+}  // namespace
+
+PieceEncoder::PieceEncoder(Model& model)
+    : model_(model),
+      characters_only_(model.kind == Kind::sentencepiece),
+      all_bytes_(std::find(std::begin(model.byte_token), std::end(model.byte_token), kNoId) == std::end(model.byte_token)),
+      // Unknown bytes of one piece may become one token: such pieces must stay whole.
+      cuts_(all_bytes_ || !model.fuse_unknown || model.unknown == kNoId) {
+  if (characters_only_) characters_ = CharacterTable(model);
+  merges_ = MergeTables(model.pairs, characters_only_ ? nullptr : model.byte_token);
+  uint32_t largest = characters_.unknown();
+  for (const uint32_t id : model.byte_token) largest = id == kNoId ? largest : std::max(largest, id);
+  if (model.unknown != kNoId) largest = std::max(largest, model.unknown);
+  if (largest >= MergeTables::kMaxSymbols) merges_ = {};
+  const StringTable& contents = characters_only_ ? model.tokens : model.bytes;
+  const auto single = [&](std::string_view s) {
+    return s.size() == 1 || (characters_only_ && !s.empty() && decode_utf8(bytes_of(s), bytes_of(s) + s.size()).length == s.size());
+  };
+  std::vector<bool> merged(model.tokens.size());
+  model.pairs.each([&](const PairTable::Entry& e) {
+    if (e.joined < merged.size()) merged[e.joined] = true;
+  });
+  for (uint32_t id = 0; id < model.tokens.size(); ++id) {
+    if (model.model_token[id] || merged[id]) seams_.add(contents[id]);
+  }
+  // What stands in `tokens_` needs no merging: the tokens that merging their own content ends with, and with ignore_merges all.
+  std::vector<bool> whole = reached_symbols(model.pairs, merges_);
+  for (uint32_t id = 0; id < whole.size() && id < model.tokens.size(); ++id) {
+    // A token of several characters that no pair makes is never met, though merging would begin with it.
+    if (!merged[id] && !single(contents[id])) whole[id] = false;
+  }
+  if (model.ignore_merges && cuts_ && !characters_only_) {
+    unreached_.reserve(model.tokens.size());
+    for (uint32_t id = 0; id < model.tokens.size(); ++id) {
+      if (!model.model_token[id] || (id < whole.size() && whole[id]) || contents[id].size() == 1) continue;
+      unreached_.insert(contents, id);
+      has_unreached_ = true;
+    }
+  }
+  tokens_ = TokenTable(model, contents, model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : whole);
+  if (!model.ignore_merges) return;
+  long_pieces_.reserve(model.tokens.size() / 8 + 1);
+  for (uint32_t id = 0; id < model.tokens.size(); ++id) {
+    if (model.model_token[id] && contents[id].size() > PieceKey::kMaxBytes) long_pieces_.insert(contents, id);
+  }
+}
+
+// Pieces on their way to ids. Looking up one piece costs more in waiting for memory than in work, so the lines of a whole
+// batch are asked for before the first is read.
+class PieceEncoder::Batch {
+ public:
+  Batch(const PieceEncoder& encoder, const uint8_t* base, const uint8_t* end, Scratch& scratch, Sink& sink)
+      : encoder_(encoder), base_(base), end_(end), scratch_(scratch), sink_(sink) {}
+
+  // Pieces from `begin` on that end at `ends`.
+  template <bool kCut = true>
+  void push(uint32_t begin, const uint32_t* ends, size_t count) {
+    const auto size = static_cast<size_t>(end_ - base_);
+    const auto whole = static_cast<uint32_t>(size < 16 ? 0 : size - 15);  // 16 bytes can be read before this
+    for (size_t i = 0; i < count;) {
+      if (count_ == kItems) flush();
+      // No call in this loop: everything stays in registers.
+      const size_t stop = std::min(count, i + (kItems - count_));
+      const PieceMemo::Lines lines = scratch_.memo.lines();
+      const uint8_t* const base = base_;
+      Item* item = items_ + count_;
+      for (; i < stop; ++i) {
+        const uint32_t length = ends[i] - begin;
+        if (__builtin_expect(length > PieceKey::kMaxBytes || begin >= whole, 0)) break;
+        item->key = PieceKey::load(base + begin, length);
+        item->hash = item->key.hash();
+        item->begin = begin;
+        __builtin_prefetch(lines.at(item->hash));
+        ++item;
+        begin = ends[i];
+      }
+      count_ = static_cast<size_t>(item - items_);
+      if (i < stop) {
+        if (kCut) {
+          push_any(begin, ends[i] - begin);
+        } else {
+          push_whole(begin, ends[i] - begin);
+        }
+        begin = ends[i++];
+      }
+    }
+  }
+  void flush() {
+    if (count_ == 0) return;
+    if (missed_) prepare_misses();
+    missed_ = 0;
+    const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin;
+    if (sink_.capacity == 0) {
+      resolve<false>(nullptr);
+    } else if (sink_.count < sink_.capacity && sink_.capacity - sink_.count >= bytes + kSlack) {
+      resolve<true>(sink_.out + sink_.count);
+    } else {
+      const size_t before = sink_.count;
+      resolve<true>(staged(bytes + kSlack));
+      const size_t room = before < sink_.capacity ? std::min(sink_.capacity - before, sink_.count - before) : 0;
+      if (room) std::copy_n(scratch_.staged.data(), room, sink_.out + before);
+    }
+    scratch_.lookups += count_;
+    count_ = 0;
+  }
+  void push_any(uint32_t begin, uint32_t size) {
+    if (size > PieceKey::kMaxBytes && encoder_.cuts_ && !encoder_.characters_only_ && !is_ascii(base_ + begin, size)) {
+      push_parts(begin, size);
+    } else {
+      push_whole(begin, size);
+    }
+  }
+  // A piece cut at its seams. What a whole piece is looked up as and a part of one is not (see unreached_) stays with its
+  // neighbour: together they are no token, since a seam lies between them.
+  void push_parts(uint32_t begin, uint32_t size) {
+    uint32_t ends[Seams::kMostParts];
+    const uint8_t* const end = base_ + begin + size;
+    for (const uint8_t* at = base_ + begin; at < end && !sink_.stopped();) {
+      size_t n = encoder_.seams_.parts(base_, at, end, ends);
+      if (encoder_.has_unreached_) n = join_unreached(begin, ends, n, at, end);
+      push<false>(begin, ends, n);
+      begin = ends[n - 1];
+    }
+  }
+  // Takes out the ends of parts that are unreached tokens. The last part before more parts is left for the next round, so
+  // that the piece's last part always has a neighbour to join.
+  size_t join_unreached(uint32_t begin, uint32_t* ends, size_t n, const uint8_t*& at, const uint8_t* end) {
+    size_t kept = 0;
+    uint32_t from = begin;
+    for (size_t i = 0; i < n; ++i) {
+      const bool unreached = n > 1 && encoder_.unreached_.find(encoder_.model_.bytes, view(base_ + from, ends[i] - from)) != kNoId;
+      from = ends[i];
+      if (!unreached) {
+        ends[kept++] = ends[i];
+      } else if (i + 1 == n) {
+        ends[kept > 0 ? kept - 1 : kept++] = ends[i];
+      }
+    }
+    if (at < end && kept > 1) at = base_ + ends[--kept - 1];
+    return kept;
+  }
+  void push_whole(uint32_t begin, uint32_t size) {
+    if (count_ == kItems) flush();
+    const uint8_t* const p = base_ + begin;
+    Item& item = items_[count_++];
+    item.begin = begin;
+    if (size <= PieceKey::kMaxBytes) {
+      item.key = end_ - p >= 16 ? PieceKey::load(p, size) : PieceKey::load_exactly(p, size);
+      item.hash = item.key.hash();
+      __builtin_prefetch(scratch_.memo.lines().at(item.hash));
+    } else {
+      item.key = {size, kLong};
+      item.hash = size <= LongMemo::kMaxBytes ? LongMemo::hash(p, size) : 0;
+      scratch_.long_memo.prefetch(item.hash);
+    }
+  }
+
+ private:
+  static constexpr size_t kItems = 128;
+  static constexpr size_t kSlack = 16;
+  static constexpr uint64_t kLong = ~uint64_t{0};  // in key.high: no key, its length would be 255
+
+  struct Item {
+    PieceKey key;
+    uint64_t hash;
+    uint32_t begin;
+  };
+  static size_t size_of(const Item& item) {
+    return item.key.high == kLong ? static_cast<size_t>(item.key.low) : static_cast<size_t>(item.key.high >> 56);
+  }
+  uint32_t* staged(size_t size) {
+    if (scratch_.staged.size() < size) scratch_.staged.resize(size);
+    return scratch_.staged.data();
+  }
+
+  // Where many pieces are new, what looking them up will read is asked for beforehand as well.
+  void prepare_misses() {
+    uint16_t fresh[kItems];
+    size_t n = 0;
+    const PieceMemo::Lines lines = scratch_.memo.lines();
+    for (size_t i = 0; i < count_; ++i) {
+      const PieceMemo::Entry* const line = lines.at(items_[i].hash);
+      const PieceKey& key = items_[i].key;
+      if ((line[0].low == key.low && line[0].high == key.high) || (line[1].low == key.low && line[1].high == key.high)) continue;
+      if (key.high == kLong) continue;
+      encoder_.tokens_.prefetch(items_[i].hash);
+      fresh[n++] = static_cast<uint16_t>(i);
+    }
+    for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch_key(items_[fresh[k]].hash);
+  }
+
+  template <bool kStore>
+  void resolve(uint32_t* const out_begin) {
+    uint32_t* out = out_begin;
+    size_t counted = 0;
+    PieceMemo::Lines lines = scratch_.memo.lines();
+    const uint32_t* spilled = scratch_.memo.spilled();
+    const Item* const stop = items_ + count_;
+    for (const Item* item = items_; item < stop; ++item) {
+      const PieceMemo::Entry* const line = lines.at(item->hash);
+      // Which of the two it is cannot be predicted: no branch asks that.
+      const uint64_t first = (line[0].low ^ item->key.low) | (line[0].high ^ item->key.high);
+      const uint64_t second = (line[1].low ^ item->key.low) | (line[1].high ^ item->key.high);
+      const PieceMemo::Entry* const e = line + (first != 0);
+      uint64_t miss = std::min(first, second);
+#if defined(__GNUC__)
+      __asm__("" : "+r"(miss));  // keeps the compiler from taking the minimum apart
+#endif
+      if (__builtin_expect(miss == 0, 1)) {
+        if (kStore) {
+          // Four ids, however many there are: the next piece writes over what is too much. Nor does where they are cost a branch.
+          const uint32_t* ids = e->ids;
+          const uint32_t* const far = spilled + e->ids[0];
+          ids = e->count > PieceMemo::kInline ? far : ids;
+          std::memcpy(out, ids, 16);
+          if (__builtin_expect(e->count > 4, 0)) std::memcpy(out + 4, ids + 4, 48);
+          out += e->count;
+        } else {
+          counted += e->count;
+        }
+        continue;
+      }
+      if (kStore) {
+        out += slow(*item, out);
+      } else {
+        counted += slow(*item, staged(size_of(*item) + kSlack));
+      }
+      lines = scratch_.memo.lines();
+      spilled = scratch_.memo.spilled();
+    }
+    sink_.count += kStore ? static_cast<size_t>(out - out_begin) : counted;
+  }
+  size_t slow(const Item& item, uint32_t* out) {
+    const uint8_t* const p = base_ + item.begin;
+    if (item.key.high == kLong) return encoder_.encode_long(p, static_cast<size_t>(item.key.low), item.hash, scratch_, out);
+    const uint64_t before = scratch_.misses;
+    const size_t n = encoder_.encode_short(item.key, item.hash, p, size_of(item), scratch_, out);
+    missed_ += scratch_.misses != before;
+    return n;
+  }
+
+  const PieceEncoder& encoder_;
+  const uint8_t* const base_;
+  const uint8_t* const end_;
+  Scratch& scratch_;
+  Sink& sink_;
+  size_t count_ = 0;
+  size_t missed_ = 0;  // in the batch before
+  Item items_[kItems];
+};
+
+void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Sink& sink) const {
+  constexpr size_t kWanted = 128;
+  uint32_t ends[kWanted + kScanSlack];
+  const uint8_t* const base = bytes_of(text);
+  const uint8_t* const end = base + text.size();
+  Batch batch(*this, base, end, scratch, sink);
+  uint32_t begin = 0;
+  for (const uint8_t* at = base; at < end && !sink.stopped();) {
+    const size_t n = scan(base, at, end, ends, kWanted);
+    batch.push(begin, ends, n);
+    begin = ends[n - 1];
+  }
+  batch.flush();
+}
+
+void PieceEncoder::encode_piece(std::string_view piece, Scratch& scratch, Sink& sink) const {
+  if (piece.empty()) return;
+  Batch batch(*this, bytes_of(piece), bytes_of(piece) + piece.size(), scratch, sink);
+  batch.push_any(0, static_cast<uint32_t>(piece.size()));
+  batch.flush();
+}
+
+void PieceEncoder::encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const {
+  if (text.empty()) return;
+  const uint8_t* const base = bytes_of(text);
+  const uint8_t* const end = base + text.size();
+  Batch batch(*this, base, end, scratch, sink);
+  if (!cuts_) {
+    batch.push_whole(0, static_cast<uint32_t>(text.size()));
+  } else {
+    batch.push_parts(0, static_cast<uint32_t>(text.size()));
+  }
+  batch.flush();
+}
+
+// A piece that has a key.
+size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch,
+                                  uint32_t* out) const {
+  if (const auto* const e = scratch.memo.find(key, hash)) {
+    std::copy_n(scratch.memo.ids(*e), e->count, out);
+    return e->count;
+  }
+  ++scratch.misses;
+  size_t n = 0;
+  const uint32_t whole = tokens_.find(key, hash);
+  if (whole != kNoId) {
+    out[0] = whole;
+    n = 1;
+  } else if (characters_only_) {
+    n = merge_characters(piece, size, scratch, out);
+  } else if (cuts_ && size > 3 && !is_ascii(piece, size)) {
+    // Parts are met again more often than the whole.
+    uint32_t ends[Seams::kMostParts];
+    const uint8_t* at = piece;
+    const size_t parts = seams_.parts(piece, at, piece + size, ends);
+    if (parts == 1) {
+      n = merge_bytes(piece, size, scratch, out);
+    } else {
+      uint32_t begin = 0;
+      for (size_t i = 0; i < parts; ++i) {
+        const size_t part = ends[i] - begin;
+        const PieceKey own = PieceKey::load_exactly(piece + begin, part);
+        n += encode_short(own, own.hash(), piece + begin, part, scratch, out + n);
+        begin = ends[i];
+      }
+    }
+  } else {
+    n = merge_bytes(piece, size, scratch, out);
+  }
+  scratch.memo.insert(key, hash, out, static_cast<uint32_t>(n));
+  return n;
+}
+
+// A piece that is too long for a key.
+size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t hash, Scratch& scratch, uint32_t* out) const {
+  const bool kept = size <= LongMemo::kMaxBytes;
+  uint32_t count = 0;
+  if (const uint32_t* const ids = kept ? scratch.long_memo.find(piece, size, hash, count) : nullptr) {
+    std::copy_n(ids, count, out);
+    return count;
+  }
+  ++scratch.misses;
+  const uint32_t whole = model_.ignore_merges ? long_pieces_.find(model_.bytes, view(piece, size)) : kNoId;
+  size_t n = 1;
+  if (whole != kNoId) {
+    out[0] = whole;
+  } else {
+    n = characters_only_ ? merge_characters(piece, size, scratch, out) : merge_bytes(piece, size, scratch, out);
+  }
+  if (kept) scratch.long_memo.insert(piece, size, hash, out, static_cast<uint32_t>(n));
+  return n;
+}
+
+size_t PieceEncoder::merge_symbols(uint32_t* symbols, size_t count, Scratch& scratch) const {
+  return merges_.packed() ? merges_.merge(symbols, count, scratch.merge) : merge(model_.pairs, symbols, count, scratch.merge);
+}
+
+size_t PieceEncoder::merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const {
+  if (all_bytes_ && merges_.packed() && size <= MergeTables::kShort) {
+    uint32_t symbols[MergeTables::kShort], ranks[MergeTables::kShort];
+    for (size_t i = 0; i < size; ++i) symbols[i] = model_.byte_token[piece[i]];
+    for (size_t i = 0; i + 1 < size; ++i) ranks[i] = merges_.byte_rank(piece[i], piece[i + 1]);
+    const size_t count = merges_.merge_short(symbols, ranks, size);
+    std::copy_n(symbols, count, out);
+    return count;
+  }
+  size_t count = 0;
+  bool after_unknown = false;
+  for (size_t i = 0; i < size; ++i) {
+    uint32_t id = model_.byte_token[piece[i]];
+    const bool unknown = id == kNoId;
+    if (unknown) id = model_.unknown;
+    if (id != kNoId && !(unknown && after_unknown && model_.fuse_unknown)) out[count++] = id;
+    after_unknown = unknown;
+  }
+  return merge_symbols(out, count, scratch);
+}
+
+size_t PieceEncoder::merge_characters(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const {
+  auto& symbols = scratch.symbols;
+  if (symbols.size() < size) symbols.resize(size);
+  const uint8_t* const end = piece + size;
+  size_t count = 0;
+  for (const uint8_t* p = piece; p < end;) {
+    const CodePoint c = decode_utf8(p, end);
+    symbols[count++] = characters_.symbol(c.value);
+    p += c.length;
+  }
+  count = merge_symbols(symbols.data(), count, scratch);
+  size_t n = 0;
+  bool after_unknown = false;
+  const uint8_t* p = piece;
+  for (size_t i = 0; i < count; ++i) {
+    if (symbols[i] < model_.tokens.size()) {
+      out[n++] = symbols[i];
+      p += model_.tokens[symbols[i]].size();
+      after_unknown = false;
+      continue;
+    }
+    // No token: its bytes.
+    for (const uint8_t* const stop = p + decode_utf8(p, end).length; p < stop; ++p) {
+      const uint32_t byte = model_.byte_token[*p];
+      const uint32_t id = byte != kNoId ? byte : model_.unknown;
+      if (id != kNoId && !(byte == kNoId && after_unknown && model_.fuse_unknown)) out[n++] = id;
+      after_unknown = byte == kNoId;
+    }
+  }
+  return n;
+}
+
+
+}  // namespace xcore::tokenizer

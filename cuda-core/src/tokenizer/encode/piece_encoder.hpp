@@ -1,0 +1,61 @@
+// From text to ids, between the special tokens: pieces are cut, looked up in a memo, and merged where they are new.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/encode/characters.hpp"
+#include "tokenizer/encode/scratch.hpp"
+#include "tokenizer/encode/seams.hpp"
+#include "tokenizer/encode/token_table.hpp"
+#include "tokenizer/merge/merge_tables.hpp"
+#include "tokenizer/pretokenize/scan.hpp"
+#include "tokenizer/sink.hpp"
+#include "tokenizer/vocabulary.hpp"
+
+namespace xcore::tokenizer {
+
+struct Model;
+
+class PieceEncoder {
+ public:
+  // The model must stay where it is. Its pairs are made from its scores where it has some.
+  explicit PieceEncoder(Model& model);
+
+  // Byte-level models: the pieces that `scan` cuts. Text below 4 GiB, as everywhere here.
+  void encode(std::string_view text, Scan scan, Scratch& scratch, Sink& sink) const;
+  // One piece that was cut already.
+  void encode_piece(std::string_view piece, Scratch& scratch, Sink& sink) const;
+  // SentencePiece models: text in which blanks are written U+2581. It is cut where nothing merges across.
+  void encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const;
+
+  // The same ids as the calls above, made by all threads.
+  static bool pays_in_parallel(size_t bytes);
+  void encode_parallel(std::string_view text, Scan scan, ScratchPool& pool, Sink& sink) const;  // scan: nullptr for characters
+
+
+ private:
+  class Batch;
+
+  size_t encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
+  size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, Scratch& scratch, uint32_t* out) const;
+  size_t merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
+  size_t merge_characters(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
+  size_t merge_symbols(uint32_t* symbols, size_t count, Scratch& scratch) const;
+
+  const Model& model_;
+  bool characters_only_;  // a SentencePiece model
+  bool all_bytes_;        // every byte has a token
+  bool cuts_;             // pieces may be cut at seams
+  CharacterTable characters_;
+  MergeTables merges_;
+  Seams seams_;
+  TokenTable tokens_;     // short pieces that are one token
+  // With ignore_merges: tokens that only whole pieces become, since merging their bytes ends otherwise. By their bytes.
+  StringIndex unreached_;
+  bool has_unreached_ = false;
+  StringIndex long_pieces_;  // longer tokens that a whole piece may become without merging, by their bytes
+};
+
+}  // namespace xcore::tokenizer

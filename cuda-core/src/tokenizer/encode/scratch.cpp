@@ -1,0 +1,76 @@
+#include "tokenizer/encode/scratch.hpp"
+
+#include <algorithm>
+
+#include "runtime/thread_pool.hpp"
+
+namespace xcore::tokenizer {
+
+size_t ScratchPool::share() const {
+  return std::max<size_t>(limit_ / static_cast<size_t>(thread_pool().threads()), size_t{1} << 20);
+}
+
+std::unique_ptr<Scratch> ScratchPool::take() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!idle_.empty()) {
+      auto scratch = std::move(idle_.back());
+      idle_.pop_back();
+      return scratch;
+    }
+  }
+  auto scratch = std::make_unique<Scratch>();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  scratch->limit(share());
+  scratch->generation = generation_;
+  // Giving back must not fail: room for it is made here.
+  idle_.reserve(static_cast<size_t>(thread_pool().threads()) + 1);
+  return scratch;
+}
+
+void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
+  // One huge text must not pin its buffers for ever.
+  if (scratch->merge.columns.size() > (size_t{6} << 18) || scratch->merge.next.capacity() > (size_t{1} << 18)) scratch->merge = {};
+  if (scratch->symbols.capacity() > (size_t{1} << 20)) scratch->symbols = {};
+  if (scratch->staged.capacity() > (size_t{1} << 20)) scratch->staged = {};
+  if (scratch->normalized.capacity() > (size_t{1} << 22)) scratch->normalized = {};
+  const std::lock_guard<std::mutex> lock(mutex_);
+  lookups_ += scratch->lookups;
+  misses_ += scratch->misses;
+  scratch->lookups = scratch->misses = 0;
+  if (scratch->generation != generation_ || idle_.size() == idle_.capacity()) return;
+  idle_.push_back(std::move(scratch));
+}
+
+CacheStats ScratchPool::stats() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  CacheStats s;
+  s.lookups = lookups_;
+  s.misses = misses_;
+  for (const auto& scratch : idle_) {
+    s.entries += scratch->memo.entries() + scratch->long_memo.entries();
+    s.bytes += scratch->memo.bytes() + scratch->long_memo.bytes();
+  }
+  return s;
+}
+
+void ScratchPool::clear() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  idle_.clear();
+  ++generation_;
+  lookups_ = misses_ = 0;
+}
+
+void ScratchPool::limit(size_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  idle_.clear();
+  ++generation_;
+  limit_ = bytes;
+}
+
+size_t ScratchPool::limit() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return limit_;
+}
+
+}  // namespace xcore::tokenizer

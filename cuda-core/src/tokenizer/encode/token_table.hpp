@@ -1,0 +1,55 @@
+// Short pieces that are one token: id by key, so that a piece met for the first time need not be merged.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tokenizer/encode/piece_memo.hpp"
+#include "tokenizer/merge/merge_tables.hpp"
+
+namespace xcore::tokenizer {
+
+struct Model;
+
+// For each symbol, whether merging its own content ends with it alone. Not every token of a vocabulary is reached: merges
+// inside may go another way. Decided without merging: a token is reached if one of its pairs is, and a pair (a, b) is if
+// no pair across their boundary comes earlier than the pair's own merge, at any of the times when symbols of a's right
+// edge and of b's left edge stand beside each other. Empty when the pairs are not monotone.
+std::vector<bool> reached_symbols(const PairTable& pairs, const MergeTables& tables);
+
+class TokenTable {
+ public:
+  TokenTable() = default;
+  // Tokens of up to 15 bytes for which `whole[id]` holds.
+  TokenTable(const Model& model, const StringTable& contents, const std::vector<bool>& whole);
+
+  // kNoId when there is none.
+  uint32_t find(const PieceKey& key, uint64_t hash) const {
+    if (slots_.empty()) return kNoId;
+    for (size_t i = hash >> shift_;; i = (i + 1) & mask_) {
+      const Slot s = slots_[i];
+      if (s.id == kNoId) return kNoId;
+      if (s.check == static_cast<uint32_t>(hash) && keys_[s.id].low == key.low && keys_[s.id].high == key.high) return s.id;
+    }
+  }
+  // What find() will read first, and what after that.
+  void prefetch(uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (hash >> shift_));
+  }
+  void prefetch_key(uint64_t hash) const {
+    if (slots_.empty()) return;
+    const Slot s = slots_[hash >> shift_];
+    if (s.id != kNoId) __builtin_prefetch(keys_.data() + s.id);
+  }
+
+ private:
+  struct Slot {
+    uint32_t check, id;
+  };
+  Flat<Slot> slots_;
+  Flat<PieceKey> keys_;  // by id
+  size_t mask_ = 0;
+  int shift_ = 63;
+};
+
+}  // namespace xcore::tokenizer

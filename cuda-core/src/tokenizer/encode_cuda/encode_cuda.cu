@@ -1,0 +1,352 @@
+#include "tokenizer/encode_cuda/encode_cuda.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "runtime/device.hpp"
+#include "runtime/thread_pool.hpp"
+#include "tokenizer/encode_cuda/device_cuda.hpp"
+#include "tokenizer/encode_cuda/plan.hpp"
+
+namespace xcore::tokenizer {
+namespace {
+
+using namespace gpu;
+
+// A worker's stream and its memory on both sides.
+struct Slot {
+  Slot(int device, uint32_t capacity, uint32_t most_parts)
+      : stream(device),
+        memory(capacity, most_parts, stream),
+        text(size_t{capacity} + kPad),
+        segments(most_parts + 1),
+        segment_ids(most_parts + 1),
+        ids(capacity),  // at most one a byte
+        flags(most_parts),
+        totals(1) {}
+  cuda::Stream stream;
+  ChunkMemory memory;
+  cuda::PinnedBuffer<uint8_t> text;
+  cuda::PinnedBuffer<uint32_t> segments, segment_ids, ids;
+  cuda::PinnedBuffer<uint8_t> flags;
+  cuda::PinnedBuffer<Totals> totals;
+  std::vector<uint32_t> cpu_ids;   // of the parts that the CPU encodes, in order
+  std::vector<size_t> cpu_ends;
+  PlannedChunk plan;
+};
+
+class Laps {
+ public:
+  double next() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// Thrown by a worker when another one failed; that one's exception is the batch's.
+struct Abandoned {};
+
+// Where the ids of chunk after chunk begin. Chunks are taken in order, so whoever waits, waits for a running worker.
+class Order {
+ public:
+  // Waits for the chunks before `chunk`; returns where it begins and lets the next one begin `count` later.
+  size_t take(size_t chunk, size_t count) {
+    for (int spin = 0; turn_.load(std::memory_order_acquire) != chunk; ++spin) {
+      if (failed()) throw Abandoned{};
+      if (spin > 64) std::this_thread::yield();
+    }
+    const size_t begin = next_;
+    next_ += count;
+    turn_.store(chunk + 1, std::memory_order_release);
+    return begin;
+  }
+  void fail() { failed_.store(true); }
+  bool failed() const { return failed_.load(std::memory_order_relaxed); }
+  size_t total() const { return next_; }
+
+ private:
+  std::atomic<size_t> turn_{0};
+  size_t next_ = 0;  // guarded by the turn
+  std::atomic<bool> failed_{false};
+};
+
+// memcpy past the caches: what is written is read by the bus or much later, and reading its old content first would be a
+// third of the traffic.
+void stream_copy(void* to, const void* from, size_t bytes) {
+#if defined(__SSE2__)
+  auto* out = static_cast<uint8_t*>(to);
+  const auto* in = static_cast<const uint8_t*>(from);
+  const size_t head = std::min(bytes, (16 - (reinterpret_cast<uintptr_t>(out) & 15)) & 15);
+  std::memcpy(out, in, head);
+  size_t i = head;
+  for (; i + 64 <= bytes; i += 64) {
+    for (size_t k = i; k < i + 64; k += 16)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(out + k), _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + k)));
+  }
+  std::memcpy(out + i, in + i, bytes - i);
+  _mm_sfence();  // before another thread or the bus is told
+#else
+  std::memcpy(to, from, bytes);
+#endif
+}
+
+// Room for the most ids that there can be; only pages that are written cost memory.
+uint32_t* reserve_ids(size_t count) {
+  const size_t bytes = std::max<size_t>(count, 1) * sizeof(uint32_t);
+  auto* ids = static_cast<uint32_t*>(std::malloc(bytes));
+  if (!ids) throw std::bad_alloc();
+  // Fewer and larger pages are fewer faults while the workers write.
+  constexpr uintptr_t kHuge = uintptr_t{2} << 20;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(ids) + kHuge - 1) & ~(kHuge - 1);
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(ids) + bytes) & ~(kHuge - 1);
+  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  return ids;
+}
+
+}  // namespace
+
+std::string encode_cuda_unsupported(const Model& model) { return gpu::unsupported(model); }
+
+struct CudaBatchEncoder::Impl {
+  Impl(const Tokenizer& t, int device, EncodeCudaOptions o)
+      : tokenizer(t), device(device), options(o), tables(t.model()), stream(device), model(tables, stream) {
+    most_parts = std::max(1u, options.chunk / 8);
+    slots.resize(static_cast<size_t>(options.workers));
+  }
+
+  // Two rounds of chunks for every worker where that leaves them large enough to fill the device.
+  uint32_t chunk_for(size_t bytes) const {
+    const size_t least = std::min<size_t>(options.chunk, Planner::kLongest);
+    return static_cast<uint32_t>(std::clamp<size_t>(bytes / (2 * slots.size()), least, options.chunk));
+  }
+
+  struct Batch {
+    const xc_text* texts;
+    size_t count;
+    uint32_t flags;
+    const Control& control;
+    DeviceTables device_tables;
+    Planner planner;
+    Order order;
+    EncodedBatch& out;
+    std::mutex mutex;  // guards `stats` and `done`
+    Stats stats;
+    size_t bytes, done = 0;
+    std::thread::id caller = std::this_thread::get_id();  // progress is reported from there alone
+  };
+
+  void work(Batch& b, size_t worker) {
+    try {
+      cuda::DeviceScope current(device);
+      for (;;) {
+        if (b.order.failed() || b.planner.exhausted()) return;
+        b.control.throw_if_cancelled();
+        if (!slots[worker]) slots[worker] = std::make_unique<Slot>(device, options.chunk, most_parts);
+        Slot& slot = *slots[worker];
+        if (!b.planner.next(slot.plan)) return;
+        run(b, slot);
+      }
+    } catch (const Abandoned&) {
+    } catch (...) {
+      b.order.fail();
+      throw;
+    }
+  }
+
+  // One chunk, from the texts to their ids in the result.
+  void run(Batch& b, Slot& s) {
+    const PlannedChunk& plan = s.plan;
+    Totals& totals = *s.totals.data();
+    totals = {};
+    const uint32_t* ids = s.ids.data();
+    Laps laps;
+    double seconds[5] = {};
+    if (plan.device_parts > 0) {
+      send(b, s);
+      seconds[0] = laps.next();
+      s.stream.synchronize();
+      seconds[1] = laps.next();
+      const Chunk c = s.memory.chunk(plan.device_bytes, plan.device_parts);
+      XC_CUDA(cudaMemcpyAsync(s.ids.data(), c.ids, totals.ids * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
+    }
+    const size_t count = encode_on_cpu(b, s);
+    const size_t begin = b.order.take(plan.index, count);
+    seconds[2] = laps.next();
+    if (plan.device_parts > 0) s.stream.synchronize();
+    seconds[3] = laps.next();
+    place(b, s, ids, b.out.ids + begin, begin);
+    seconds[4] = laps.next();
+    const std::lock_guard<std::mutex> lock(b.mutex);
+    double* const sums[] = {&b.stats.sending, &b.stats.device, &b.stats.order, &b.stats.receiving, &b.stats.placing};
+    for (int i = 0; i < 5; ++i) *sums[i] += seconds[i];
+    for (const Part& p : plan.parts) b.done += p.size;
+    if (std::this_thread::get_id() == b.caller) b.control.progress(static_cast<double>(b.done), static_cast<double>(b.bytes));
+  }
+
+  void send(Batch& b, Slot& s) {
+    const PlannedChunk& plan = s.plan;
+    uint32_t at = 0, segment = 0;
+    for (const Part& p : plan.parts) {
+      if (!p.on_device) continue;
+      s.segments.data()[segment++] = at;
+      stream_copy(s.text.data() + at, p.data, p.size);
+      at += p.size;
+    }
+    s.segments.data()[segment] = at;
+    const Chunk c = s.memory.chunk(at, segment);
+    XC_CUDA(cudaMemcpyAsync(c.text, s.text.data(), at, cudaMemcpyHostToDevice, s.stream));
+    XC_CUDA(cudaMemcpyAsync(c.segments, s.segments.data(), (segment + 1) * sizeof(uint32_t), cudaMemcpyHostToDevice, s.stream));
+    launch_encode(b.device_tables, c, s.stream);
+    XC_CUDA(cudaMemcpyAsync(s.segment_ids.data(), c.segment_ids, (segment + 1) * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
+    XC_CUDA(cudaMemcpyAsync(s.flags.data(), c.flags, segment, cudaMemcpyDeviceToHost, s.stream));
+    XC_CUDA(cudaMemcpyAsync(s.totals.data(), c.totals, sizeof(Totals), cudaMemcpyDeviceToHost, s.stream));
+  }
+
+  // An id is a byte at least; NFC makes up to three times as many bytes of UTF-8 (Unicode Standard Annex 15, section 12).
+  size_t ids_per_byte() const { return tables.nfc ? 3 : 1; }
+
+  // The parts that the device did not take or gave back. Returns how many ids the whole chunk has.
+  size_t encode_on_cpu(Batch& b, Slot& s) {
+    s.cpu_ids.clear();
+    s.cpu_ends.clear();
+    const Model& m = tokenizer.model();
+    const bool special = (b.flags & XC_ENCODE_ADD_SPECIAL) != 0;
+    size_t count = 0, bytes = 0, segment = 0;
+    for (const Part& p : s.plan.parts) {
+      if (special && p.opens) count += m.prefix.size();
+      if (special && p.closes) count += m.suffix.size();
+      if (p.on_device && !s.flags.data()[segment]) {
+        count += s.segment_ids.data()[segment + 1] - s.segment_ids.data()[segment];
+        ++segment;
+        continue;
+      }
+      if (p.on_device) ++segment;
+      if (p.size == 0) continue;
+      b.control.throw_if_cancelled();
+      const size_t before = s.cpu_ids.size();
+      const size_t most = ids_per_byte() * p.size;
+      s.cpu_ids.resize(before + most);
+      Sink sink{s.cpu_ids.data() + before, most};
+      tokenizer.encode({p.data, p.size}, b.flags & ~static_cast<uint32_t>(XC_ENCODE_ADD_SPECIAL), sink);
+      if (sink.count > most) throw Error(XC_INTERNAL, "a text has more ids than bytes");
+      s.cpu_ids.resize(before + sink.count);
+      s.cpu_ends.push_back(s.cpu_ids.size());
+      count += sink.count;
+      bytes += p.size;
+    }
+    if (bytes > 0) {
+      const std::lock_guard<std::mutex> lock(b.mutex);
+      b.stats.texts_on_cpu += s.cpu_ends.size();
+      b.stats.bytes_on_cpu += bytes;
+    }
+    return count;
+  }
+
+  // Ids of the device and of the CPU, and those around each text, to their place; `position` is its index.
+  void place(Batch& b, Slot& s, const uint32_t* ids, uint32_t* out, size_t position) {
+    const Model& m = tokenizer.model();
+    const bool special = (b.flags & XC_ENCODE_ADD_SPECIAL) != 0;
+    uint32_t* const first = out;
+    size_t segment = 0, cpu = 0, cpu_at = 0;
+    uint32_t from = 0, to = 0;  // ids of the device that are to be copied in one go
+    const auto flush = [&] {
+      stream_copy(out, ids + from, (to - from) * sizeof(uint32_t));
+      out += to - from;
+      from = to;
+    };
+    const auto put = [&](const uint32_t* more, size_t n) {
+      flush();
+      std::copy_n(more, n, out);
+      out += n;
+    };
+    for (const Part& p : s.plan.parts) {
+      if (p.opens) {
+        b.out.offsets[p.text] = position + static_cast<size_t>(out - first) + (to - from);
+        if (special && !m.prefix.empty()) put(m.prefix.data(), m.prefix.size());
+      }
+      const bool by_device = p.on_device && !s.flags.data()[segment];
+      if (by_device) {
+        to = s.segment_ids.data()[segment + 1];
+      } else if (p.size > 0) {
+        put(s.cpu_ids.data() + cpu_at, s.cpu_ends[cpu] - cpu_at);
+        cpu_at = s.cpu_ends[cpu++];
+        if (p.on_device) from = to = s.segment_ids.data()[segment + 1];
+      }
+      segment += p.on_device;
+      if (special && p.closes && !m.suffix.empty()) put(m.suffix.data(), m.suffix.size());
+    }
+    flush();
+  }
+
+  const Tokenizer& tokenizer;
+  int device;
+  EncodeCudaOptions options;
+  Tables tables;
+  cuda::Stream stream;
+  DeviceModel model;
+  uint32_t most_parts = 0;
+  std::mutex turn;
+  std::vector<std::unique_ptr<Slot>> slots;
+};
+
+CudaBatchEncoder::CudaBatchEncoder(const Tokenizer& tokenizer, int device, EncodeCudaOptions options) {
+  const std::string why_not = gpu::unsupported(tokenizer.model());
+  if (!why_not.empty()) throw Error(XC_UNSUPPORTED, "device 'cuda' cannot encode with this tokenizer: " + why_not, "device");
+  const cuda::DeviceScope scope(device);
+  impl_ = std::make_unique<Impl>(tokenizer, device, options);
+}
+
+CudaBatchEncoder::~CudaBatchEncoder() = default;
+
+void CudaBatchEncoder::encode(const xc_text* texts, size_t count, uint32_t flags, const Control& control, EncodedBatch& out, Stats* stats) {
+  Impl& i = *impl_;
+  const std::lock_guard<std::mutex> turn(i.turn);
+  size_t bytes = 0;
+  for (size_t t = 0; t < count; ++t) {
+    if (texts[t].size >= size_t{1} << 31)
+      throw error(XC_LIMIT_EXCEEDED, "texts[" + std::to_string(t) + "]", -1, "the text has %zu bytes; one text may have less than 2 GiB", texts[t].size);
+    bytes += texts[t].size;
+  }
+  const trace::OpTimer timer("tokenizer.encode_batch", cuda_device(i.device), bytes);
+  const Model& m = i.tokenizer.model();
+  const size_t around = flags & XC_ENCODE_ADD_SPECIAL ? m.prefix.size() + m.suffix.size() : 0;
+  out.ids = reserve_ids(bytes * i.ids_per_byte() + count * around);
+  const bool parse = (flags & XC_ENCODE_PARSE_SPECIAL) != 0;
+  i.model.tidy(i.stream);
+  Impl::Batch b{texts, count, flags, control, i.model.tables(flags),
+                {i.tables, parse ? i.tables.added : i.tables.added_ordinary, texts, count, i.chunk_for(bytes), i.most_parts},
+                {}, out, {}, {}, bytes};
+  try {
+    const auto workers = static_cast<int64_t>(i.slots.size());
+    thread_pool().parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t w = begin; w < end; ++w) i.work(b, static_cast<size_t>(w));
+    });
+    control.throw_if_cancelled();
+  } catch (...) {
+    std::free(out.ids);
+    out.ids = nullptr;
+    throw;
+  }
+  const size_t total = b.order.total();
+  out.offsets[count] = total;
+  if (auto* smaller = static_cast<uint32_t*>(std::realloc(out.ids, std::max<size_t>(total, 1) * sizeof(uint32_t)))) out.ids = smaller;
+  if (stats) *stats = b.stats;
+}
+
+}  // namespace xcore::tokenizer

@@ -1,0 +1,64 @@
+// Exact encoding of batches on a GPU, from host memory to host memory, for byte-level models.
+//
+// A batch is cut into chunks (plan.hpp). Worker threads take them in order; each copies the texts of its chunk into
+// page-locked memory, sends them, has the device cut them into pieces, look the pieces up and merge those that are no
+// known piece (kernels_cuda.cuh), and copies the ids to their place in the result. Several chunks are under way at
+// once, so the copies of the host, both directions of the bus and the kernels overlap.
+//
+// Segments in which an added token may stand, which NFC might change, or which have a piece of more than kMaxPiece
+// bytes are encoded by the CPU engine inside the batch: the ids are those of Tokenizer::encode in all cases.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/control.hpp"
+#include "tokenizer/tokenizer.hpp"
+
+namespace xcore::tokenizer {
+
+// Ids of text i at ids[offsets[i]] .. ids[offsets[i + 1]]; `ids` is from malloc, `offsets` the caller's.
+struct EncodedBatch {
+  uint32_t* ids = nullptr;
+  size_t* offsets = nullptr;  // [count + 1]
+};
+
+// "" when `model` can be encoded on a GPU, else why not.
+std::string encode_cuda_unsupported(const Model& model);
+
+// From this many bytes on `auto` takes the GPU. The first batch of a tokenizer also pays for its tables and buffers
+// (0.1 to 0.2 s), which is why the threshold lies above the size at which a later one breaks even.
+inline constexpr size_t kEncodeCudaPays = size_t{64} << 20;
+
+struct EncodeCudaOptions {
+  uint32_t chunk = 4u << 20;  // bytes of text a chunk
+  int workers = 16;           // chunks under way at most; also limited by the threads of the pool
+};
+
+// The tables of one tokenizer on one device and the memory of its chunks, kept between batches.
+// Device memory: tables of 15 to 35 MB, and 24 bytes a byte of the chunks under way: 1.6 GB with the default options and
+// 16 threads. Page-locked memory: 6.2 bytes a byte, 0.4 GB. Used from any thread; batches take turns.
+class CudaBatchEncoder {
+ public:
+  // Throws XC_UNSUPPORTED for a model that cannot be encoded there, XC_DEVICE_* and XC_OUT_OF_MEMORY. The tokenizer
+  // must outlive the encoder.
+  CudaBatchEncoder(const Tokenizer& tokenizer, int device, EncodeCudaOptions options = {});
+  ~CudaBatchEncoder();
+
+  struct Stats {
+    size_t texts_on_cpu = 0;  // parts that the CPU encoded
+    size_t bytes_on_cpu = 0;
+    // Seconds of all workers together: copying texts into page-locked memory; waiting for the device; encoding on the
+    // CPU and waiting for the chunks before; waiting for the ids; copying them to their place.
+    double sending = 0, device = 0, order = 0, receiving = 0, placing = 0;
+  };
+  void encode(const xc_text* texts, size_t count, uint32_t flags, const Control& control, EncodedBatch& out, Stats* stats = nullptr);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace xcore::tokenizer

@@ -1,0 +1,92 @@
+#include "tokenizer/merge/merge_tables.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/cpu_features.hpp"
+#include "tokenizer/vocabulary.hpp"
+
+namespace xcore::tokenizer {
+
+MergeTables::MergeTables(const PairTable& pairs, const uint32_t* byte_token) {
+  uint32_t ranks = 0, symbols = 0;
+  bool fits = pairs.size() > 0;
+  pairs.each([&](const PairTable::Entry& e) {
+    fits = fits && e.left < kMaxSymbols && e.right < kMaxSymbols && e.joined < kMaxSymbols && e.rank < kRankMask;
+    ranks = std::max(ranks, e.rank + 1);
+    symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
+  });
+  if (!fits) return;
+  Flat<uint32_t> joined(ranks, kNoId);
+  std::vector<uint32_t> made_by(symbols, 0);  // highest rank + 1 that makes the symbol
+  pairs.each([&](const PairTable::Entry& e) {
+    uint32_t& j = joined.writable()[e.rank];
+    if (j != kNoId && j != e.joined) fits = false;
+    j = e.joined;
+    made_by[e.joined] = std::max(made_by[e.joined], e.rank + 1);
+  });
+  if (!fits) return;
+  size_t capacity = 64;
+  while (capacity < pairs.size() * 2) capacity *= 2;
+  Flat<uint64_t> slots(capacity, kFree);
+  mask_ = capacity - 1;
+  shift_ = 64 - __builtin_ctzll(capacity);
+  monotone_ = true;
+  pairs.each([&](const PairTable::Entry& e) {
+    monotone_ = monotone_ && made_by[e.left] <= e.rank && made_by[e.right] <= e.rank;
+    const uint64_t key = static_cast<uint64_t>(e.left) << 20 | e.right;
+    size_t i = key * kMultiplier >> shift_;
+    while (slots[i] != kFree) i = (i + 1) & mask_;
+    slots.writable()[i] = key << 24 | e.rank;
+  });
+  slots_ = std::move(slots);
+  joined_ = std::move(joined);
+  if (!byte_token) return;
+  byte_ranks_ = Flat<uint32_t>(65536, kNoRank);
+  for (size_t a = 0; a < 256; ++a) {
+    for (size_t b = 0; b < 256; ++b) {
+      if (byte_token[a] < kMaxSymbols && byte_token[b] < kMaxSymbols) {
+        byte_ranks_.writable()[a << 8 | b] = rank(byte_token[a], byte_token[b]);
+      }
+    }
+  }
+}
+
+// All ranks side by side; after a merge only two of them change.
+size_t MergeTables::merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const {
+#if defined(__x86_64__)
+  static const bool wide = cpu_features().avx512_vbmi2;
+  if (wide && count >= 2 && count <= 16) return merge_short_avx512(*this, ids, ranks, count);
+#endif
+  while (count > 1) {
+    uint32_t lowest = kNoRank;
+    size_t at = 0;
+    for (size_t i = 0; i + 1 < count; ++i) {
+      if (ranks[i] < lowest) {
+        lowest = ranks[i];
+        at = i;
+      }
+    }
+    if (lowest == kNoRank) break;
+    ids[at] = joined_[lowest];
+    std::memmove(ids + at + 1, ids + at + 2, (count - at - 2) * sizeof *ids);
+    if (at + 2 < count) std::memmove(ranks + at, ranks + at + 1, (count - at - 2) * sizeof *ranks);
+    --count;
+    if (at + 1 < count) ranks[at] = rank(ids[at], ids[at + 1]);
+    if (at > 0) ranks[at - 1] = rank(ids[at - 1], ids[at]);
+  }
+  return count;
+}
+
+size_t MergeTables::merge(uint32_t* ids, size_t count, MergeScratch& scratch) const {
+  if (count < 2) return count;
+  if (count > kShort) return monotone_ ? merge_buckets(ids, count, scratch) : merge_heap(ids, count, scratch);
+  uint32_t symbols[kShort], ranks[kShort];
+  std::memcpy(symbols, ids, count * sizeof *ids);
+  for (size_t i = 0; i + 1 < count; ++i) ranks[i] = rank(ids[i], ids[i + 1]);
+  count = merge_short(symbols, ranks, count);
+  std::memcpy(ids, symbols, count * sizeof *ids);
+  return count;
+}
+
+}  // namespace xcore::tokenizer

@@ -1,0 +1,65 @@
+// The pair table of a model packed for speed, and merging with it: the same result as merge() on the PairTable it is
+// made from.
+#pragma once
+
+#include "tokenizer/flat.hpp"
+#include "tokenizer/merge/merge.hpp"
+
+namespace xcore::tokenizer {
+
+class MergeTables {
+ public:
+  MergeTables() = default;
+  // byte_token: the 256 symbols that pieces of bytes start from (kNoId where there is none), or nullptr.
+  MergeTables(const PairTable& pairs, const uint32_t* byte_token);
+
+  // False when the pairs do not fit the packed form (ids of 2^20 - 1 or ranks of 2^24 and more, one rank for different
+  // joined symbols): merge with the PairTable then.
+  bool packed() const { return !slots_.empty(); }
+
+  // No pair ranks below the pairs that its parts come from.
+  bool monotone() const { return monotone_; }
+
+  uint32_t rank(uint32_t left, uint32_t right) const {
+    const uint64_t key = static_cast<uint64_t>(left) << 20 | right;
+    for (size_t i = key * kMultiplier >> shift_;; i = (i + 1) & mask_) {
+      const uint64_t slot = slots_[i];
+      // First: two unknown symbols side by side have the key of a free slot.
+      if (slot == kFree) return kNoRank;
+      if (slot >> 24 == key) return slot & kRankMask;
+    }
+  }
+  uint32_t joined(uint32_t rank) const { return joined_[rank]; }
+  // Of neighbouring byte symbols.
+  uint32_t byte_rank(uint8_t left, uint8_t right) const { return byte_ranks_[static_cast<size_t>(left) << 8 | right]; }
+
+  // Merges ids[0..count) in place and returns the new count. Linear for long sequences but for sorting in monotone tables,
+  // as training makes them.
+  size_t merge(uint32_t* ids, size_t count, MergeScratch& scratch) const;
+
+  static constexpr size_t kShort = 32;
+  // Symbols that are asked for must be below this. (2^20 - 1 twice would be the key of a free slot.)
+  static constexpr uint32_t kMaxSymbols = (1u << 20) - 1;
+  // The same for count <= kShort when the ranks of neighbours are known: ranks[0 .. count - 1).
+  size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;
+
+ private:
+  static constexpr uint64_t kFree = ~uint64_t{0};
+  static constexpr uint64_t kRankMask = (1u << 24) - 1;
+  static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15ull;
+
+  size_t merge_buckets(uint32_t* ids, size_t count, MergeScratch& scratch) const;
+  size_t merge_heap(uint32_t* ids, size_t count, MergeScratch& scratch) const;
+
+  Flat<uint64_t> slots_;  // left 20 bits, right 20 bits, rank 24 bits; open addressing, at most half full
+  Flat<uint32_t> joined_; // by rank
+  Flat<uint32_t> byte_ranks_;
+  size_t mask_ = 0;
+  int shift_ = 64;
+  bool monotone_ = false;
+};
+
+// 2 <= count <= 16; ids and ranks have room for 16. AVX-512.
+size_t merge_short_avx512(const MergeTables& tables, uint32_t* ids, uint32_t* ranks, size_t count);
+
+}  // namespace xcore::tokenizer
