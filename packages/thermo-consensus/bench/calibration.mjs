@@ -1,0 +1,186 @@
+// Do credible intervals cover what they say? Posteriors of each (model, domain) are learnt from a few outcomes a domain, with
+// learning.pooling 0, 4 and 'auto' side by side.
+//
+//   node bench/calibration.mjs [--sets routerbench,llmrouter,gsm8k,mmlu] [--splits 20] [--populations 40]
+//
+// Synthetic outcomes: the true rates are drawn from a Beta population, so the interval of the rate itself must cover them.
+//
+// Recorded outcomes: the true rate is unknown. Rows are split at random; the first half teaches, and what is predicted is the number
+// K of right answers among the N rows of the hidden half: Beta-binomial(N, alpha, beta), which has the posterior's uncertainty and
+// that of the hidden sample. K is discrete, so intervals at exactly 80 % do not exist; the probability integral transform, made
+// uniform by a random number within the jump at K (C. Czado, T. Gneiting, L. Held, Biometrics 65, 2009), is compared with the
+// central interval of each level instead, and coverage is exact when the forecast is. Outcomes that are parts count as right from 0.5
+// on. "+-" is the standard error over splits of the rows: it does not see that models and rows are the same in all splits.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import { Consensus } from '@x/thermo-consensus';
+
+const { values: flags } = parseArgs({
+  options: {
+    sets: { type: 'string', default: 'routerbench,llmrouter,gsm8k,mmlu' },
+    splits: { type: 'string', default: '20' },
+    populations: { type: 'string', default: '40' },
+  },
+});
+const folder = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'routing');
+const FILES = {
+  routerbench: 'routerbench3_11models',
+  llmrouter: 'llmrouter_9models',
+  gsm8k: 'routellm_gsm8k',
+  mmlu: 'routellm_mmlu',
+};
+const LEVELS = [0.5, 0.8, 0.95];
+const POOLING = [0, 4, 'auto'];
+const SIZES = [5, 20, 80];
+/** Hidden rows that a domain must have. */
+const HIDDEN_MIN = 10;
+
+function generator(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+function shuffled(items, random) {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [out[i], out[j]] = [out[j], out[i]];
+  }
+  return out;
+}
+const mean = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
+const normal = (random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+
+/** G. Marsaglia, W. W. Tsang, ACM TOMS 26 (2000). */
+function gamma(shape, random) {
+  if (shape < 1) return gamma(shape + 1, random) * (1 - random()) ** (1 / shape);
+  const d = shape - 1 / 3;
+  for (;;) {
+    const x = normal(random);
+    const v = (1 + x / Math.sqrt(9 * d)) ** 3;
+    if (v > 0 && Math.log(1 - random()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
+  }
+}
+function beta(a, b, random) {
+  const x = gamma(a, random);
+  return x / (x + gamma(b, random));
+}
+
+/** Probabilities of fewer than `k` and of exactly `k` right answers among `n`, by the recurrence of neighbouring terms. */
+function betaBinomial(k, n, a, b) {
+  // Relative to the first term, in logarithms, so that nothing underflows.
+  const logs = [0];
+  for (let i = 0; i < n; i++) logs.push(logs[i] + Math.log(((n - i) * (a + i)) / ((i + 1) * (b + n - i - 1))));
+  const top = Math.max(...logs);
+  const terms = logs.map((l) => Math.exp(l - top));
+  const total = terms.reduce((sum, t) => sum + t, 0);
+  return { below: terms.slice(0, k).reduce((sum, t) => sum + t, 0) / total, at: terms[k] / total };
+}
+
+const consensusOf = (models, pooling) =>
+  new Consensus({ models: models.map((name) => ({ name, cost: 1 })), learning: { pooling } });
+
+/** Shares of `hits` (one array of booleans a level and repetition), and their standard error over the repetitions. */
+function coverage(repetitions) {
+  return LEVELS.map((_, l) => {
+    const shares = repetitions.map((hits) => mean(hits[l].map(Number)));
+    const m = mean(shares);
+    const error = Math.sqrt(mean(shares.map((s) => (s - m) ** 2)) / Math.max(1, shares.length - 1));
+    return `${(100 * m).toFixed(1)} +- ${(100 * error).toFixed(1)}`;
+  });
+}
+const row = (...cells) => console.log(`| ${cells.join(' | ')} |`);
+
+console.log('## Synthetic: intervals of the rate itself, 4 models x 12 domains\n');
+row('population', 'outcomes a domain', 'pooling', ...LEVELS.map((l) => `${100 * l} %`), 'mean width at 80 %');
+row(':--', '--:', '--:', ...LEVELS.map(() => '--:'), '--:');
+for (const [a, b] of [
+  [1, 1],
+  [1.4, 0.6],
+  [6, 4],
+  [24, 8],
+  [140, 60],
+]) {
+  for (const size of SIZES) {
+    for (const pooling of POOLING) {
+      const repetitions = [];
+      const widths = [];
+      for (let p = 1; p <= Number(flags.populations); p++) {
+        const random = generator(7919 * p + size);
+        const models = ['a', 'b', 'c', 'd'];
+        const consensus = consensusOf(models, pooling);
+        const pairs = models.flatMap((model) =>
+          Array.from({ length: 12 }, (_, domain) => ({ model, domain, rate: beta(a, b, random) })),
+        );
+        for (const { model, domain, rate } of pairs)
+          for (let i = 0; i < size; i++) consensus.observe({ model, domain, success: random() < rate });
+        const hits = LEVELS.map(() => []);
+        for (const { model, domain, rate } of pairs) {
+          const posterior = consensus.posterior(model, domain);
+          for (const [l, level] of LEVELS.entries()) {
+            const [low, high] = posterior.interval(level);
+            hits[l].push(low <= rate && rate <= high);
+            if (level === 0.8) widths.push(high - low);
+          }
+        }
+        repetitions.push(hits);
+      }
+      row(`Beta(${a}, ${b})`, size, pooling, ...coverage(repetitions), mean(widths).toFixed(3));
+    }
+  }
+}
+
+console.log('\n## Recorded: right answers among the hidden rows\n');
+row('set', 'models x domains', 'outcomes a domain, at most', 'pooling', ...LEVELS.map((l) => `${100 * l} %`));
+row(':--', '--:', '--:', '--:', ...LEVELS.map(() => '--:'));
+for (const set of flags.sets.split(',')) {
+  const rows = gunzipSync(readFileSync(join(folder, `${FILES[set]}.jsonl.gz`)))
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const quality = (r) => r.q ?? r.score;
+  const models = Object.keys(quality(rows[0])).sort();
+  for (const size of SIZES) {
+    for (const pooling of POOLING) {
+      const repetitions = [];
+      let domains = 0;
+      for (let seed = 1; seed <= Number(flags.splits); seed++) {
+        const random = generator(seed);
+        const order = shuffled(rows, random);
+        const half = Math.floor(order.length / 2);
+        const parts = new Map();
+        for (const [i, r] of order.entries()) {
+          const part = parts.get(r.domain) ?? { learnt: [], hidden: [] };
+          parts.set(r.domain, part);
+          if (i >= half) part.hidden.push(r);
+          else if (part.learnt.length < size) part.learnt.push(r);
+        }
+        const consensus = consensusOf(models, pooling);
+        for (const [domain, { learnt }] of parts)
+          for (const r of learnt)
+            for (const model of models) consensus.observe({ model, domain, success: Number(quality(r)[model]) >= 0.5 });
+        const hits = LEVELS.map(() => []);
+        const tested = [...parts].filter(([, { hidden }]) => hidden.length >= HIDDEN_MIN);
+        domains = tested.length;
+        for (const [domain, { hidden }] of tested) {
+          for (const model of models) {
+            const right = hidden.filter((r) => Number(quality(r)[model]) >= 0.5).length;
+            const posterior = consensus.posterior(model, domain);
+            const { below, at } = betaBinomial(right, hidden.length, posterior.alpha, posterior.beta);
+            const u = below + random() * at;
+            for (const [l, level] of LEVELS.entries()) hits[l].push(Math.abs(u - 0.5) <= level / 2);
+          }
+        }
+        repetitions.push(hits);
+      }
+      row(set, `${models.length} x ${domains}`, size, pooling, ...coverage(repetitions));
+    }
+  }
+}
