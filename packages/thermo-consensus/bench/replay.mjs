@@ -93,7 +93,10 @@ class Costs {
   }
   add(kind, m, cost) {
     let own = this.kinds.get(kind);
-    if (!own) this.kinds.set(kind, (own = this.all.map(() => [0, 0])));
+    if (!own) {
+      own = this.all.map(() => [0, 0]);
+      this.kinds.set(kind, own);
+    }
     for (const pair of [own[m], this.all[m]]) {
       pair[0] += cost;
       pair[1]++;
@@ -325,7 +328,7 @@ for (const set of flags.sets.split(',')) {
       const second = stream.slice(Math.floor(stream.length / 2));
       const here = singlesOf(second);
       const yardstick = here[singles.indexOf(reference)];
-      SHARES.forEach((share, k) => savings[k].push(saving([...points, ...here], yardstick, share)));
+      for (const [k, share] of SHARES.entries()) savings[k].push(saving([...points, ...here], yardstick, share));
     }
     const q = mean(shown.map((p) => p.quality)).toFixed(4);
     const c = percent(mean(shown.map((p) => p.cost)) / C);
