@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Command, InvalidArgumentError as InvalidOption, Option } from 'commander';
+import { describeError } from '../../../../tools/cli/describe-error';
+import { startProgress } from '../../../../tools/cli/progress';
 import { type TransferEntropyNetworkOptions, transferEntropyNetwork } from '../network';
 import { networkHtml } from '../network-html';
 import { linksCsv, matrixCsv, networkGraphml } from '../network-output';
-import { describeError } from './describe-error';
-import { startProgress } from './progress';
 import { readTable } from './read-table';
 
 const number = (text: string): number => {
