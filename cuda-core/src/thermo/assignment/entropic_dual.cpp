@@ -50,6 +50,7 @@ class Ascent {
         bool moved = false;
         double gain = 0;
         for (double t = 1; t > 1e-4; t *= 0.35) {
+          if (o_.stop && o_.stop()) return best;
           double promise = 0;
           for (int r = 0; r < m_.rows; ++r) {
             if (!active_[r]) continue;  // its limit may be infinite
