@@ -27,7 +27,8 @@ PieceEncoder::PieceEncoder(Model& model)
       characters_only_(model.kind == Kind::sentencepiece),
       all_bytes_(std::find(std::begin(model.byte_token), std::end(model.byte_token), kNoId) == std::end(model.byte_token)),
       // Unknown bytes of one piece may become one token: such pieces must stay whole.
-      cuts_(all_bytes_ || !model.fuse_unknown || model.unknown == kNoId) {
+      cuts_(all_bytes_ || !model.fuse_unknown || model.unknown == kNoId),
+      part_mark_(model.ignore_merges ? uint64_t{1} << 63 : 0) {
   if (characters_only_) characters_ = CharacterTable(model);
   merges_ = MergeTables(model.pairs, characters_only_ ? nullptr : model.byte_token);
   uint32_t largest = characters_.unknown();
@@ -45,23 +46,18 @@ PieceEncoder::PieceEncoder(Model& model)
   for (uint32_t id = 0; id < model.tokens.size(); ++id) {
     if (model.model_token[id] || merged[id]) seams_.add(contents[id]);
   }
-  // What stands in `tokens_` needs no merging: the tokens that merging their own content ends with, and with ignore_merges all.
-  std::vector<bool> whole = reached_symbols(model.pairs, merges_);
-  for (uint32_t id = 0; id < whole.size() && id < model.tokens.size(); ++id) {
+  // What stands in `tokens_` needs no merging.
+  std::vector<bool> reached = reached_symbols(model.pairs, merges_);
+  for (uint32_t id = 0; id < reached.size() && id < model.tokens.size(); ++id) {
     // A token of several characters that no pair makes is never met, though merging would begin with it.
-    if (!merged[id] && !single(contents[id])) whole[id] = false;
+    if (!merged[id] && !single(contents[id])) reached[id] = false;
   }
-  if (model.ignore_merges && cuts_ && !characters_only_) {
-    unreached_.reserve(model.tokens.size());
-    for (uint32_t id = 0; id < model.tokens.size(); ++id) {
-      if (!model.model_token[id] || (id < whole.size() && whole[id]) || contents[id].size() == 1) continue;
-      unreached_.insert(contents, id);
-      has_unreached_ = true;
-    }
-  }
-  tokens_ = TokenTable(model, contents, model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : whole);
+  tokens_ = TokenTable(model, contents, model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : reached);
   if (!model.ignore_merges) return;
-  long_pieces_.reserve(model.tokens.size() / 8 + 1);
+  reached_ = std::move(reached);
+  size_t long_ones = 0;
+  for (uint32_t id = 0; id < model.tokens.size(); ++id) long_ones += contents[id].size() > PieceKey::kMaxBytes;
+  long_pieces_.reserve(long_ones + 1);
   for (uint32_t id = 0; id < model.tokens.size(); ++id) {
     if (model.model_token[id] && contents[id].size() > PieceKey::kMaxBytes) long_pieces_.insert(contents, id);
   }
@@ -85,11 +81,13 @@ class PieceEncoder::Batch {
       const size_t stop = std::min(count, i + (kItems - count_));
       const PieceMemo::Lines lines = scratch_.memo.lines();
       const uint8_t* const base = base_;
+      const uint64_t part_mark = encoder_.part_mark_;
       Item* item = items_ + count_;
       for (; i < stop; ++i) {
         const uint32_t length = ends[i] - begin;
         if (__builtin_expect(length > PieceKey::kMaxBytes || begin >= whole, 0)) break;
         item->key = PieceKey::load(base + begin, length);
+        if (!kCut) item->key.high |= part_mark;
         item->hash = item->key.hash();
         item->begin = begin;
         __builtin_prefetch(lines.at(item->hash));
@@ -101,7 +99,7 @@ class PieceEncoder::Batch {
         if (kCut) {
           push_any(begin, ends[i] - begin);
         } else {
-          push_whole(begin, ends[i] - begin);
+          push_whole(begin, ends[i] - begin, encoder_.part_mark_);
         }
         begin = ends[i++];
       }
@@ -132,47 +130,31 @@ class PieceEncoder::Batch {
       push_whole(begin, size);
     }
   }
-  // A piece cut at its seams. What a whole piece is looked up as and a part of one is not (see unreached_) stays with its
-  // neighbour: together they are no token, since a seam lies between them.
+  // A piece cut at its seams.
   void push_parts(uint32_t begin, uint32_t size) {
     uint32_t ends[Seams::kMostParts];
     const uint8_t* const end = base_ + begin + size;
+    const uint32_t first = begin;
     for (const uint8_t* at = base_ + begin; at < end && !sink_.stopped();) {
-      size_t n = encoder_.seams_.parts(base_, at, end, ends);
-      if (encoder_.has_unreached_) n = join_unreached(begin, ends, n, at, end);
+      const size_t n = encoder_.seams_.parts(base_, at, end, ends);
+      if (begin == first && ends[0] == first + size) return push_whole(begin, size);  // no seam: the piece as it is
       push<false>(begin, ends, n);
       begin = ends[n - 1];
     }
   }
-  // Takes out the ends of parts that are unreached tokens. The last part before more parts is left for the next round, so
-  // that the piece's last part always has a neighbour to join.
-  size_t join_unreached(uint32_t begin, uint32_t* ends, size_t n, const uint8_t*& at, const uint8_t* end) {
-    size_t kept = 0;
-    uint32_t from = begin;
-    for (size_t i = 0; i < n; ++i) {
-      const bool unreached = n > 1 && encoder_.unreached_.find(encoder_.model_.bytes, view(base_ + from, ends[i] - from)) != kNoId;
-      from = ends[i];
-      if (!unreached) {
-        ends[kept++] = ends[i];
-      } else if (i + 1 == n) {
-        ends[kept > 0 ? kept - 1 : kept++] = ends[i];
-      }
-    }
-    if (at < end && kept > 1) at = base_ + ends[--kept - 1];
-    return kept;
-  }
-  void push_whole(uint32_t begin, uint32_t size) {
+  void push_whole(uint32_t begin, uint32_t size, uint64_t part_mark = 0) {
     if (count_ == kItems) flush();
     const uint8_t* const p = base_ + begin;
     Item& item = items_[count_++];
     item.begin = begin;
     if (size <= PieceKey::kMaxBytes) {
       item.key = end_ - p >= 16 ? PieceKey::load(p, size) : PieceKey::load_exactly(p, size);
+      item.key.high |= part_mark;
       item.hash = item.key.hash();
       __builtin_prefetch(scratch_.memo.lines().at(item.hash));
     } else {
-      item.key = {size, kLong};
-      item.hash = size <= LongMemo::kMaxBytes ? LongMemo::hash(p, size) : 0;
+      item.key = {size | part_mark, kLong};
+      item.hash = (size <= LongMemo::kMaxBytes ? LongMemo::hash(p, size) : 0) ^ part_mark;
       scratch_.long_memo.prefetch(item.hash);
     }
   }
@@ -188,7 +170,7 @@ class PieceEncoder::Batch {
     uint32_t begin;
   };
   static size_t size_of(const Item& item) {
-    return item.key.high == kLong ? static_cast<size_t>(item.key.low) : static_cast<size_t>(item.key.high >> 56);
+    return item.key.high == kLong ? static_cast<uint32_t>(item.key.low) : static_cast<size_t>(item.key.high >> 56 & 15);
   }
   uint32_t* staged(size_t size) {
     if (scratch_.staged.size() < size) scratch_.staged.resize(size);
@@ -254,7 +236,7 @@ class PieceEncoder::Batch {
   }
   size_t slow(const Item& item, uint32_t* out) {
     const uint8_t* const p = base_ + item.begin;
-    if (item.key.high == kLong) return encoder_.encode_long(p, static_cast<size_t>(item.key.low), item.hash, scratch_, out);
+    if (item.key.high == kLong) return encoder_.encode_long(p, size_of(item), item.hash, item.key.low >> 63 != 0, scratch_, out);
     const uint64_t before = scratch_.misses;
     const size_t n = encoder_.encode_short(item.key, item.hash, p, size_of(item), scratch_, out);
     missed_ += scratch_.misses != before;
@@ -315,7 +297,14 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
   }
   ++scratch.misses;
   size_t n = 0;
-  const uint32_t whole = tokens_.find(key, hash);
+  uint32_t whole = kNoId;
+  if (key.high >> 63 == 0) {
+    whole = tokens_.find(key, hash);
+  } else if (!reached_.empty()) {
+    const PieceKey plain{key.low, key.high & ~part_mark_};
+    whole = tokens_.find(plain, plain.hash());
+    if (whole != kNoId && !reached_[whole]) whole = kNoId;
+  }
   if (whole != kNoId) {
     out[0] = whole;
     n = 1;
@@ -332,7 +321,8 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
       uint32_t begin = 0;
       for (size_t i = 0; i < parts; ++i) {
         const size_t part = ends[i] - begin;
-        const PieceKey own = PieceKey::load_exactly(piece + begin, part);
+        PieceKey own = PieceKey::load_exactly(piece + begin, part);
+        own.high |= part_mark_;
         n += encode_short(own, own.hash(), piece + begin, part, scratch, out + n);
         begin = ends[i];
       }
@@ -345,7 +335,8 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
 }
 
 // A piece that is too long for a key.
-size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t hash, Scratch& scratch, uint32_t* out) const {
+size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t hash, bool part, Scratch& scratch,
+                                 uint32_t* out) const {
   const bool kept = size <= LongMemo::kMaxBytes;
   uint32_t count = 0;
   if (const uint32_t* const ids = kept ? scratch.long_memo.find(piece, size, hash, count) : nullptr) {
@@ -353,7 +344,7 @@ size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t has
     return count;
   }
   ++scratch.misses;
-  const uint32_t whole = model_.ignore_merges ? long_pieces_.find(model_.bytes, view(piece, size)) : kNoId;
+  const uint32_t whole = model_.ignore_merges && !part ? long_pieces_.find(model_.bytes, view(piece, size)) : kNoId;
   size_t n = 1;
   if (whole != kNoId) {
     out[0] = whole;

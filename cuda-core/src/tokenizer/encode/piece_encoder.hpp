@@ -39,7 +39,7 @@ class PieceEncoder {
   class Batch;
 
   size_t encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
-  size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, Scratch& scratch, uint32_t* out) const;
+  size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, bool part, Scratch& scratch, uint32_t* out) const;
   size_t merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t merge_characters(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t merge_symbols(uint32_t* symbols, size_t count, Scratch& scratch) const;
@@ -51,10 +51,11 @@ class PieceEncoder {
   CharacterTable characters_;
   MergeTables merges_;
   Seams seams_;
+  // With ignore_merges a whole piece that is a token is that token, but a part between seams is what merging makes of it:
+  // parts then have keys of their own, marked by this bit of PieceKey::high (else 0).
+  uint64_t part_mark_;
+  std::vector<bool> reached_;  // with ignore_merges: tokens that merging makes of their content; empty when not known
   TokenTable tokens_;     // short pieces that are one token
-  // With ignore_merges: tokens that only whole pieces become, since merging their bytes ends otherwise. By their bytes.
-  StringIndex unreached_;
-  bool has_unreached_ = false;
   StringIndex long_pieces_;  // longer tokens that a whole piece may become without merging, by their bytes
 };
 

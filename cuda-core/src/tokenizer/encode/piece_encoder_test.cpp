@@ -283,6 +283,48 @@ INSTANTIATE_TEST_SUITE_P(Models, Encoding,
                                            std::pair(Kind::byte_level, Pattern::o200k), std::pair(Kind::byte_level, Pattern::none),
                                            std::pair(Kind::sentencepiece, Pattern::none)));
 
+// A vocabulary entry that merging never makes stands for a piece that is it, but not for a part of a piece.
+TEST(IgnoreMerges, counts_for_whole_pieces_alone) {
+  for (const bool part_first : {false, true}) {
+    Model m = train(Kind::byte_level, "\xe5\xad\x97\xe5\xad\x97 \xe5\xad\x97\xe5\xad\x97", 2);
+    std::vector<std::string> tokens;
+    for (uint32_t id = 0; id < m.tokens.size(); ++id) tokens.emplace_back(m.tokens[id]);
+    const std::string pair = "\xe4\xb8\xad\xe6\x96\x87", longer = pair + pair + pair;
+    tokens.push_back(pair);
+    tokens.push_back(longer);
+    const auto size = static_cast<uint32_t>(tokens.size());
+    Model grown;
+    grown.pairs = m.pairs;
+    grown.tokens.resize(size);
+    grown.bytes.resize(size);
+    grown.flags.assign(size, XC_TOKEN_PRESENT);
+    grown.model_token.assign(size, 1);
+    grown.by_content.reserve(size);
+    for (uint32_t id = 0; id < size; ++id) {
+      grown.tokens.set(id, tokens[id]);
+      grown.bytes.set(id, tokens[id]);
+      grown.by_content.insert(grown.tokens, id);
+      if (id < 256) grown.byte_token[id] = id;
+    }
+    grown.ignore_merges = true;
+    grown.steps.push_back({Pattern::cl100k, false});
+    const Tokenizer t(std::move(grown));
+    const std::string other = "\xe5\xad\x97";
+    for (const std::string& word : {pair, longer}) {
+      const uint32_t id = t.model().by_content.find(t.model().tokens, word);
+      const auto check_part = [&] {
+        for (const std::string& text : {other + word, other + other + other + other + word}) {
+          EXPECT_EQ(encode(t, text, text.size() + 16), expected_ids(t, Pattern::cl100k, text));
+        }
+      };
+      if (part_first) check_part();
+      EXPECT_EQ(encode(t, word, 64), Ids{id});
+      check_part();
+      EXPECT_EQ(encode(t, word, 64), Ids{id});
+    }
+  }
+}
+
 // Random pairs, not trained ones: many tokens are not reached.
 TEST(ReachedSymbols, agree_with_merging_on_random_monotone_tables) {
   Philox random(71);
