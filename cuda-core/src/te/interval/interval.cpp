@@ -8,11 +8,15 @@
 #include "runtime/philox.hpp"
 #include "runtime/thread_pool.hpp"
 #include "te/gaussian/gaussian.hpp"
+#include "te/surrogates/permutation.hpp"
 
 namespace xcore::te {
 namespace {
 
 constexpr int kControls = 32;
+constexpr int kSplits = 2;
+const double kExtrapolation = 1 / (std::sqrt(2.0) - 1);
+constexpr uint64_t kSplitStream = uint64_t{1} << 43;
 constexpr uint64_t kControlStream = uint64_t{1} << 41;
 
 // Between neighbouring locals of independent tuples there is no covariance, so the plain variance is the one to compare.
@@ -76,6 +80,39 @@ Embedding control_embedding(const Embedding& e, const std::vector<std::vector<do
   return out;
 }
 
+// Part of the tuples, in time order.
+Embedding selected(const Embedding& e, const std::vector<int32_t>& rows) {
+  Embedding out;
+  out.n = static_cast<int64_t>(rows.size()), out.first = e.first;
+  const auto take = [&](const Block& from, Block& to) {
+    to.dims = from.dims;
+    to.values.reserve(static_cast<size_t>(from.dims) * rows.size());
+    for (int32_t c = 0; c < from.dims; ++c)
+      for (const int32_t r : rows) to.values.push_back(from.values[c * e.n + r]);
+  };
+  take(e.future, out.future);
+  take(e.past, out.past);
+  take(e.source, out.source);
+  for (const int32_t r : rows) out.time.push_back(e.time.empty() ? r : e.time[r]);
+  return out;
+}
+
+// The estimate less the mean of random halves; 0 when halves are too small for k and the Theiler window.
+double half_difference(const Embedding& e, const xc_te_options& o, double whole, uint64_t stream, const Control& control) {
+  if (e.n / 2 < 4 * (static_cast<int64_t>(o.k) + 2 * static_cast<int64_t>(o.theiler) + 1)) return 0;
+  double sum = 0;
+  std::vector<int32_t> rows(e.n);
+  for (int split = 0; split < kSplits; ++split) {
+    permutation(o.seed, kSplitStream + stream * kSplits + static_cast<uint64_t>(split), e.n, rows.data());
+    for (int half = 0; half < 2; ++half) {
+      std::vector<int32_t> part(rows.begin() + (half ? e.n / 2 : 0), half ? rows.end() : rows.begin() + e.n / 2);
+      std::sort(part.begin(), part.end());
+      sum += make_ksg(selected(e, part), o)->value(nullptr, control);
+    }
+  }
+  return whole - sum / (2 * kSplits);
+}
+
 double normal_quantile(double p) {
   // Newton on the complementary error function from a rough start.
   double x = p < 0.5 ? -1 : 1;
@@ -119,12 +156,14 @@ Interval confidence_interval(const Embedding& e, const xc_te_options& o, double 
   if (o.estimator == XC_TE_KSG1 || o.estimator == XC_TE_KSG2) {
     const auto factor = covariance_factor(e);
     const double truth = gaussian_te(e, nullptr);
+    const double centre = te + kExtrapolation * half_difference(e, o, te, kControls, control);
     std::vector<double> values(kControls), errors(kControls);
     thread_pool().parallel_for(kControls, 1, [&](int64_t begin, int64_t end) {
       std::vector<double> own(e.n);
       for (int64_t c = begin; c < end; ++c) {
         const Embedding drawn = control_embedding(e, factor, o.seed, static_cast<int>(c));
-        values[c] = make_ksg(drawn, o)->value(own.data(), control);
+        const double whole = make_ksg(drawn, o)->value(own.data(), control);
+        values[c] = whole + kExtrapolation * half_difference(drawn, o, whole, static_cast<uint64_t>(c), control);
         errors[c] = plain_variance(own.data(), e.n);
       }
     });
@@ -133,7 +172,7 @@ Interval confidence_interval(const Embedding& e, const xc_te_options& o, double 
     for (const double v : values) spread += (v - mean) * (v - mean);
     spread /= kControls - 1;
     const double expected = std::accumulate(errors.begin(), errors.end(), 0.0) / kControls;
-    if (std::isfinite(truth)) bias = mean - truth;
+    bias = te - centre + (std::isfinite(truth) ? mean - truth : 0.0);
     if (expected > 0) variance *= std::max(1.0, spread / expected);
     variance += spread / kControls;  // of the bias
     quantile = student_quantile(p, kControls - 1);

@@ -6,10 +6,15 @@
 // dof / 2n, or Panzeri and Treves' for the binned one.
 //
 // Nearest neighbours are not smooth: locals of neighbouring tuples share counts, so their HAC error is 20 to 60 % too
-// small, and the bias is neither zero nor known. Both are calibrated by a control: Gaussian tuples of the same
-// covariance, for which the true value is known in closed form, are drawn and estimated as the data were. Their mean
-// error is the bias; the ratio of their spread to their locals' error inflates the data's. Plain bootstrap would not do:
-// repeated tuples have distance 0. What the control cannot see is bias that only non-Gaussian structure causes.
+// small, and the bias is neither zero nor known. Both are met in two steps.
+//   1. What finer neighbourhoods would still find: bias falls like a power of the number of tuples, so the difference D
+//      between the estimate and the mean of random halves says how much is left. The centre is U = estimate + D / (2^a - 1)
+//      with a = 1/2 (smooth densities have a = 2/3 in three columns, edges 1/3).
+//   2. A control: Gaussian tuples of the same covariance, whose true value is known in closed form, drawn and estimated
+//      as the data were, U included. The mean error of U there is taken off; the ratio of the spread of U to the locals'
+//      error inflates the data's HAC error.
+// Extrapolation in the number of samples as in C. M. Holmes, I. Nemenman, Phys. Rev. E 100, 022404 (2019), calibrated
+// instead of fitted. Plain bootstrap would not do: repeated tuples have distance 0.
 //
 // The box kernel's value depends on its width by definition; its interval holds the sampling error alone.
 #pragma once
