@@ -44,6 +44,7 @@ function spyOnLearning(gateway: Gateway) {
   });
   vi.spyOn(gateway.consensus, 'observe').mockImplementation(({ model, success }) => {
     seen.consensus.push([model, Number(success)]);
+    return undefined;
   });
   vi.spyOn(gateway.escalation, 'observe').mockImplementation(({ decision, right }) => {
     seen.escalation.push([decision.model, Number(right)]);
