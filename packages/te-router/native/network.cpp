@@ -4,16 +4,11 @@
 #include <cstring>
 #include <vector>
 
+#include "options.hpp"
 #include "xcore/addon.hpp"
 #include "xcore/te.h"
 
 namespace {
-
-int32_t integer(const Napi::Object& o, const char* name) {
-  const Napi::Value v = o.Get(name);
-  if (!v.IsNumber()) xaddon::fail(XC_INVALID_ARGUMENT, name, std::string(name) + " must be a number");
-  return v.As<Napi::Number>().Int32Value();
-}
 
 struct Values {
   const double* data;
@@ -58,25 +53,25 @@ Napi::Value Network(const Napi::CallbackInfo& info) {
   xc_te_network_options& out = call->options;
   std::memset(&out, 0, sizeof out);
   out.size = sizeof out;
-  out.estimator = integer(o, "estimator");
-  out.k = integer(o, "k");
-  out.target_history = integer(o, "targetHistory");
-  out.target_tau = integer(o, "targetTau");
-  out.source_history = integer(o, "sourceHistory");
-  out.source_tau = integer(o, "sourceTau");
-  out.min_delay = integer(o, "minDelay");
-  out.max_delay = integer(o, "maxDelay");
-  out.theiler = integer(o, "theiler");
+  out.estimator = te_integer(o, "estimator");
+  out.k = te_integer(o, "k");
+  out.target_history = te_integer(o, "targetHistory");
+  out.target_tau = te_integer(o, "targetTau");
+  out.source_history = te_integer(o, "sourceHistory");
+  out.source_tau = te_integer(o, "sourceTau");
+  out.min_delay = te_integer(o, "minDelay");
+  out.max_delay = te_integer(o, "maxDelay");
+  out.theiler = te_integer(o, "theiler");
   out.normalise = o.Get("normalise").ToBoolean() ? 1 : 0;
-  out.bins = integer(o, "bins");
+  out.bins = te_integer(o, "bins");
   out.equal_frequency = o.Get("equalFrequency").ToBoolean() ? 1 : 0;
-  out.precision = integer(o, "precision");
-  out.surrogates = integer(o, "surrogates");
-  out.stop_after = integer(o, "stopAfter");
-  out.null_model = integer(o, "nullModel");
+  out.precision = te_integer(o, "precision");
+  out.surrogates = te_integer(o, "surrogates");
+  out.stop_after = te_integer(o, "stopAfter");
+  out.null_model = te_integer(o, "nullModel");
   out.analytic = o.Get("analytic").ToBoolean() ? 1 : 0;
-  out.from = integer(o, "from");
-  out.to = integer(o, "to");
+  out.from = te_integer(o, "from");
+  out.to = te_integer(o, "to");
   out.noise = o.Get("noise").ToNumber().DoubleValue();
   out.seed = static_cast<uint64_t>(o.Get("seed").ToNumber().Int64Value());
   out.device = xaddon::device_arg(o.Get("device"));
@@ -121,16 +116,16 @@ Napi::Value NetworkGreedy(const Napi::CallbackInfo& info) {
   xc_te_greedy_options& out = call->options;
   std::memset(&out, 0, sizeof out);
   out.size = sizeof out;
-  out.estimator = integer(o, "estimator");
-  out.k = integer(o, "k");
-  out.max_lag = integer(o, "maxLag");
-  out.min_lag = integer(o, "minLag");
-  out.max_history = integer(o, "maxHistory");
-  out.theiler = integer(o, "theiler");
-  out.surrogates = integer(o, "surrogates");
-  out.from = integer(o, "from");
-  out.to = integer(o, "to");
-  out.max_sources = integer(o, "maxSources");
+  out.estimator = te_integer(o, "estimator");
+  out.k = te_integer(o, "k");
+  out.max_lag = te_integer(o, "maxLag");
+  out.min_lag = te_integer(o, "minLag");
+  out.max_history = te_integer(o, "maxHistory");
+  out.theiler = te_integer(o, "theiler");
+  out.surrogates = te_integer(o, "surrogates");
+  out.from = te_integer(o, "from");
+  out.to = te_integer(o, "to");
+  out.max_sources = te_integer(o, "maxSources");
   out.alpha = o.Get("alpha").ToNumber().DoubleValue();
   out.seed = static_cast<uint64_t>(o.Get("seed").ToNumber().Int64Value());
   out.device = xaddon::device_arg(o.Get("device"));

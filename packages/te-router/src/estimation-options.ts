@@ -147,8 +147,14 @@ function choice<T extends Record<string, number>>(
   return table[name]!;
 }
 
-const integer = (field: string, value: number | undefined, fallback: number, min: number, max = 2 ** 31 - 1): number =>
-  numberIn(value ?? fallback, field, { min, max, integer: true });
+/** A whole number within its range, or what stands for one that was left out. */
+export const integer = (
+  field: string,
+  value: number | undefined,
+  fallback: number,
+  min: number,
+  max = 2 ** 31 - 1,
+): number => numberIn(value ?? fallback, field, { min, max, integer: true });
 
 /** What `signal`, `unit` and the like become on the way to native code. */
 export interface CheckedOptions {

@@ -1,5 +1,6 @@
 import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
 import { booleanIn, deviceName, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
+import { integer } from './estimation-options';
 import { type NativeNetworkOptions, networkAddon } from './native-network';
 import { passing, significantLinks } from './network-links';
 
@@ -125,8 +126,6 @@ export interface TransferEntropyNetwork {
 }
 
 const ESTIMATORS = { ksg1: 1, gaussian: 2, binned: 3 } as const;
-const integer = (field: string, value: number | undefined, fallback: number, min: number, max = 2 ** 31 - 1): number =>
-  numberIn(value ?? fallback, field, { min, max, integer: true });
 
 function oneOf<T extends string>(field: string, value: T | undefined, all: readonly T[]): T {
   if (value === undefined) return all[0] as T;

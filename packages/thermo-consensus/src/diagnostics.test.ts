@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from '@x/cuda-core';
 import { describe, expect, it } from 'vitest';
-import { normalQuantile } from './diagnostics';
 import { diagnostics } from './index';
 
 function normals(seed: number): () => number {
@@ -30,16 +29,6 @@ const chains = (length: number, phi: number, shift = 0) =>
   [11, 22, 33, 44].map((seed, c) => autoregressive(length, phi, seed, c === 0 ? shift : 0));
 
 describe('diagnostics', () => {
-  it('the normal quantile is that of the tables', () => {
-    for (const [p, z] of [
-      [0.5, 0],
-      [0.975, 1.959963984540054],
-      [0.001, -3.090232306167813],
-      [0.8413447460685429, 1],
-    ] as const)
-      expect(normalQuantile(p)).toBeCloseTo(z, 8);
-  });
-
   it('split R-hat is its formula, written out', () => {
     // Halves 1 2 | 3 4 and 2 4 | 6 8: means 1.5 3.5 3 7, variances 0.5 0.5 2 2, so W = 1.25 and B / n = var(means).
     const means = [1.5, 3.5, 3, 7];

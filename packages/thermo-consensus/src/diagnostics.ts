@@ -1,4 +1,5 @@
 import { numberIn, refuse, shown } from '@x/cuda-core/addon';
+import { normalQuantile } from './normal';
 
 /** Draws of independent chains, one array a chain, all of the same length. */
 export type Chains = readonly (Float64Array | readonly number[])[];
@@ -183,29 +184,4 @@ function basicEss(chains: number[][]): number {
   const time = -1 + 2 * sum + (rho[last] ?? 0);
   // Antithetic chains may be better than independent draws, but not without bound.
   return draws / Math.max(time, 1 / Math.log10(draws));
-}
-
-/** Inverse of the standard normal distribution function to a relative 1e-9, by P. Acklam's rational approximations. */
-export function normalQuantile(p: number): number {
-  const tail = (q: number): number =>
-    (((((-7.784894002430293e-3 * q - 3.223964580411365e-1) * q - 2.400758277161838) * q - 2.549732539343734) * q +
-      4.374664141464968) *
-      q +
-      2.938163982698783) /
-    ((((7.784695709041462e-3 * q + 3.224671290700398e-1) * q + 2.445134137142996) * q + 3.754408661907416) * q + 1);
-  if (p < 0.02425) return tail(Math.sqrt(-2 * Math.log(p)));
-  if (p > 1 - 0.02425) return -tail(Math.sqrt(-2 * Math.log1p(-p)));
-  const q = p - 0.5;
-  const r = q * q;
-  return (
-    ((((((-3.969683028665376e1 * r + 2.209460984245205e2) * r - 2.759285104469687e2) * r + 1.38357751867269e2) * r -
-      3.066479806614716e1) *
-      r +
-      2.506628277459239) *
-      q) /
-    (((((-5.447609879822406e1 * r + 1.615858368580409e2) * r - 1.556989798598866e2) * r + 6.680131188771972e1) * r -
-      1.328068155288572e1) *
-      r +
-      1)
-  );
 }

@@ -8,6 +8,8 @@ test('normal quantiles are those of the tables', () => {
     [0.0013498980316300933, -3],
     [0.9999997133484281, 5],
     [0.75, 0.6744897501960817],
+    [0.001, -3.090232306167813],
+    [0.8413447460685429, 1],
   ] as const)
     expect(normalQuantile(p)).toBeCloseTo(x, 8);
 });

@@ -49,7 +49,8 @@ export interface OffPolicyValue {
  * Counterfactual value of a policy.
  *
  * The log must have given every model a chance wherever the policy would choose it: where a propensity is 0 the log is silent.
- * Choices of Boltzmann and Thompson selection qualify; greedy ones do not.
+ * Boltzmann choices qualify. Thompson, top-two and greedy ones do not: their `decision.probabilities` are Boltzmann's at
+ * temperature 0, not the chances with which they choose.
  *
  * @throws InvalidArgumentError naming the entry, for an empty log, a propensity of 0, probabilities that do not add up to 1.
  */
