@@ -34,7 +34,8 @@ inline constexpr size_t kEncodeCudaPays = size_t{64} << 20;
 
 struct EncodeCudaOptions {
   uint32_t chunk = 4u << 20;  // bytes of text a chunk
-  int workers = 16;           // chunks under way at most; also limited by the threads of the pool
+  int workers = 16;           // threads at most; also limited by the threads of the pool
+  int depth = 2;              // chunks that a worker has under way at once
 };
 
 // The tables of one tokenizer on one device and the memory of its chunks, kept between batches.
