@@ -30,7 +30,9 @@ std::unique_ptr<Scratch> ScratchPool::take() {
 
 void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
   // One huge text must not pin its buffers for ever.
-  if (scratch->merge.columns.size() > (size_t{6} << 18) || scratch->merge.next.capacity() > (size_t{1} << 18)) scratch->merge = {};
+  if (scratch->merge.columns.size() > (size_t{6} << 18) || std::max(scratch->merge.next.capacity(), scratch->merge.heap.capacity()) > (size_t{1} << 18)) {
+    scratch->merge = {};
+  }
   if (scratch->symbols.capacity() > (size_t{1} << 20)) scratch->symbols = {};
   if (scratch->staged.capacity() > (size_t{1} << 20)) scratch->staged = {};
   if (scratch->normalized.capacity() > (size_t{1} << 22)) scratch->normalized = {};
