@@ -161,7 +161,7 @@ class PieceEncoder::Batch {
 
  private:
   static constexpr size_t kItems = 128;
-  static constexpr size_t kSlack = 16;
+  static constexpr size_t kSlack = Sink::kSlack;
   static constexpr uint64_t kLong = ~uint64_t{0};  // in key.high: no key, its length would be 255
 
   struct Item {

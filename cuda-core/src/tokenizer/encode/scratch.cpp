@@ -6,25 +6,37 @@
 
 namespace xcore::tokenizer {
 
-size_t ScratchPool::share() const {
-  return std::max<size_t>(limit_ / static_cast<size_t>(thread_pool().threads()), size_t{1} << 20);
-}
+size_t ScratchPool::most() { return static_cast<size_t>(thread_pool().threads()) + 1; }
+
+size_t ScratchPool::share() const { return std::max<size_t>(limit_ / most(), size_t{1} << 20); }
 
 std::unique_ptr<Scratch> ScratchPool::take() {
+  const auto me = std::this_thread::get_id();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!idle_.empty()) {
-      auto scratch = std::move(idle_.back());
-      idle_.pop_back();
+    idle_.reserve(most());  // giving back must not fail
+    auto mine = std::find_if(idle_.begin(), idle_.end(), [&](const auto& s) { return s->user == me; });
+    if (mine == idle_.end() && !idle_.empty() && idle_.size() + lent_ >= most()) mine = idle_.begin();
+    ++lent_;
+    if (mine != idle_.end()) {
+      auto scratch = std::move(*mine);
+      idle_.erase(mine);
+      scratch->user = me;
       return scratch;
     }
   }
-  auto scratch = std::make_unique<Scratch>();
+  std::unique_ptr<Scratch> scratch;
+  try {
+    scratch = std::make_unique<Scratch>();
+  } catch (...) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    --lent_;
+    throw;
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   scratch->limit(share());
   scratch->generation = generation_;
-  // Giving back must not fail: room for it is made here.
-  idle_.reserve(static_cast<size_t>(thread_pool().threads()) + 1);
+  scratch->user = me;
   return scratch;
 }
 
@@ -37,6 +49,7 @@ void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
   if (scratch->staged.capacity() > (size_t{1} << 20)) scratch->staged = {};
   if (scratch->normalized.capacity() > (size_t{1} << 22)) scratch->normalized = {};
   const std::lock_guard<std::mutex> lock(mutex_);
+  --lent_;
   lookups_ += scratch->lookups;
   misses_ += scratch->misses;
   scratch->lookups = scratch->misses = 0;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tokenizer/encode/piece_memo.hpp"
@@ -21,6 +22,7 @@ struct Scratch {
   std::vector<uint32_t> staged;  // ids that the caller's buffer may not have room for
   std::string normalized;
   uint64_t generation = 0;
+  std::thread::id user;  // whose caches hold what is here
 
   void limit(size_t bytes) {
     memo.limit(bytes / 4 * 3);
@@ -37,7 +39,8 @@ class ScratchPool {
   ScratchPool(const ScratchPool&) = delete;
   ScratchPool& operator=(const ScratchPool&) = delete;
 
-  // A Scratch for the length of a call; the one used last if several are free.
+  // A Scratch for the length of a call: the one that this thread used last. A thread that had none gets a new one, as long
+  // as there are not too many; then the one that lay unused longest.
   class Lease {
    public:
     explicit Lease(ScratchPool& pool) : pool_(pool), scratch_(pool.take()) {}
@@ -60,10 +63,12 @@ class ScratchPool {
  private:
   std::unique_ptr<Scratch> take();
   void give_back(std::unique_ptr<Scratch> scratch);
+  static size_t most();  // scratches that are kept: for the threads of the pool and a caller from outside
   size_t share() const;  // of the limit, for one scratch
 
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Scratch>> idle_;
+  std::vector<std::unique_ptr<Scratch>> idle_;  // the one used last at the end
+  size_t lent_ = 0;
   size_t limit_ = kDefaultLimit;
   uint64_t generation_ = 0;  // counts clear() and limit(): scratches that were running are brought up to it when they return
   uint64_t lookups_ = 0, misses_ = 0;

@@ -1,7 +1,5 @@
 #include "tokenizer/encode_cuda/encode_cuda.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -106,19 +104,6 @@ void stream_copy(void* to, const void* from, size_t bytes) {
 #else
   std::memcpy(to, from, bytes);
 #endif
-}
-
-// Room for the most ids that there can be; only pages that are written cost memory.
-uint32_t* reserve_ids(size_t count) {
-  const size_t bytes = std::max<size_t>(count, 1) * sizeof(uint32_t);
-  auto* ids = static_cast<uint32_t*>(std::malloc(bytes));
-  if (!ids) throw std::bad_alloc();
-  // Fewer and larger pages are fewer faults while the workers write.
-  constexpr uintptr_t kHuge = uintptr_t{2} << 20;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(ids) + kHuge - 1) & ~(kHuge - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(ids) + bytes) & ~(kHuge - 1);
-  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-  return ids;
 }
 
 }  // namespace
@@ -364,7 +349,7 @@ void CudaBatchEncoder::encode(const xc_text* texts, size_t count, uint32_t flags
   }
   const size_t total = b.order.total();
   out.offsets[count] = total;
-  if (auto* smaller = static_cast<uint32_t*>(std::realloc(out.ids, std::max<size_t>(total, 1) * sizeof(uint32_t)))) out.ids = smaller;
+  out.ids = shrink_ids(out.ids, total);
   if (stats) *stats = b.stats;
 }
 

@@ -14,16 +14,9 @@
 #include <memory>
 #include <string>
 
-#include "runtime/control.hpp"
-#include "tokenizer/tokenizer.hpp"
+#include "tokenizer/encode/encode_batch.hpp"
 
 namespace xcore::tokenizer {
-
-// Ids of text i at ids[offsets[i]] .. ids[offsets[i + 1]]; `ids` is from malloc, `offsets` the caller's.
-struct EncodedBatch {
-  uint32_t* ids = nullptr;
-  size_t* offsets = nullptr;  // [count + 1]
-};
 
 // "" when `model` can be encoded on a GPU, else why not.
 std::string encode_cuda_unsupported(const Model& model);
