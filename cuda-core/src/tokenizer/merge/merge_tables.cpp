@@ -78,6 +78,14 @@ size_t MergeTables::merge_short(uint32_t* ids, uint32_t* ranks, size_t count) co
   return count;
 }
 
+void MergeTables::merge_many(MergeJob* jobs, size_t count) const {
+#if defined(__x86_64__)
+  static const bool wide = cpu_features().avx512_vbmi2;
+  if (wide) return merge_many_avx512(*this, jobs, count);
+#endif
+  for (size_t i = 0; i < count; ++i) jobs[i].count = static_cast<uint32_t>(merge_short(jobs[i].symbols, jobs[i].ranks, jobs[i].count));
+}
+
 size_t MergeTables::merge(uint32_t* ids, size_t count, MergeScratch& scratch) const {
   if (count < 2) return count;
   if (count > kShort) return merge_long(ids, count, scratch);
