@@ -26,7 +26,7 @@ std::string encode_cuda_unsupported(const Model& model);
 inline constexpr size_t kEncodeCudaPays = size_t{64} << 20;
 
 struct EncodeCudaOptions {
-  uint32_t chunk = 4u << 20;  // bytes of text a chunk
+  uint32_t chunk = 2u << 20;  // bytes of text a chunk
   int workers = 16;           // threads at most; also limited by the threads of the pool
   int depth = 2;              // chunks that a worker has under way at once
 };
