@@ -35,6 +35,10 @@ class Seams {
   size_t parts(const uint8_t* base, const uint8_t*& begin, const uint8_t* end, uint32_t* ends) const {
     const uint8_t* at = begin + length(*begin);
     size_t n = 0;
+    if (at - begin == 1 && *begin >= 0x80 && end - at >= 3) {  // hash() would read the byte before a stray one
+      if (cut(begin, at, end)) ends[n++] = static_cast<uint32_t>(at - base);
+      at += length(*at);
+    }
     // Whether there is a seam is hard to predict: nothing branches on it.
     while (end - at >= 3 && n < kMostParts - 3) {
       const uint8_t left = at[-1], right = *at;
