@@ -136,9 +136,9 @@ typedef struct xc_tokenizer_table {
   xc_status (*encode_batch_on)(const xc_tokenizer* tokenizer, const xc_text* texts, size_t count, uint32_t flags,
                                xc_device device, const xc_control* control, uint32_t** ids, size_t* offsets,
                                xc_device* used, xc_error* error);
-  /* Writes the tokenizer with all its tables into one file, which open_file maps in milliseconds on machines of this byte
+  /* Writes the tokenizer with all its tables into one file, which open_file loads in milliseconds on machines of this byte
    * order with this version of the core; elsewhere it is XC_UNSUPPORTED. `properties` replace the tokenizer's own of the
-   * same name. The file appears whole or not at all; it must not be changed in place while it is open. */
+   * same name. The file appears whole or not at all. */
   xc_status (*save)(const xc_tokenizer* tokenizer, const char* path, size_t path_size, const xc_property* properties,
                     size_t count, xc_error* error);
   /* What the file says beyond tokens; lives as long as the tokenizer. Writes at most `capacity`, returns how many there

@@ -127,7 +127,7 @@ export class Tokenizer {
 
   /**
    * Loads a `tokenizer.json`, GGUF or SentencePiece file, or what {@link Tokenizer.save} wrote, told apart by content, off the
-   * event loop. A saved file must not be changed in place while it is in use.
+   * event loop.
    *
    * @throws NotFoundError, IoError; InvalidFormatError (with `offset` and the JSON path or metadata key as `field`) for
    * a damaged file; UnsupportedError for a component that this version cannot reproduce exactly.
@@ -177,7 +177,7 @@ export class Tokenizer {
   }
 
   /**
-   * Writes the tokenizer with all its tables into one file, which `fromFile` maps in milliseconds: special and added tokens, chat
+   * Writes the tokenizer with all its tables into one file, which `fromFile` loads in milliseconds: special and added tokens, chat
    * template, decoders, truncation and padding included. The file is for this version of the package on machines of the same byte
    * order (elsewhere loading it is an UnsupportedError), appears whole or not at all, and carries checksums.
    *
