@@ -17,6 +17,8 @@ export interface SavedBeliefs {
   totals: SavedCounts;
   domains: [domain: string, counts: SavedCounts][];
   detectors: [domain: string, model: number, state: ChangeDetectorState][];
+  /** By model; missing in files written before populations were learnt. */
+  populations?: number[][];
 }
 
 export interface SavedState {
@@ -102,6 +104,10 @@ function wrongField(state: unknown): string | undefined {
     totals: isObject(beliefs) && isCounts(beliefs.totals),
     domains: isObject(beliefs) && Array.isArray(beliefs.domains) && beliefs.domains.every(isDomain),
     detectors: isObject(beliefs) && Array.isArray(beliefs.detectors) && beliefs.detectors.every(isDetector),
+    populations:
+      isObject(beliefs) &&
+      (beliefs.populations === undefined ||
+        (Array.isArray(beliefs.populations) && beliefs.populations.every(Array.isArray))),
     latencies: Array.isArray(state.latencies),
     billed: Array.isArray(state.billed),
     utilities: isObject(state.utilities),
@@ -119,6 +125,7 @@ export function savedBeliefs(beliefs: Beliefs): SavedBeliefs {
         detector ? [[domain, model, detector.toJSON()] as [string, number, ChangeDetectorState]] : [],
       ),
     ),
+    populations: beliefs.populations.map((population) => population.toJSON()),
   };
 }
 
@@ -132,6 +139,7 @@ export function restoreBeliefs(beliefs: Beliefs, saved: SavedBeliefs): void {
     numberIn(model, 'detectors', { min: 0, max: beliefs.models - 1, integer: true });
     beliefs.restoreDetector(domain, model, state);
   }
+  beliefs.restorePopulations(saved.populations);
 }
 
 const plain = (counts: Counts) => ({ successes: [...counts.successes], failures: [...counts.failures] });
