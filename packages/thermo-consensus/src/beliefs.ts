@@ -2,7 +2,7 @@
 import { numberIn, objectIn, refuse } from '@x/cuda-core/addon';
 import { type Change, ChangeDetector, type ChangeDetectorOptions, type ChangeDetectorState } from './change-detector';
 import { addon } from './native';
-import { betaOf, type Moments, Population } from './pooling';
+import { betaOf, type Moments, Populations, type SavedPopulations } from './pooling';
 
 export interface LearningOptions {
   /** Beta prior of every success probability. Default `{ alpha: 1, beta: 1 }`, the uniform one. 1e-6 to 1e6. */
@@ -96,8 +96,8 @@ export class Beliefs {
   readonly totals: Counts;
   /** By domain, one a model once it was observed there. */
   readonly detectors = new Map<string, (ChangeDetector | undefined)[]>();
-  /** One a model, with `pooling: 'auto'`. */
-  readonly populations: readonly Population[];
+  /** With `pooling: 'auto'`. */
+  readonly populations: Populations | undefined;
   readonly #moments: Moments = { mean: 0, variance: 0 };
   readonly #none: Counts;
   readonly #outcome: Counts;
@@ -108,7 +108,7 @@ export class Beliefs {
     readonly learning: ResolvedLearning,
   ) {
     this.totals = counts(models);
-    this.populations = learning.pooling === 'auto' ? Array.from({ length: models }, () => new Population()) : [];
+    if (learning.pooling === 'auto') this.populations = new Populations(models, learning.prior);
     this.#none = counts(models);
     this.#outcome = counts(models);
     this.#next = counts(models);
@@ -180,7 +180,7 @@ export class Beliefs {
     if (evidence < EVIDENCE_MIN) return;
     const { pooling, prior } = this.learning;
     if (pooling === 'auto') {
-      this.populations[model]!.posterior(own.successes[model]!, own.failures[model]!, this.#moments);
+      this.populations!.posterior(model, own.successes[model]!, own.failures[model]!, this.#moments);
       const [alpha, beta] = betaOf(this.#moments);
       out.successes = alpha - prior.alpha - own.successes[model]!;
       out.failures = beta - prior.beta - own.failures[model]!;
@@ -192,15 +192,14 @@ export class Beliefs {
   }
 
   #pool(model: number): void {
-    const evidence = this.totals.successes[model]! + this.totals.failures[model]!;
-    this.populations[model]?.learn(this.domains.values(), model, evidence, this.learning.prior);
+    const outcomes = this.totals.successes[model]! + this.totals.failures[model]!;
+    if (outcomes > 0) this.populations?.learn(this.domains.values(), model, outcomes);
   }
 
   /** After all domains: populations as saved, or learnt from the domains where none were. */
-  restorePopulations(saved: readonly (readonly unknown[])[] | undefined): void {
-    for (const [model, population] of this.populations.entries())
-      if (saved) population.restore(saved[model] ?? [], `populations[${model}]`);
-      else this.#pool(model);
+  restorePopulations(saved: SavedPopulations | undefined): void {
+    if (saved) this.populations?.restore(saved);
+    else for (let model = 0; model < this.models; model++) this.#pool(model);
   }
 
   restore(domain: string, saved: Counts): void {

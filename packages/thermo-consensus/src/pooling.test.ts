@@ -1,23 +1,19 @@
 import { expect, test } from 'vitest';
-import { betaOf, Population } from './pooling';
+import { betaOf, Populations } from './pooling';
 
 const domain = (s: number, f: number) => ({ successes: Float64Array.of(s), failures: Float64Array.of(f) });
 const PRIOR = { alpha: 1, beta: 1 };
 
-function learnt(...domains: [number, number][]): Population {
-  const population = new Population();
-  const evidence = domains.reduce((sum, [s, f]) => sum + s + f, 0);
-  population.learn(
-    domains.map(([s, f]) => domain(s, f)),
-    0,
-    evidence,
-    PRIOR,
-  );
-  return population;
+function learnt(...domains: [number, number][]): Populations {
+  const populations = new Populations(1, PRIOR);
+  const counts = domains.map(([s, f]) => domain(s, f));
+  const outcomes = domains.reduce((sum, [s, f]) => sum + s + f, 0);
+  populations.learn(counts, 0, outcomes);
+  return populations;
 }
-function posterior(population: Population, successes: number, failures: number) {
+function posterior(populations: Populations, successes: number, failures: number) {
   const out = { mean: 0, variance: 0 };
-  population.posterior(successes, failures, out);
+  populations.posterior(0, successes, failures, out);
   return out;
 }
 
@@ -77,12 +73,13 @@ test('the posterior is that of the exact integral over populations', () => {
 });
 
 test('what was learnt is the same after toJSON and restore, and nonsense is refused', () => {
-  const population = learnt([7, 3], [2, 8]);
-  const again = new Population();
-  again.restore(JSON.parse(JSON.stringify(population)), 'populations[0]');
-  expect(posterior(again, 3, 1)).toEqual(posterior(population, 3, 1));
-  expect(() => new Population().restore([1, 2], 'populations[0]')).toThrow(/populations\[0\]/);
-  expect(() => new Population().restore(JSON.parse(JSON.stringify(population)).fill(-1), 'p')).toThrow(/p/);
+  const populations = learnt([7, 3], [2, 8]);
+  const saved = JSON.parse(JSON.stringify(populations));
+  const again = new Populations(1, PRIOR);
+  again.restore(saved);
+  expect(posterior(again, 3, 1)).toEqual(posterior(populations, 3, 1));
+  expect(() => new Populations(2, PRIOR).restore(saved)).toThrow(/populations\.outcomes/);
+  expect(() => again.restore({ ...saved, means: saved.means.fill(2) })).toThrow(/populations\.means/);
 });
 
 test('moments become the Beta distribution that has them', () => {

@@ -1,13 +1,23 @@
 // How much one domain of a model says about another: a hierarchical Beta-binomial model. The success rates of a model in its domains
 // come from one Beta distribution, the population, of mean `m` and strength `S = alpha + beta`; both are unknown, and the
 // posterior of a domain is averaged over what the outcomes of all domains leave possible.
-import { numberIn, refuse } from '@x/cuda-core/addon';
+import { numberIn, refuse, shown } from '@x/cuda-core/addon';
 import type { Counts } from './beliefs';
 
 /** Strengths tried: from domains that have nothing in common to domains that are one. */
-const STRENGTHS = Float64Array.from({ length: 15 }, (_, j) => 0.125 * 2 ** j);
+export const STRENGTHS = Float64Array.from({ length: 15 }, (_, j) => 0.125 * 2 ** j);
 /** The population is learnt anew whenever a model's outcomes have become this share more or fewer. */
 const RELEARN_SHARE = 0.02;
+
+/** Weights below this do not count. */
+const NEGLIGIBLE = 1e-9;
+
+export interface SavedPopulations {
+  outcomes: number[];
+  evidence: number[];
+  means: number[];
+  variances: number[];
+}
 
 /** Mean and variance of a probability. */
 export interface Moments {
@@ -15,79 +25,120 @@ export interface Moments {
   variance: number;
 }
 
-/** What is known of the Beta distribution that a model's rates come from. */
-export class Population {
-  /** Posterior weight of each strength; for each, mean and variance of the population's mean. */
+/**
+ * What is known of the Beta distributions that the models' rates come from. Each model has a mean of its own; how much domains differ,
+ * the strength, is common to the pool, since a single model's domains are seldom enough to tell.
+ */
+export class Populations {
+  /** By model and strength: logarithm of the probability of its outcomes; mean and variance of its population's mean. */
+  readonly #evidence: Float64Array;
+  readonly #means: Float64Array;
+  readonly #variances: Float64Array;
+  /** Outcomes of each model that the above were learnt from. */
+  readonly #outcomes: Float64Array;
+  /** Posterior weights of the strengths. */
   readonly #weights = new Float64Array(STRENGTHS.length);
-  readonly #means = new Float64Array(STRENGTHS.length);
-  readonly #variances = new Float64Array(STRENGTHS.length);
-  #evidence = Number.NaN;
 
-  /** Learns from all domains of a model, unless it knows nearly as many outcomes already. */
-  learn(domains: Iterable<Counts>, model: number, evidence: number, prior: { alpha: number; beta: number }): void {
-    if (Math.abs(evidence - this.#evidence) <= RELEARN_SHARE * this.#evidence) return;
-    this.#evidence = evidence;
+  constructor(
+    readonly models: number,
+    readonly prior: { alpha: number; beta: number },
+  ) {
+    const table = () => new Float64Array(models * STRENGTHS.length);
+    this.#evidence = table();
+    this.#means = table();
+    this.#variances = table();
+    this.#outcomes = new Float64Array(models);
+    this.#weigh();
+  }
+
+  /** Learns from all domains of a model, unless nearly as many of its outcomes are known already. */
+  learn(domains: Iterable<Counts>, model: number, outcomes: number): void {
+    const known = this.#outcomes[model]!;
+    if (known > 0 && Math.abs(outcomes - known) <= RELEARN_SHARE * known) return;
+    this.#outcomes[model] = outcomes;
     const seen: [successes: number, failures: number][] = [];
     for (const { successes, failures } of domains)
       if (successes[model]! + failures[model]! > 0) seen.push([successes[model]!, failures[model]!]);
-    let most = Number.NEGATIVE_INFINITY;
+    const { alpha: priorAlpha, beta: priorBeta } = this.prior;
     for (const [j, strength] of STRENGTHS.entries()) {
       // A domain of n outcomes tells as much of the mean as n (S + 1) / (n + S) outcomes of the population itself.
-      let alpha = prior.alpha;
-      let beta = prior.beta;
+      let alpha = priorAlpha;
+      let beta = priorBeta;
       for (const [s, f] of seen) {
         const worth = (strength + 1) / (s + f + strength);
         alpha += s * worth;
         beta += f * worth;
       }
-      const n = alpha + beta;
-      const mean = alpha / n;
-      const variance = (mean * (1 - mean)) / (n + 1);
-      this.#means[j] = mean;
-      this.#variances[j] = variance;
-      // Probability of the outcomes, the mean integrated out by Laplace's method; 1 / (1 + S), the correlation of two outcomes of
-      // one domain, is uniform beforehand (M. J. Daniels, "A prior for the variance in hierarchical models", 1999).
-      let log = Math.log(strength) - 2 * Math.log1p(strength) + 0.5 * Math.log(variance);
-      log += (prior.alpha - 1) * Math.log(mean) + (prior.beta - 1) * Math.log1p(-mean);
+      const mean = alpha / (alpha + beta);
+      const variance = (mean * (1 - mean)) / (alpha + beta + 1);
+      // The mean is integrated out by Laplace's method.
+      let log = 0.5 * Math.log(variance) + (priorAlpha - 1) * Math.log(mean) + (priorBeta - 1) * Math.log1p(-mean);
       const a = mean * strength;
       const b = strength - a;
       for (const [s, f] of seen) log += risingLog(a, s) + risingLog(b, f) - risingLog(strength, s + f);
-      this.#weights[j] = log;
-      most = Math.max(most, log);
+      const at = model * STRENGTHS.length + j;
+      this.#evidence[at] = log;
+      this.#means[at] = mean;
+      this.#variances[at] = variance;
     }
+    this.#weigh();
+  }
+
+  #weigh(): void {
+    const weights = this.#weights;
+    for (const [j, strength] of STRENGTHS.entries()) {
+      // 1 / (1 + S), the correlation of two outcomes of one domain, is uniform beforehand (M. J. Daniels, "A prior for the
+      // variance in hierarchical models", 1999).
+      let log = Math.log(strength) - 2 * Math.log1p(strength);
+      for (let at = j; at < this.#evidence.length; at += STRENGTHS.length) log += this.#evidence[at]!;
+      weights[j] = log;
+    }
+    const most = weights.reduce((a, b) => Math.max(a, b));
     let total = 0;
-    for (let j = 0; j < STRENGTHS.length; j++) total += this.#weights[j] = Math.exp(this.#weights[j]! - most);
-    for (let j = 0; j < STRENGTHS.length; j++) this.#weights[j]! /= total;
+    for (let j = 0; j < weights.length; j++) {
+      weights[j] = Math.exp(weights[j]! - most);
+      total += weights[j]!;
+    }
+    for (let j = 0; j < weights.length; j++) weights[j]! /= total;
   }
 
   /** Everything that is known; for `restore`. */
-  toJSON(): number[] {
-    return Number.isNaN(this.#evidence) ? [] : [this.#evidence, ...this.#weights, ...this.#means, ...this.#variances];
+  toJSON(): SavedPopulations {
+    return {
+      outcomes: [...this.#outcomes],
+      evidence: [...this.#evidence],
+      means: [...this.#means],
+      variances: [...this.#variances],
+    };
   }
-  /** @throws InvalidArgumentError when the numbers are not those of a population. */
-  restore(saved: readonly unknown[], field: string): void {
-    if (saved.length === 0) return;
-    const count = STRENGTHS.length;
-    if (saved.length !== 1 + 3 * count) refuse(field, `${field} has ${saved.length} numbers, not ${1 + 3 * count}.`);
-    const numbers = saved.map((v) => numberIn(v, field, { min: 0 }));
-    this.#evidence = numbers[0]!;
-    this.#weights.set(numbers.slice(1, 1 + count));
-    this.#means.set(numbers.slice(1 + count, 1 + 2 * count));
-    this.#variances.set(numbers.slice(1 + 2 * count));
+  /** @throws InvalidArgumentError when it is nothing that `toJSON` gave for as many models. */
+  restore(saved: SavedPopulations): void {
+    const take = (into: Float64Array, values: unknown, name: string, range: { min?: number; max?: number }) => {
+      const field = `populations.${name}`;
+      if (!Array.isArray(values) || values.length !== into.length)
+        refuse(field, `${field} is ${shown(values)}; it must hold ${into.length} numbers.`);
+      for (const [i, value] of (values as unknown[]).entries()) into[i] = numberIn(value, field, range);
+    };
+    take(this.#outcomes, saved.outcomes, 'outcomes', { min: 0 });
+    take(this.#evidence, saved.evidence, 'evidence', {});
+    take(this.#means, saved.means, 'means', { min: 0, max: 1 });
+    take(this.#variances, saved.variances, 'variances', { min: 0, max: 1 });
+    this.#weigh();
   }
 
-  /** The rate in a domain of these outcomes, averaged over all populations. */
-  posterior(successes: number, failures: number, out: Moments): void {
+  /** The rate of a model in a domain of these outcomes, averaged over all populations. */
+  posterior(model: number, successes: number, failures: number, out: Moments): void {
     const n = successes + failures;
     let first = 0;
     let second = 0;
     for (let j = 0; j < STRENGTHS.length; j++) {
       const weight = this.#weights[j]!;
-      if (weight < 1e-9) continue;
+      if (weight < NEGLIGIBLE) continue;
+      const at = model * STRENGTHS.length + j;
       const size = n + STRENGTHS[j]!;
       const borrowed = STRENGTHS[j]! / size;
-      const mean = successes / size + borrowed * this.#means[j]!;
-      const ofMean = borrowed * borrowed * this.#variances[j]!;
+      const mean = successes / size + borrowed * this.#means[at]!;
+      const ofMean = borrowed * borrowed * this.#variances[at]!;
       // Variance of the Beta distribution given the population's mean, expected over that mean; and of its own mean.
       const variance = (mean * (1 - mean) - ofMean) / (size + 1) + ofMean;
       first += weight * mean;
@@ -97,18 +148,16 @@ export class Population {
     out.variance = second - first * first;
   }
 
-  /**
-   * One population that may be: its strength, and its mean as moments to draw from.
-   *
-   * @param uniform a number from [0, 1).
-   */
-  strengthAt(uniform: number): { strength: number; mean: number; variance: number } {
+  /** Index of a strength drawn from the posterior by a uniform number from [0, 1). */
+  drawStrength(uniform: number): number {
     let j = 0;
-    for (let left = uniform; j < STRENGTHS.length - 1; j++) {
-      left -= this.#weights[j]!;
-      if (left < 0) break;
-    }
-    return { strength: STRENGTHS[j]!, mean: this.#means[j]!, variance: this.#variances[j]! };
+    for (let left = uniform - this.#weights[0]!; left >= 0 && j < STRENGTHS.length - 1; ) left -= this.#weights[++j]!;
+    return j;
+  }
+  /** Mean and variance of a model's population mean, given the strength of that index. */
+  meanGiven(strength: number, model: number, out: Moments): void {
+    out.mean = this.#means[model * STRENGTHS.length + strength]!;
+    out.variance = this.#variances[model * STRENGTHS.length + strength]!;
   }
 }
 
