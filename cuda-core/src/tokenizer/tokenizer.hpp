@@ -91,6 +91,8 @@ class Tokenizer {
 
   // flags: XC_ENCODE_*.
   void encode(std::string_view text, uint32_t flags, Sink& sink) const;
+  // The same for a caller that has a scratch of cache().
+  void encode(std::string_view text, uint32_t flags, Scratch& scratch, Sink& sink) const;
   // The same ids one by one with where they come from, as Hugging Face's Encoding says it: never inside a character, white
   // space at the ends left out where the file says so. Slower than encode().
   void encode_tokens(std::string_view text, uint32_t flags, OffsetUnit unit, std::vector<Token>& out) const;

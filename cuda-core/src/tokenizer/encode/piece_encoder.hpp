@@ -40,10 +40,9 @@ class PieceEncoder {
   // SentencePiece models: text in which blanks are written U+2581. It is cut where nothing merges across.
   void encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const;
 
-  // The same ids as the calls above, made by all threads.
+  // The same ids as the calls above, made by all threads, of which the calling one has `scratch`. scan: nullptr for characters.
   static bool pays_in_parallel(size_t bytes);
-  void encode_parallel(std::string_view text, Scan scan, ScratchPool& pool, Sink& sink) const;  // scan: nullptr for characters
-
+  void encode_parallel(std::string_view text, Scan scan, Scratch& scratch, ScratchPool& pool, Sink& sink) const;
 
  private:
   class Batch;

@@ -50,9 +50,11 @@ class MergeTables {
   // Of neighbouring byte symbols.
   uint32_t byte_rank(uint8_t left, uint8_t right) const { return byte_ranks_[static_cast<size_t>(left) << 8 | right]; }
 
-  // Merges ids[0..count) in place and returns the new count. Linear for long sequences but for sorting in monotone tables,
-  // as training makes them.
+  // Merges ids[0..count) in place and returns the new count. For long sequences linear but for sorting, and for pairs of lower
+  // rank than those that they come of.
   size_t merge(uint32_t* ids, size_t count, MergeScratch& scratch) const;
+  // The part of it for long sequences; right for all.
+  size_t merge_long(uint32_t* ids, size_t count, MergeScratch& scratch) const;
 
   static constexpr size_t kShort = 32;
   // Symbols that are asked for must be below this. (2^20 - 1 twice would be the key of a free slot.)
@@ -96,8 +98,6 @@ class MergeTables {
   static constexpr uint64_t kRankMask = (1u << 24) - 1;
   static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15ull;
 
-  size_t merge_buckets(uint32_t* ids, size_t count, MergeScratch& scratch) const;
-  size_t merge_heap(uint32_t* ids, size_t count, MergeScratch& scratch) const;
 
   Flat<uint64_t> slots_;  // left 20 bits, right 20 bits, rank 24 bits; open addressing, at most half full
   Flat<uint32_t> joined_; // by rank
