@@ -8,6 +8,7 @@
 #include "runtime/error.hpp"
 #include "tokenizer/encode/encode_batch.hpp"
 #include "tokenizer/encode_cuda/encode_on.hpp"
+#include "tokenizer/image/image.hpp"
 #include "tokenizer/load/load.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -201,6 +202,25 @@ xc_status encode_batch_on(const xc_tokenizer* t, const xc_text* texts, size_t co
   });
 }
 
+xc_status save(const xc_tokenizer* t, const char* path, size_t path_size, const xc_property* properties, size_t count, xc_error* error) {
+  return guard(error, [&] {
+    const std::string name(path, path_size);
+    if (name.empty() || name.find('\0') != std::string::npos)
+      throw xcore::invalid_argument("path", "a path must be non-empty and free of NUL bytes");
+    xcore::tokenizer::Properties own;
+    for (size_t i = 0; i < count; ++i)
+      own.emplace_back(std::string(properties[i].name, properties[i].name_size), std::string(properties[i].value, properties[i].value_size));
+    xcore::tokenizer::save_image(*t->tokenizer, own, name);
+  });
+}
+
+size_t properties(const xc_tokenizer* t, xc_property* out, size_t capacity) {
+  const auto& all = t->tokenizer->model().properties;
+  for (size_t i = 0; i < std::min(capacity, all.size()); ++i)
+    out[i] = {all[i].first.data(), all[i].first.size(), all[i].second.data(), all[i].second.size()};
+  return all.size();
+}
+
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
                                   open_bytes,
                                   open_file,
@@ -221,7 +241,9 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   clear_cache,
                                   set_cache_limit,
                                   count_ids,
-                                  encode_batch_on};
+                                  encode_batch_on,
+                                  save,
+                                  properties};
 
 }  // namespace
 

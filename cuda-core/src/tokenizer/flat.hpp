@@ -22,6 +22,15 @@ class Flat {
 
  public:
   Flat() = default;
+  Flat(Flat&&) = default;
+  Flat& operator=(Flat&&) = default;
+  // A copy of a view is a view of the same.
+  Flat(const Flat& other) : data_(other.data_), size_(other.size_) {
+    if (!other.owned_) return;
+    *this = uninitialised(size_);
+    std::memcpy(owned_.get(), other.data_, bytes());
+  }
+  Flat& operator=(const Flat& other) { return *this = Flat(other); }
   Flat(size_t size, T fill) : Flat(allocate(size), size) {
     for (size_t i = 0; i < size; ++i) owned_.get()[i] = fill;
   }

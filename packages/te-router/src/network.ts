@@ -1,6 +1,6 @@
 import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
 import { booleanIn, deviceName, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
-import { integer } from './estimation-options';
+import { integer, oneOf } from './estimation-options';
 import { type NativeNetworkOptions, networkAddon } from './native-network';
 import { passing, significantLinks } from './network-links';
 
@@ -126,15 +126,6 @@ export interface TransferEntropyNetwork {
 }
 
 const ESTIMATORS = { ksg1: 1, gaussian: 2, binned: 3 } as const;
-
-function oneOf<T extends string>(field: string, value: T | undefined, all: readonly T[]): T {
-  if (value === undefined) return all[0] as T;
-  if (!all.includes(value))
-    throw new UnsupportedError(`${field} ${JSON.stringify(value)} does not exist; there are ${all.join(', ')}`, {
-      field,
-    });
-  return value;
-}
 
 function checkSeries(series: NetworkSeries): { values: Float64Array; variables: number; samples: number } {
   objectIn(series, 'series');

@@ -5,6 +5,8 @@
 #include "runtime/error.hpp"
 #include "runtime/trace.hpp"
 #include "tokenizer/encode/piece_encoder.hpp"
+#include "tokenizer/image/reader.hpp"
+#include "tokenizer/image/writer.hpp"
 #include "tokenizer/tokenizer.hpp"
 #include "tokenizer/unicode/unicode.hpp"
 
@@ -19,6 +21,31 @@ constexpr std::string_view kBlank = "\xe2\x96\x81";  // U+2581, SentencePiece's 
 Tokenizer::~Tokenizer() = default;
 
 Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
+  find_added_tokens();
+  pieces_ = std::make_unique<PieceEncoder>(model_);
+  decode_ = DecodeTable(model_);
+  find_scanner();
+}
+
+Tokenizer::Tokenizer(Model model, ImageReader& image, bool packed) : model_(std::move(model)) {
+  find_added_tokens();
+  pieces_ = std::make_unique<PieceEncoder>(model_, image);
+  image.require(pieces_->packed() == packed || !packed, "there are no merges");
+  DecodeTable::fields(decode_, image, model_.flags.size());
+  image.finish();
+  find_scanner();
+}
+
+void Tokenizer::save(ImageWriter& image) const {
+  pieces_->save(image);
+  DecodeTable::fields(decode_, image, model_.flags.size());
+}
+
+bool Tokenizer::packed() const { return pieces_->packed(); }
+
+PairTable Tokenizer::pairs() const { return pieces_->pairs(); }
+
+void Tokenizer::find_added_tokens() {
   std::vector<AddedToken> raw, normalized;
   for (const AddedToken& t : model_.added) {
     if (!t.normalized) {
@@ -38,8 +65,9 @@ Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
   }
   added_.build(std::move(raw));
   added_normalized_.build(std::move(normalized));
-  pieces_ = std::make_unique<PieceEncoder>(model_);
-  decode_ = DecodeTable(model_);
+}
+
+void Tokenizer::find_scanner() {
   if (model_.kind == Kind::byte_level && model_.steps.size() == 1 && !model_.steps[0].prefix_space) {
     scan_ = scanner(model_.steps[0].pattern);
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tokenizer/image/reader.hpp"
+#include "tokenizer/image/writer.hpp"
 #include "tokenizer/tokenizer.hpp"
 #include "tokenizer/unicode/utf8.hpp"
 
@@ -22,13 +24,47 @@ std::string_view view(const uint8_t* p, size_t size) { return {reinterpret_cast<
 
 }  // namespace
 
-PieceEncoder::PieceEncoder(Model& model)
+PieceEncoder::PieceEncoder(const Model& model, Blank)
     : model_(model),
       characters_only_(model.kind == Kind::sentencepiece),
       all_bytes_(std::find(std::begin(model.byte_token), std::end(model.byte_token), kNoId) == std::end(model.byte_token)),
       // Unknown bytes of one piece may become one token: such pieces must stay whole.
       cuts_(all_bytes_ || !model.fuse_unknown || model.unknown == kNoId),
-      part_mark_(model.ignore_merges ? uint64_t{1} << 63 : 0) {
+      part_mark_(model.ignore_merges ? uint64_t{1} << 63 : 0) {}
+
+template <class Self, class Archive>
+void PieceEncoder::fields(Self& self, Archive& a) {
+  const size_t ids = self.model_.tokens.size();
+  if (self.characters_only_) CharacterTable::fields(self.characters_, a);
+  MergeTables::fields(self.merges_, a, ids);
+  Seams::fields(self.seams_, a);
+  TokenTable::fields(self.tokens_, a, ids);
+  a.bits("reached", self.reached_);
+  StringIndex::fields(self.long_pieces_, a, "whole.long", ids);
+  if constexpr (Archive::kReads) {
+    a.require(self.reached_.empty() || self.reached_.size() == ids, "not every token is said to be reached or not");
+    a.require(!self.merges_.packed() || self.characters_.unknown() < MergeTables::kMaxSymbols, "a character's symbol is too large to merge");
+    a.require(!self.merges_.packed() || self.characters_only_ || self.merges_.has_byte_ranks(), "the ranks of pairs of bytes are missing");
+  }
+}
+
+PieceEncoder::PieceEncoder(const Model& model, ImageReader& image) : PieceEncoder(model, Blank{}) { fields(*this, image); }
+
+void PieceEncoder::save(ImageWriter& image) const { fields(*this, image); }
+
+PairTable PieceEncoder::pairs() const {
+  PairTable out;
+  out.reserve(merges_.packed() ? merges_.size() : model_.pairs.size());
+  const auto insert = [&](const PairTable::Entry& e) { out.insert(e.left, e.right, e.rank, e.joined); };
+  if (merges_.packed()) {
+    merges_.each(insert);
+  } else {
+    model_.pairs.each(insert);
+  }
+  return out;
+}
+
+PieceEncoder::PieceEncoder(Model& model) : PieceEncoder(model, Blank{}) {
   if (characters_only_) characters_ = CharacterTable(model);
   merges_ = MergeTables(model.pairs, characters_only_ ? nullptr : model.byte_token);
   uint32_t largest = characters_.unknown();
@@ -55,6 +91,7 @@ PieceEncoder::PieceEncoder(Model& model)
   tokens_ = TokenTable(model, contents, model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : reached);
   if (!model.ignore_merges) return;
   reached_ = std::move(reached);
+  if (!reached_.empty()) reached_.resize(model.tokens.size());  // tokens beyond the last that merges name are in no pair
   size_t long_ones = 0;
   for (uint32_t id = 0; id < model.tokens.size(); ++id) long_ones += contents[id].size() > PieceKey::kMaxBytes;
   long_pieces_.reserve(long_ones + 1);
@@ -432,12 +469,12 @@ size_t PieceEncoder::merge_characters(const uint8_t* piece, size_t size, Scratch
   for (size_t i = 0; i < count; ++i) {
     if (symbols[i] < model_.tokens.size()) {
       out[n++] = symbols[i];
-      p += model_.tokens[symbols[i]].size();
+      p += std::min(model_.tokens[symbols[i]].size(), static_cast<size_t>(end - p));  // all of it, in a table that makes sense
       after_unknown = false;
       continue;
     }
     // No token: its bytes.
-    for (const uint8_t* const stop = p + decode_utf8(p, end).length; p < stop; ++p) {
+    for (const uint8_t* const stop = p < end ? p + decode_utf8(p, end).length : p; p < stop; ++p) {
       const uint32_t byte = model_.byte_token[*p];
       const uint32_t id = byte != kNoId ? byte : model_.unknown;
       if (id != kNoId && !(byte == kNoId && after_unknown && model_.fuse_unknown)) out[n++] = id;

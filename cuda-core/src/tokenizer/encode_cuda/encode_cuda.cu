@@ -112,7 +112,7 @@ std::string encode_cuda_unsupported(const Model& model) { return gpu::unsupporte
 
 struct CudaBatchEncoder::Impl {
   Impl(const Tokenizer& t, int device, EncodeCudaOptions o)
-      : tokenizer(t), device(device), options(o), tables(t.model()), stream(device), model(tables, stream) {
+      : tokenizer(t), device(device), options(o), tables(t), stream(device), model(tables, stream) {
     most_parts = std::max(1u, options.chunk / 8);
     slots.resize(static_cast<size_t>(options.workers) * static_cast<size_t>(options.depth));
   }

@@ -145,7 +145,7 @@ void bench_encode_cuda(int argc, char** argv) {
     const std::string content = path.size() > 3 && path.substr(path.size() - 3) == ".gz" ? corpus::read_gzip(path) : std::string();
     const auto tokenizer = content.empty() ? load_file(path) : load_bytes(content);
     const auto start = Clock::now();
-    const Tables tables(tokenizer->model());
+    const Tables tables(*tokenizer);
     const double build = seconds(start);
     const DeviceModel model(tables, stream);
     std::printf("%s: tables %.1f MB, built in %.0f ms\n", path.c_str(), tables.bytes() / 1e6, build * 1e3);

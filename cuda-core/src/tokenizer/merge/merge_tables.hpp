@@ -4,6 +4,7 @@
 
 #include "tokenizer/flat.hpp"
 #include "tokenizer/merge/merge.hpp"
+#include "tokenizer/vocabulary.hpp"
 
 namespace xcore::tokenizer {
 
@@ -38,6 +39,22 @@ class MergeTables {
       if (slot >> 24 == key) return slot & kRankMask;
     }
   }
+  bool has_byte_ranks() const { return !byte_ranks_.empty(); }
+  size_t size() const {
+    size_t used = 0;
+    for (size_t i = 0; i < slots_.size(); ++i) used += slots_[i] != kFree;
+    return used;
+  }
+  // The pairs, as they were given.
+  template <class F>
+  void each(F&& use) const {
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      const uint64_t slot = slots_[i];
+      if (slot == kFree) continue;
+      const auto rank = static_cast<uint32_t>(slot & kRankMask);
+      use(PairTable::Entry{static_cast<uint32_t>(slot >> 44), static_cast<uint32_t>(slot >> 24) & kMaxSymbols, rank, joined_[rank]});
+    }
+  }
   uint32_t joined(uint32_t rank) const { return joined_[rank]; }
   void prefetch_rank(uint32_t left, uint32_t right) const {
     __builtin_prefetch(slots_.data() + ((static_cast<uint64_t>(left) << 20 | right) * kMultiplier >> shift_));
@@ -61,7 +78,38 @@ class MergeTables {
   // here it waits while the others take theirs.
   void merge_many(MergeJob* jobs, size_t count) const;
 
+  // See image/image.hpp. `ids`: what merging may make is below that.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, size_t ids) {
+    a.block("merges.slots", self.slots_);
+    a.block("merges.joined", self.joined_);
+    a.block("merges.byte_ranks", self.byte_ranks_);
+    a.flag(self.monotone_);
+    if constexpr (Archive::kReads) self.check(a, ids);
+  }
+
  private:
+  template <class Archive>
+  void check(Archive& a, size_t ids) {
+    const size_t capacity = slots_.size(), ranks = joined_.size();
+    a.require((capacity & (capacity - 1)) == 0 && capacity != 1, "the table of merges has no power of two as its size");
+    a.require(ranks < kRankMask, "there are too many merges");
+    if (capacity == 0) return;
+    mask_ = capacity - 1;
+    shift_ = 64 - __builtin_ctzll(capacity);
+    size_t free = 0, outside = 0;
+    for (size_t i = 0; i < capacity; ++i) {
+      const uint64_t slot = slots_[i];
+      free += slot == kFree;
+      outside += slot != kFree && (slot & kRankMask) >= ranks;
+    }
+    a.require(free > 0, "the table of merges is full");
+    for (size_t r = 0; r < ranks; ++r) outside += joined_[r] != kNoId && joined_[r] >= ids;
+    a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
+    for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
+    a.require(outside == 0, "a merge makes a token that is not there");
+  }
+
   static constexpr uint64_t kFree = ~uint64_t{0};
   static constexpr uint64_t kRankMask = (1u << 24) - 1;
   static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15ull;

@@ -1,0 +1,101 @@
+// Tables of what the studies wrote.
+import { ALTERNATIVES, NULLS, SYSTEMS } from './studies.mjs';
+
+const mean = (v) => v.reduce((a, b) => a + b, 0) / v.length;
+const fixed = (v, digits = 4) => (v >= 0 ? ' ' : '') + v.toFixed(digits);
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+
+function grouped(rows, key) {
+  const groups = new Map();
+  for (const row of rows) {
+    const name = key(row);
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(row);
+  }
+  return groups;
+}
+
+/** Largest distance of the empirical distribution of p from the uniform one, at the values that p can take. */
+export function kolmogorov(p, surrogates = 99) {
+  let worst = 0;
+  for (let m = 1; m <= surrogates + 1; m++) {
+    const at = m / (surrogates + 1);
+    worst = Math.max(worst, Math.abs(p.filter((v) => v <= at + 1e-9).length / p.length - at));
+  }
+  return worst;
+}
+
+export const tables = {
+  truths() {
+    const lines = ['| system | truth, nats | its error |', '| --- | --- | --- |'];
+    for (const { name, truth } of SYSTEMS) {
+      const { te, error } = truth();
+      lines.push(`| ${name} | ${te.toFixed(5)} | ${error === 0 ? 'closed form' : error.toExponential(0)} |`);
+    }
+    return lines;
+  },
+
+  intervals(rows) {
+    const truths = new Map(SYSTEMS.map((system) => [system.name, system.truth().te]));
+    const lines = [
+      '| system | truth | N | estimator | seeds | bias | RMSE | coverage of 95 % | bias of the centre | half width |',
+      '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ];
+    let inside = 0;
+    let count = 0;
+    const groups = grouped(rows, ([system, n, estimator]) => JSON.stringify([system, n, estimator]));
+    for (const { name } of SYSTEMS)
+      for (const [key, group] of [...groups].sort((a, b) => JSON.parse(a[0])[1] - JSON.parse(b[0])[1])) {
+        const [system, n, estimator] = JSON.parse(key);
+        if (system !== name) continue;
+        const truth = truths.get(name);
+        const te = group.map((row) => row[4]);
+        const covered = mean(group.map(([, , , , , low, high]) => +(low <= truth && truth <= high)));
+        const centre = mean(group.map(([, , , , , low, high]) => (low + high) / 2)) - truth;
+        const width = mean(group.map(([, , , , , low, high]) => (high - low) / 2));
+        const rmse = Math.sqrt(mean(te.map((v) => (v - truth) ** 2)));
+        count++;
+        inside += covered >= 0.93 && covered <= 0.97;
+        lines.push(
+          `| ${name} | ${fixed(truth)} | ${n} | ${estimator} | ${group.length} | ${fixed(mean(te) - truth)} | ${fixed(rmse)} | ${percent(covered)} | ${fixed(centre)} | ${fixed(width)} |`,
+        );
+      }
+    lines.push('', `${inside} of ${count} rows lie in 93 to 97 %.`);
+    return lines;
+  },
+
+  significance(rows) {
+    const systems = [...NULLS, ...ALTERNATIVES].map(({ name }) => name);
+    const lines = [
+      `| N | estimator | surrogates | ${NULLS.map(({ name }) => `${name}: KS, p <= 0.05`).join(' | ')} | ${ALTERNATIVES.map(({ name }) => `power, ${name}`).join(' | ')} |`,
+      `| --- | --- | --- | ${systems.map(() => '---').join(' | ')} |`,
+    ];
+    let seeds = 0;
+    const groups = grouped(rows, ([, n, estimator, method]) => JSON.stringify([n, estimator, method]));
+    for (const [key, group] of groups) {
+      const cells = systems.map((name, at) => {
+        const p = group.filter(([system]) => system === name).map((row) => row[5]);
+        seeds = Math.max(seeds, p.length);
+        if (p.length === 0) return '';
+        const share = percent(p.filter((v) => v <= 0.05 + 1e-9).length / p.length);
+        return at < NULLS.length ? `${kolmogorov(p).toFixed(3)}, ${share}` : share;
+      });
+      lines.push(`| ${JSON.parse(key).join(' | ')} | ${cells.join(' | ')} |`);
+    }
+    lines.push(
+      '',
+      `Up to ${seeds} seeds; the 5 % limit of the KS distance is ${(1.358 / Math.sqrt(seeds)).toFixed(3)}.`,
+    );
+    return lines;
+  },
+
+  long(rows) {
+    const lines = ['| system | estimator | N | mean | standard error |', '| --- | --- | --- | --- | --- |'];
+    for (const [key, group] of grouped(rows, ([system, n, estimator]) => JSON.stringify([system, estimator, n]))) {
+      const te = group.map((row) => row[4]);
+      const error = Math.sqrt(mean(te.map((v) => (v - mean(te)) ** 2)) / Math.max(1, te.length - 1));
+      lines.push(`| ${JSON.parse(key).join(' | ')} | ${fixed(mean(te), 5)} | ${error.toFixed(5)} |`);
+    }
+    return lines;
+  },
+};
