@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/flat.hpp"
+
 namespace xcore::tokenizer {
 
 inline constexpr uint32_t kNoId = 0xffffffffu;
@@ -30,21 +32,49 @@ inline uint64_t hash_bytes(std::string_view s) {
 // Strings in one arena, numbered; ids may have gaps.
 class StringTable {
  public:
-  void resize(size_t ids) { where_.resize(ids); }
-  size_t size() const { return where_.size(); }
-  void set(uint32_t id, std::string_view s) {
-    where_[id] = {arena_.size(), static_cast<uint32_t>(s.size())};
-    arena_.append(s);
+  StringTable() = default;
+  StringTable(StringTable&&) = default;
+  StringTable& operator=(StringTable&&) = default;
+  StringTable(const StringTable& other) : arena_(other.arena_), text_(other.text_), where_(other.where_) {
+    if (!arena_.empty()) text_ = Flat<char>::view(arena_.data(), arena_.size());
   }
-  std::string_view operator[](uint32_t id) const { return {arena_.data() + where_[id].begin, where_[id].size}; }
+
+  void resize(size_t ids) { where_ = Flat<Place>(ids, Place{0, 0}); }
+  size_t size() const { return where_.size(); }
+  // Throws XC_LIMIT_EXCEEDED when all strings together reach 4 GiB.
+  void set(uint32_t id, std::string_view s) {
+    if (s.size() > UINT32_MAX - arena_.size()) too_large();
+    where_.writable()[id] = {static_cast<uint32_t>(arena_.size()), static_cast<uint32_t>(s.size())};
+    arena_.insert(arena_.end(), s.begin(), s.end());
+    text_ = Flat<char>::view(arena_.data(), arena_.size());
+  }
+  std::string_view operator[](uint32_t id) const { return {text_.data() + where_[id].begin, where_[id].size}; }
+
+  // See image/image.hpp.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, const std::string& name) {
+    a.block(name + ".text", self.text_);
+    a.block(name + ".places", self.where_);
+    if constexpr (Archive::kReads) {
+      const size_t size = self.text_.size();
+      size_t outside = 0;
+      for (size_t id = 0; id < self.size(); ++id) {
+        const Place p = self.where_[id];
+        outside += p.begin > size || p.size > size - p.begin;
+      }
+      a.require(outside == 0, "a token lies outside the text of the tokens");
+    }
+  }
 
  private:
   struct Place {
-    uint64_t begin = 0;
-    uint32_t size = 0;
+    uint32_t begin, size;
   };
-  std::string arena_;
-  std::vector<Place> where_;
+  [[noreturn]] static void too_large();
+
+  std::vector<char> arena_;  // of strings that were set
+  Flat<char> text_;          // the arena, or the image that the table was read from
+  Flat<Place> where_;
 };
 
 // id by string, over a StringTable that outlives it and keeps its address.
@@ -53,13 +83,13 @@ class StringIndex {
   void reserve(size_t count) {
     size_t capacity = 16;
     while (capacity < count * 2) capacity *= 2;
-    slots_.assign(capacity, Slot{0, kNoId});
+    slots_ = Flat<Slot>(capacity, Slot{0, kNoId});
   }
   // The id already there for the same string, or kNoId when it was inserted. Room must have been reserved.
   uint32_t insert(const StringTable& table, uint32_t id) {
     const uint64_t h = hash_bytes(table[id]);
     for (size_t i = h & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
-      Slot& s = slots_[i];
+      Slot& s = slots_.writable()[i];
       if (s.id == kNoId) {
         s = {static_cast<uint32_t>(h >> 32), id};
         return kNoId;
@@ -76,11 +106,28 @@ class StringIndex {
     }
   }
 
+  // `ids`: how many strings there are.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, const std::string& name, size_t ids) {
+    a.block(name, self.slots_);
+    if constexpr (Archive::kReads) {
+      const size_t capacity = self.slots_.size();
+      size_t free = 0, outside = 0;
+      for (size_t i = 0; i < capacity; ++i) {
+        const uint32_t id = self.slots_[i].id;
+        free += id == kNoId;
+        outside += id != kNoId && id >= ids;
+      }
+      a.require((capacity & (capacity - 1)) == 0 && (capacity == 0 || free > 0), "an index of tokens is full");
+      a.require(outside == 0, "an index of tokens names one that is not there");
+    }
+  }
+
  private:
   struct Slot {
     uint32_t check, id;
   };
-  std::vector<Slot> slots_;
+  Flat<Slot> slots_;
 };
 
 }  // namespace xcore::tokenizer

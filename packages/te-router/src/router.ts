@@ -21,7 +21,7 @@ import {
 import { normalCdf, normalQuantile, Probit, type Sparse } from './quality';
 import { loadState, type RouterState, saveState } from './state';
 import { type FitResult, fitTextModel } from './text-model/fit';
-import { BLOCKS, TextModel, type TextPrediction } from './text-model/text-model';
+import { PARTS, TextModel, type TextPrediction } from './text-model/text-model';
 
 /** A question: its text, or its text and an embedding of any length that the caller has. */
 export type Query = string | { text: string; embedding?: ArrayLike<number> };
@@ -226,7 +226,7 @@ export class QueryRouter {
       similarity: assignment.similarity,
       best: models[best]!,
       tally: this.tallies.get(domain * this.models.length + best),
-      parts: said?.parts.slice(best * BLOCKS.length, (best + 1) * BLOCKS.length),
+      parts: said?.parts.slice(best * PARTS.length, (best + 1) * PARTS.length),
       landmark: said && this.text!.state.labels[said.nearest],
       choice,
       outlier,

@@ -22,6 +22,7 @@ const { values: flags } = parseArgs({
     sets: { type: 'string', default: 'routerbench,llmrouter,gsm8k,mmlu' },
     splits: { type: 'string', default: '20' },
     populations: { type: 'string', default: '40' },
+    pooling: { type: 'string', default: '0,4,auto' },
   },
 });
 const folder = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'routing');
@@ -32,7 +33,7 @@ const FILES = {
   mmlu: 'routellm_mmlu',
 };
 const LEVELS = [0.5, 0.8, 0.95];
-const POOLING = [0, 4, 'auto'];
+const POOLING = flags.pooling.split(',').map((p) => (p === 'auto' ? p : Number(p)));
 const SIZES = [5, 20, 80];
 /** Hidden rows that a domain must have. */
 const HIDDEN_MIN = 10;

@@ -6,6 +6,7 @@ import type { ChangeDetectorState } from './change-detector';
 import type { Selection } from './decision';
 import type { LatencyState } from './latency';
 import type { ModelOptions } from './options';
+import type { SavedPopulations } from './pooling';
 import type { ScheduleState } from './schedules';
 
 export interface SavedCounts {
@@ -17,6 +18,8 @@ export interface SavedBeliefs {
   totals: SavedCounts;
   domains: [domain: string, counts: SavedCounts][];
   detectors: [domain: string, model: number, state: ChangeDetectorState][];
+  /** Missing without `pooling: 'auto'`, and in files from before populations were learnt. */
+  populations?: SavedPopulations;
 }
 
 export interface SavedState {
@@ -102,6 +105,7 @@ function wrongField(state: unknown): string | undefined {
     totals: isObject(beliefs) && isCounts(beliefs.totals),
     domains: isObject(beliefs) && Array.isArray(beliefs.domains) && beliefs.domains.every(isDomain),
     detectors: isObject(beliefs) && Array.isArray(beliefs.detectors) && beliefs.detectors.every(isDetector),
+    populations: isObject(beliefs) && (beliefs.populations === undefined || isObject(beliefs.populations)),
     latencies: Array.isArray(state.latencies),
     billed: Array.isArray(state.billed),
     utilities: isObject(state.utilities),
@@ -119,6 +123,7 @@ export function savedBeliefs(beliefs: Beliefs): SavedBeliefs {
         detector ? [[domain, model, detector.toJSON()] as [string, number, ChangeDetectorState]] : [],
       ),
     ),
+    ...(beliefs.populations && { populations: beliefs.populations.toJSON() }),
   };
 }
 
@@ -132,6 +137,7 @@ export function restoreBeliefs(beliefs: Beliefs, saved: SavedBeliefs): void {
     numberIn(model, 'detectors', { min: 0, max: beliefs.models - 1, integer: true });
     beliefs.restoreDetector(domain, model, state);
   }
+  beliefs.restorePopulations(saved.populations);
 }
 
 const plain = (counts: Counts) => ({ successes: [...counts.successes], failures: [...counts.failures] });

@@ -58,6 +58,17 @@ class Seams {
     return n;
   }
 
+  // See image/image.hpp.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a) {
+    a.block("seams.bytes", self.bytes_);
+    a.block("seams.partial", self.partial_);
+    a.block("seams.characters", self.characters_);
+    if constexpr (Archive::kReads)
+      a.require(self.bytes_.size() == 1024 && self.partial_.size() == 1024 && self.characters_.size() == size_t{1} << (kBits - 6),
+                "the seams are of another size");
+  }
+
  private:
   // Of the characters beside a place, the last two bytes on the left and the first three on the right are looked at.
   static int left_bytes(uint8_t last) { return last < 0x80 ? 1 : 2; }

@@ -14,16 +14,9 @@
 #include <memory>
 #include <string>
 
-#include "runtime/control.hpp"
-#include "tokenizer/tokenizer.hpp"
+#include "tokenizer/encode/encode_batch.hpp"
 
 namespace xcore::tokenizer {
-
-// Ids of text i at ids[offsets[i]] .. ids[offsets[i + 1]]; `ids` is from malloc, `offsets` the caller's.
-struct EncodedBatch {
-  uint32_t* ids = nullptr;
-  size_t* offsets = nullptr;  // [count + 1]
-};
 
 // "" when `model` can be encoded on a GPU, else why not.
 std::string encode_cuda_unsupported(const Model& model);
@@ -34,7 +27,8 @@ inline constexpr size_t kEncodeCudaPays = size_t{64} << 20;
 
 struct EncodeCudaOptions {
   uint32_t chunk = 4u << 20;  // bytes of text a chunk
-  int workers = 16;           // chunks under way at most; also limited by the threads of the pool
+  int workers = 16;           // threads at most; also limited by the threads of the pool
+  int depth = 2;              // chunks that a worker has under way at once
 };
 
 // The tables of one tokenizer on one device and the memory of its chunks, kept between batches.

@@ -15,7 +15,7 @@ class File;
 
 namespace xcore::tokenizer {
 
-// By content: GGUF, a SentencePiece model, or JSON. A rank file lacks its pattern: see read_ranks.
+// By content: an image (image/image.hpp), GGUF, a SentencePiece model, or JSON. A rank file lacks its pattern: see read_ranks.
 std::unique_ptr<Tokenizer> load_file(const std::string& path);
 std::unique_ptr<Tokenizer> load_bytes(std::string_view bytes);
 

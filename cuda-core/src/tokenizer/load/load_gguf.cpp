@@ -125,6 +125,25 @@ void set_steps(const Named& named, Model& model) {
   }
 }
 
+// Chat templates, and the tokens that templates name.
+void read_properties(const gguf::File& file, Model& model) {
+  constexpr std::string_view chat = "tokenizer.chat_template";
+  for (const gguf::Entry& e : file.metadata()) {
+    const auto* const text = std::get_if<std::string_view>(&e.value);
+    const std::string_view key = e.key;
+    if (!text || key.substr(0, chat.size()) != chat) continue;
+    if (key.size() > chat.size() && key[chat.size()] != '.') continue;  // chat_templates: a list of names
+    model.properties.emplace_back(key.substr(std::string_view("tokenizer.").size()), *text);
+  }
+  for (const auto& [key, name] : {std::pair<const char*, const char*>{"tokenizer.ggml.bos_token_id", "bos_token"},
+                                  {"tokenizer.ggml.eos_token_id", "eos_token"},
+                                  {"tokenizer.ggml.unknown_token_id", "unk_token"},
+                                  {"tokenizer.ggml.padding_token_id", "pad_token"}}) {
+    const uint32_t id = token_id(file, key, model.tokens.size());
+    if (id != kNoId) model.properties.emplace_back(name, model.tokens[id]);
+  }
+}
+
 }  // namespace
 
 Model read_gguf(const gguf::File& file) {
@@ -182,6 +201,7 @@ Model read_gguf(const gguf::File& file) {
     const uint32_t id = token_id(file, key, size);
     if (id != kNoId) model.flags[id] |= XC_TOKEN_END_OF_GENERATION;
   }
+  read_properties(file, model);
   return model;
 }
 

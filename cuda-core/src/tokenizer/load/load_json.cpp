@@ -232,6 +232,7 @@ Model read_json(std::string_view text) {
   model.kind = is_byte_level(model.pipeline) ? Kind::byte_level : Kind::sentencepiece;
   read_model(root, model);
   read_post_processor(root.get("post_processor"), model);
+  read_lengths(root, model);
   find_shortcuts(model);
   set_decoder(model);
   // The format names no BOS or EOS; the template and the usual names say it.

@@ -231,6 +231,7 @@ Model read_ranks(std::string_view text, std::string_view pattern, const std::vec
   const uint32_t end = model.by_content.find(model.tokens, "<|endoftext|>");
   if (end != kNoId && model.flags[end] & XC_TOKEN_SPECIAL) model.eos = end;
   mark_end_of_generation(model);
+  model.properties.emplace_back("special_tokens", "tiktoken");  // its rules for special tokens in text
   return model;
 }
 

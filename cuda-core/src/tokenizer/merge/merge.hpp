@@ -37,6 +37,24 @@ class PairTable {
     }
   }
 
+  // See image/image.hpp. `ids`: what merging may make is below that.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, size_t ids) {
+    a.block("pairs", self.entries_);
+    if constexpr (Archive::kReads) {
+      const size_t capacity = self.entries_.size();
+      a.require(capacity > 0 && (capacity & (capacity - 1)) == 0, "the table of pairs has no power of two as its size");
+      self.mask_ = capacity - 1;
+      size_t outside = 0;
+      for (const Entry& e : self.entries_) {
+        self.size_ += e.rank != kNoRank;
+        outside += e.rank != kNoRank && e.joined >= ids;
+      }
+      a.require(self.size_ < capacity, "the table of pairs is full");
+      a.require(outside == 0, "a merge makes a token that is not there");
+    }
+  }
+
  private:
   size_t slot(uint32_t left, uint32_t right) const {
     const uint64_t h = (static_cast<uint64_t>(left) << 32 | right) * 0x9e3779b97f4a7c15ull;

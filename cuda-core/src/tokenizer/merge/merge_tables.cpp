@@ -80,7 +80,7 @@ size_t MergeTables::merge_short(uint32_t* ids, uint32_t* ranks, size_t count) co
 
 size_t MergeTables::merge(uint32_t* ids, size_t count, MergeScratch& scratch) const {
   if (count < 2) return count;
-  if (count > kShort) return monotone_ ? merge_buckets(ids, count, scratch) : merge_heap(ids, count, scratch);
+  if (count > kShort) return merge_long(ids, count, scratch);
   uint32_t symbols[kShort], ranks[kShort];
   std::memcpy(symbols, ids, count * sizeof *ids);
   for (size_t i = 0; i + 1 < count; ++i) ranks[i] = rank(ids[i], ids[i + 1]);

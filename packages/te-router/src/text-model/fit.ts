@@ -8,6 +8,7 @@
 import { Landmarks } from './landmarks';
 import { shuffled } from './random';
 import { type Design, fitRidge, type RidgeFit, type RidgeTargets, rowPrediction } from './ridge';
+import { Stack } from './stacking';
 import { Subspace } from './subspace';
 import { BLOCKS, Coordinates, type Question, SIZE_AT, STRUCTURE_AT, TextModel } from './text-model';
 import { Vocabulary } from './vocabulary';
@@ -174,15 +175,32 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
   if (folds === 0) for (let i = 0; i < n; i++) for (let t = 0; t < R; t++) held[i * R + t] = blended.intercept[t]!;
 
   // From targets to models, all linear: quality = intercept + slope x (what the fit adds).
-  const heldOut = new Float64Array(n * models);
+  const regression = new Float64Array(n * models);
   for (let i = 0; i < n; i++) {
     for (let t = 0; t < R; t++) {
       const base = blended.intercept[t]!;
       held[i * R + t] = base + slopes[t]! * (held[i * R + t]! - base);
     }
-    goal.compose(held, i * R, heldOut, i * models);
+    goal.compose(held, i * R, regression, i * models);
   }
-  for (let i = 0; i < n; i++) for (let m = 0; m < models; m++) heldOut[i * models + m]! += goal.centre[m]!;
+  for (let i = 0; i < n; i++) for (let m = 0; m < models; m++) regression[i * models + m]! += goal.centre[m]!;
+  const stacked =
+    folds > 0
+      ? yield* Stack.fit(
+          {
+            structure: rows.map((r) => r.text.values),
+            allowed: options.features,
+            topic: topicRows,
+            topicWidth: T,
+            expected: regression,
+            quality: rows.map((r) => r.quality),
+            models,
+          },
+          effort,
+          seed,
+        )
+      : undefined;
+  const heldOut = stacked?.heldOut ?? regression;
 
   const spreadOf = new Float64Array(n * models);
   if (folds > 0) {
@@ -254,6 +272,7 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     landmarks: landmarks.toJSON(),
     dense: weights,
     intercept,
+    ...(stacked && { stack: stacked.state }),
     honesty,
     priced: side.priced,
     strangeness: Float64Array.from(strangeness).sort(),
