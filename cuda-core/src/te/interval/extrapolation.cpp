@@ -7,7 +7,7 @@
 namespace xcore::te {
 namespace {
 
-// Exponents and bends of the bias curves; a bend of 0 is none. Chosen, with the three figures below, on systems that the
+// Exponents and bends of the bias curves; a bend of 0 is none. Chosen, with the two figures below, on systems that the
 // published coverage is not measured on.
 struct Shape {
   double exponent, bend;
@@ -15,7 +15,6 @@ struct Shape {
 constexpr Shape kShapes[] = {{1.0 / 3, 0}, {0.5, 0}, {2.0 / 3, 16}, {1, 8}, {1, 32}, {1.2, 32}, {1.2, 0}, {1.4, 8}};
 constexpr double kAmplitude = 1;        // nats at 8 neighbours, prior deviation
 constexpr double kFewNeighbours = 0.01;  // nats at 4 neighbours, prior deviation of the term in 1/k
-constexpr double kModelShare = 0.8;      // of the variance between shapes, which the likelihoods overstate
 
 double bias_shape(const Shape& s, double k) {
   const double power = std::pow(k / 8, s.exponent);
@@ -100,7 +99,7 @@ Extrapolation extrapolate(const std::vector<int32_t>& neighbours, const std::vec
   }
   for (const Fit& f : fits) {
     const double p = f.log_likelihood / total;
-    out.model_variance += kModelShare * p * ((f.value - out.value) * (f.value - out.value) + f.prior_variance);
+    out.model_variance += p * ((f.value - out.value) * (f.value - out.value) + f.prior_variance);
   }
   return out;
 }
