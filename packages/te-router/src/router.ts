@@ -138,6 +138,11 @@ export class QueryRouter {
     values: new Float64Array(DENSE + EMBEDDING_SLOTS + 6),
     length: 0,
   };
+  /** Of the question being routed. */
+  private readonly expected: Float64Array;
+  private readonly costs: Float64Array;
+  /** Half the width of the intervals, in standard deviations. */
+  private readonly tail: number;
   private readonly indexOf: Map<string, number>;
   private readonly domains: Domains;
   private quality: Probit[];
@@ -180,6 +185,9 @@ export class QueryRouter {
     this.domains = new Domains(this.options.maxDomains, this.options.domainThreshold);
     this.pending = new Pending(this.options.pendingLimit);
     this.journal = new Journal(this.models.length, this.options.journalLimit);
+    this.expected = new Float64Array(this.models.length);
+    this.costs = new Float64Array(this.models.length);
+    this.tail = normalQuantile((1 + this.options.intervalLevel) / 2);
     this.fitted = new Float64Array(this.models.length);
     this.outcomes = new Float64Array(this.models.length);
     this.scale = Math.max(...this.models.map((m) => m.cost));
@@ -198,25 +206,25 @@ export class QueryRouter {
     const assignment = this.domains.find(reading.text);
     const x = this.regressors(reading, assignment);
     const said = this.text?.predict(reading);
-    const tail = normalQuantile((1 + this.options.intervalLevel) / 2);
+    const { tail } = this;
+    const { expected, costs } = this;
+    const models = new Array<ModelEstimate>(this.models.length);
     let total = 0;
     let best = 0;
-    const models = this.models.map((m, i) => {
+    for (let i = 0; i < models.length; i++) {
       const p = this.quality[i]!.predict(x, offsetOf(said, i));
-      const uncertainty = said ? Math.hypot(p.deviation, said.deviation[i]!) : p.deviation;
+      const uncertainty = said ? Math.sqrt(p.deviation ** 2 + said.deviation[i]! ** 2) : p.deviation;
+      const { name, cost: listed } = this.models[i]!;
+      const cost = said && !Number.isNaN(said.cost[i]!) ? said.cost[i]! : listed;
+      expected[i] = p.mean;
+      costs[i] = cost;
       total += p.mean;
-      const cost = said && !Number.isNaN(said.cost[i]!) ? said.cost[i]! : m.cost;
-      return { model: m.name, cost, quality: p.mean, uncertainty, interval: interval(p.mean, uncertainty, tail) };
-    });
-    for (let i = 1; i < models.length; i++) if (models[i]!.quality > models[best]!.quality) best = i;
+      if (p.mean > expected[best]!) best = i;
+      models[i] = { model: name, cost, quality: p.mean, uncertainty, interval: interval(p.mean, uncertainty, tail) };
+    }
     const familiarity = said?.familiarity ?? 1;
     const outlier = familiarity <= this.options.outlierLevel;
-    const chosen = choose(
-      models.map((m) => m.quality),
-      models.map((m) => m.cost),
-      this.lambda,
-      this.scale,
-    );
+    const chosen = choose(expected, costs, this.lambda, this.scale);
     const { domain } = assignment;
     const label = domain < 0 ? undefined : this.domains.label(domain);
     const choice = outlier ? this.options.safeModel : models[chosen]!.model;
@@ -717,8 +725,7 @@ export class QueryRouter {
     state.quality.forEach((q, i) => {
       if (q.mean.length !== this.quality[i]!.size || q.covariance.length !== this.quality[i]!.size ** 2)
         refuse('quality', `the regression of ${shown(this.models[i]!.name)} has another size than these options give.`);
-      this.quality[i]!.mean.set(q.mean);
-      this.quality[i]!.covariance.set(q.covariance);
+      this.quality[i]!.restore(q.mean, q.covariance);
     });
     const M = this.models.length;
     for (const [key, count, sum] of state.tallies) {
