@@ -62,7 +62,7 @@ function drift() {
   );
   const detectors = () => ({
     'e-detector (ours)': (() => {
-      const d = new DriftDetector({ falseAlarmEvery: 20_000, tolerance: 0.05 });
+      const d = new DriftDetector({ falseAlarmEvery: 700, tolerance: 0.05 });
       return { add: (e, o) => d.add(e, o) !== undefined };
     })(),
     CUSUM: new Cusum(CUSUM_AT),
