@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { describe, expect, it } from 'vitest';
-import { QueryRouter, type TrainingRow } from './router';
+import type { TrainingRow } from './decision';
+import { QueryRouter } from './router';
 import { uniforms } from './text-model/random';
 
 const MODELS = [

@@ -1,5 +1,6 @@
 // Tables of what the studies wrote.
 import { ALTERNATIVES, NULLS, SYSTEMS } from './studies.mjs';
+import { TUNING } from './tuning.mjs';
 
 const mean = (v) => v.reduce((a, b) => a + b, 0) / v.length;
 const fixed = (v, digits = 4) => (v >= 0 ? ' ' : '') + v.toFixed(digits);
@@ -36,7 +37,9 @@ export const tables = {
   },
 
   intervals(rows) {
-    const truths = new Map(SYSTEMS.map((system) => [system.name, system.truth().te]));
+    const present = new Set(rows.map(([system]) => system));
+    const systems = [...SYSTEMS, ...TUNING].filter(({ name }) => present.has(name));
+    const truths = new Map(systems.map((system) => [system.name, system.truth().te]));
     const lines = [
       '| system | truth | N | estimator | seeds | bias | RMSE | coverage of 95 % | bias of the centre | half width |',
       '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
@@ -44,7 +47,7 @@ export const tables = {
     let inside = 0;
     let count = 0;
     const groups = grouped(rows, ([system, n, estimator]) => JSON.stringify([system, n, estimator]));
-    for (const { name } of SYSTEMS)
+    for (const { name } of systems)
       for (const [key, group] of [...groups].sort((a, b) => JSON.parse(a[0])[1] - JSON.parse(b[0])[1])) {
         const [system, n, estimator] = JSON.parse(key);
         if (system !== name) continue;
