@@ -360,7 +360,22 @@ uint32_t PieceEncoder::whole_token(const PieceKey& key, uint64_t hash) const {
 
 // The symbols of a piece whose merging needs nothing else; false for others.
 bool PieceEncoder::prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const {
-  if (characters_only_ || !all_bytes_ || !merges_.packed() || size < 2 || size > MergeJob::kMost) return false;
+  if (!merges_.packed()) return false;
+  if (characters_only_) {
+    size_t count = 0;
+    const uint8_t* const end = piece + size;
+    for (const uint8_t* p = piece; p < end;) {
+      const CodePoint c = decode_utf8(p, end);
+      const uint32_t symbol = characters_.symbol(c.value);
+      if (symbol >= model_.tokens.size() || count == MergeJob::kMost) return false;
+      job.symbols[count++] = symbol;
+      p += c.length;
+    }
+    for (size_t i = 0; i + 1 < count; ++i) job.ranks[i] = merges_.rank(job.symbols[i], job.symbols[i + 1]);
+    job.count = static_cast<uint32_t>(count);
+    return count >= 2;
+  }
+  if (!all_bytes_ || size < 2 || size > MergeJob::kMost) return false;
   if (cuts_ && size > 3 && !is_ascii(piece, size)) {
     for (const uint8_t* at = piece + 1; at < piece + size; ++at) {
       if (seams_.cut(piece, at, piece + size)) return false;

@@ -76,7 +76,9 @@ TEST(PieceMemo, stays_within_its_limit_and_keeps_what_is_asked_for_again_and_aga
       known += visit(view, n / 10 % 500);
       ++asked;
     }
-    if (n % 5000 == 0) EXPECT_LE(memo.stats().bytes, kLimit);
+    if (n % 5000 == 0) {
+      EXPECT_LE(memo.stats().bytes, kLimit);
+    }
   }
   EXPECT_GT(known, asked * 9 / 10);
 }

@@ -22,6 +22,10 @@ class MergeTables {
   MergeTables() = default;
   // byte_token: the 256 symbols that pieces of bytes start from (kNoId where there is none), or nullptr.
   MergeTables(const PairTable& pairs, const uint32_t* byte_token);
+  // For tables that are used while they grow: room for so many pairs, of ranks below `ranks`, and one pair more, which is
+  // not there yet. Symbols are below kMaxSymbols, ranks below kMaxRanks.
+  void reserve(size_t pairs, uint32_t ranks);
+  void insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined);
 
   // False when the pairs do not fit the packed form (ids of 2^20 - 1 or ranks of 2^24 and more, one rank for different
   // joined symbols): merge with the PairTable then.
@@ -72,6 +76,7 @@ class MergeTables {
   static constexpr size_t kShort = 32;
   // Symbols that are asked for must be below this. (2^20 - 1 twice would be the key of a free slot.)
   static constexpr uint32_t kMaxSymbols = (1u << 20) - 1;
+  static constexpr uint32_t kMaxRanks = (1u << 24) - 1;
   // The same for count <= kShort when the ranks of neighbours are known: ranks[0 .. count - 1).
   size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;
   // The same for many sequences at once, 2 <= jobs[i].count <= MergeJob::kMost. Each step of a merge waits for the table;
@@ -111,7 +116,7 @@ class MergeTables {
   }
 
   static constexpr uint64_t kFree = ~uint64_t{0};
-  static constexpr uint64_t kRankMask = (1u << 24) - 1;
+  static constexpr uint64_t kRankMask = kMaxRanks;
   static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15ull;
 
 
