@@ -1,5 +1,5 @@
 // Tables of what the studies wrote.
-import { ALTERNATIVES, NULLS, SYSTEMS } from './studies.mjs';
+import { ALTERNATIVES, NULLS, SURROGATES, SYSTEMS } from './studies.mjs';
 import { TUNING } from './tuning.mjs';
 
 const mean = (v) => v.reduce((a, b) => a + b, 0) / v.length;
@@ -17,7 +17,7 @@ function grouped(rows, key) {
 }
 
 /** Largest distance of the empirical distribution of p from the uniform one, at the values that p can take. */
-export function kolmogorov(p, surrogates = 99) {
+function kolmogorov(p, surrogates) {
   let worst = 0;
   for (let m = 1; m <= surrogates + 1; m++) {
     const at = m / (surrogates + 1);
@@ -81,7 +81,7 @@ export const tables = {
         seeds = Math.max(seeds, p.length);
         if (p.length === 0) return '';
         const share = percent(p.filter((v) => v <= 0.05 + 1e-9).length / p.length);
-        return at < NULLS.length ? `${kolmogorov(p).toFixed(3)}, ${share}` : share;
+        return at < NULLS.length ? `${kolmogorov(p, SURROGATES).toFixed(3)}, ${share}` : share;
       });
       lines.push(`| ${JSON.parse(key).join(' | ')} | ${cells.join(' | ')} |`);
     }
