@@ -57,7 +57,8 @@ export const NULLS = [ar(0), named(ar(0, 0.9, 0.9), 'AR 0.9, c = 0'), longMemory
 export const ALTERNATIVES = [named(ar(0.15), 'AR, c = 0.15'), named(threshold(0.5, 0.5), 'threshold, jump 0.5')];
 
 /** [system, samples, estimator, method, seed, p] */
-export async function* significance({ seeds, samples, surrogates = 99 }) {
+export const SURROGATES = 39;
+export async function* significance({ seeds, samples }) {
   const estimators = ESTIMATORS.filter(([label]) => label !== 'ksg1, k = 10');
   for (const seed of seeds)
     for (const n of samples)
@@ -68,7 +69,7 @@ export async function* significance({ seeds, samples, surrogates = 99 }) {
             const { pValue } = await transferEntropy(...series, {
               ...options,
               surrogateMethod,
-              surrogates,
+              surrogates: SURROGATES,
               seed,
               interval: false,
               device: 'cpu',
