@@ -92,7 +92,12 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     const to = sparse.start[i + 1]!;
     const topic = topicRows.subarray(i * T, (i + 1) * T);
     const index = sparse.index.subarray(from, to);
-    subspace.project({ index, value: sparse.value.subarray(from, to), length: to - from, unknown: 0 }, topic);
+    const words = index.findIndex((w) => w >= vocabulary.words);
+    const length = to - from;
+    subspace.project(
+      { index, value: sparse.value.subarray(from, to), length, words: words < 0 ? length : words, unknown: 0 },
+      topic,
+    );
     coordinates.write(rows[i]!, topic, structureRows.subarray(i * Z, (i + 1) * Z));
     if (i % 256 === 255) yield;
   }
