@@ -63,7 +63,7 @@ const row = (...cells) => table.push(`| ${cells.join(' | ')} |`);
 const pm = (v, digits = 3) => `${mean(v).toFixed(digits)} ± ${deviation(v).toFixed(digits)}`;
 const ci = (v, digits = 3) =>
   `[${mean(v.map((x) => x[0])).toFixed(digits)}, ${mean(v.map((x) => x[1])).toFixed(digits)}]`;
-const percent = (v) => `${(100 * mean(v)).toFixed(1)} %`;
+const percent = (v) => `${(100 * mean(v)).toFixed(1).replace(/^-(0\.0)$/, '$1')} %`;
 
 async function pair(name, file) {
   const rows = load(file);

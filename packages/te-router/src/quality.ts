@@ -50,6 +50,8 @@ export interface Prediction {
   mean: number;
   /** Standard deviation of what the true rate of success may be. */
   deviation: number;
+  /** Variance of the latent value beside what it was before anything was learnt: 1 at first, then falling. */
+  unlearnt: number;
 }
 
 export class Probit {
@@ -93,10 +95,12 @@ export class Probit {
     const { mean, covariance, size, prior } = this;
     let m = 0;
     let v = 0;
+    for (let a = 0; a < length; a++) v += prior[indices[a]!]! * values[a]! * values[a]!;
+    this.before = Math.max(v, 1e-12);
     if (this.untouched) {
-      for (let a = 0; a < length; a++) v += prior[indices[a]!]! * values[a]! * values[a]!;
       if (length > 0 && indices[0] === 0) m = mean[0]! * values[0]!;
     } else {
+      v = 0;
       for (let a = 0; a < length; a++) {
         const i = indices[a]!;
         const x = values[a]!;
@@ -112,6 +116,7 @@ export class Probit {
   }
   private m = 0;
   private v = 0;
+  private before = 1;
 
   /**
    * @param offset what is known of the latent value from elsewhere; uncertainty does not flatten it, so that without
@@ -129,7 +134,7 @@ export class Probit {
       mean += WEIGHTS[q]! * p;
       square += WEIGHTS[q]! * p * p;
     }
-    return { mean, deviation: Math.sqrt(Math.max(0, square - mean * mean)) };
+    return { mean, deviation: Math.sqrt(Math.max(0, square - mean * mean)), unlearnt: v / this.before };
   }
 
   /** One outcome, 0 to 1; between them it counts as that part of a success and the rest of a failure. */

@@ -128,7 +128,10 @@ export class QueryRouter {
     let best = 0;
     for (let i = 0; i < models.length; i++) {
       const p = this.quality[i]!.predict(x, offsetOf(said, i));
-      const uncertainty = said ? Math.sqrt(p.deviation ** 2 + said.deviation[i]! ** 2) : p.deviation;
+      // How far the text model may be off is for the second layer to learn: it knows what part of that is left.
+      const uncertainty = said
+        ? Math.min(said.deviation[i]! * Math.sqrt(p.unlearnt), Math.hypot(p.deviation, said.deviation[i]!))
+        : p.deviation;
       const { name, cost: listed } = this.models[i]!;
       const cost = said && !Number.isNaN(said.cost[i]!) ? said.cost[i]! : listed;
       expected[i] = p.mean;

@@ -17,6 +17,8 @@ export interface SparseRow {
   index: Int32Array;
   value: Float32Array;
   length: number;
+  /** How many are words; they come first. */
+  words: number;
   /** Part of the n-grams, by weight, that the vocabulary does not know, 0 to 1. */
   unknown: number;
 }
@@ -127,7 +129,7 @@ export class Vocabulary {
     }
     this.found = new Int32Array(MOST);
     this.counts = new Uint16Array(this.size);
-    this.row = { index: new Int32Array(MOST), value: new Float32Array(MOST), length: 0, unknown: 0 };
+    this.row = { index: new Int32Array(MOST), value: new Float32Array(MOST), length: 0, words: 0, unknown: 0 };
   }
 
   get words(): number {
@@ -214,8 +216,9 @@ export class Vocabulary {
       const word = this.indexOf(mix(sequence[i]!, WORD));
       found[i] = word < this.state.words ? word : -1;
       if (word < 0) unknown++;
-      count(word);
+      count(found[i]!);
     }
+    row.words = length;
     // No text holds a pair, or a word in its place, more often than the word itself.
     for (let i = 0; i + 1 < n; i++)
       if (found[i]! >= 0 && found[i + 1]! >= 0) count(this.indexOf(mix(pair(sequence[i]!, sequence[i + 1]!), PAIR)));
