@@ -34,6 +34,7 @@ describe('bad input is a typed error that names the field', () => {
     ['a NaN temperature', 'schedule', () => pool({ schedule: () => Number.NaN }).choose()],
     ['a target that is none', 'target.quality', () => pool({ target: 0 })],
     ['a target without memory', 'target.memory', () => pool({ target: { quality: 0.9, memory: 1 } })],
+    ['a target with less than no caution', 'target.caution', () => pool({ target: { quality: 0.9, caution: -1 } })],
     ['a target with another selection', 'selection', () => pool({ target: 0.9, selection: 'greedy' })],
     ['an edge of a node with itself', 'edges', () => solveMaxCut({ n: 3, edges: Int32Array.of(0, 0) })],
     ['an edge to nowhere', 'edges', () => solveMaxCut({ n: 3, edges: Int32Array.of(0, 3) })],
