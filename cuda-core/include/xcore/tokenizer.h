@@ -124,7 +124,7 @@ typedef struct xc_tokenizer_table {
                           const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error);
   void (*cache_stats)(const xc_tokenizer* tokenizer, xc_tokenizer_cache* out);
   void (*clear_cache)(const xc_tokenizer* tokenizer);
-  /* Bytes for all threads together; the default is 64 MiB, the least 1 MiB a thread. Clears the cache. */
+  /* Bytes for all threads together; the default is 64 MiB, the least about 0.2 MiB. Clears the cache. */
   void (*set_cache_limit)(const xc_tokenizer* tokenizer, uint64_t bytes);
   /* How many ids encode would give, without making them. May stop early, with a larger count than `limit`, once there
    * are more than that; SIZE_MAX counts to the end. */

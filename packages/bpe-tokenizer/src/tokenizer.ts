@@ -525,7 +525,7 @@ export class Tokenizer {
     addon.clearCache(this.#native);
   }
 
-  /** Most bytes for all threads together, 1 MiB a thread at least; default 64 MiB. Clears the cache. */
+  /** Most bytes for all threads together, about 0.2 MiB at least; default 64 MiB. Clears the cache. */
   setCacheLimit(bytes: number): void {
     addon.setCacheLimit(this.#native, numberIn(bytes, 'bytes', { min: 0, max: 2 ** 40 }));
   }

@@ -1,7 +1,8 @@
 // How true the estimates are, over many seeds of systems whose transfer entropy is known.
 //
 //   node bench/truth.mjs truths                       the truths and their errors
-//   node bench/truth.mjs intervals    [options]       bias, RMSE, coverage of the 95 % interval
+//   node bench/truth.mjs intervals    [options]       bias, RMSE, coverage of the 95 % interval (--set tuning: on the systems it
+//                                                     was chosen on)
 //   node bench/truth.mjs significance [options]       p-values without influence, and power, by kind of surrogate
 //   node bench/truth.mjs long         [options]       values of long series
 //   node bench/truth.mjs table STUDY FILE...          the table of lines written with --out
@@ -22,6 +23,7 @@ const { values: options, positionals } = parseArgs({
     first: { type: 'string', default: '1' },
     samples: { type: 'string', default: '1000' },
     processes: { type: 'string', default: '2' },
+    set: { type: 'string', default: 'reported' },
     out: { type: 'string' },
     part: { type: 'string' }, // of the seeds, for a process that this one starts
   },
@@ -48,7 +50,11 @@ else if (study === 'table') {
   for (let seed = Number(options.part); seed < Number(options.seeds); seed += processes)
     seeds.push(Number(options.first) + seed);
   const round = (value) => (typeof value === 'number' ? Number(value.toPrecision(7)) : value);
-  for await (const line of studies[study]({ seeds, samples: options.samples.split(',').map(Number) }))
+  for await (const line of studies[study]({
+    seeds,
+    samples: options.samples.split(',').map(Number),
+    set: options.set,
+  }))
     process.stdout.write(`${JSON.stringify(line.map(round))}\n`);
 } else {
   const out = options.out ? createWriteStream(options.out) : undefined;

@@ -58,7 +58,8 @@ export interface EstimationOptions {
   /**
    * What a surrogate is: `'permutation'` of the source's embedded vectors; circular `'shift'`; shuffled `'block'`s; or
    * `'iaaft'`, a new series of the same values and spectrum (Schreiber, Schmitz, Phys. Rev. Lett. 77, 635, 1996). The
-   * last three keep the source's own dynamics. Default `'permutation'`.
+   * last three keep the source's own dynamics, which matters when the target remembers more than `targetHistory` holds:
+   * permutation then finds links too often. Default `'permutation'`.
    */
   surrogateMethod?: keyof typeof SURROGATES;
   /** Tuples of a block. Default: the square root of their number. */

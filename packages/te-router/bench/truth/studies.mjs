@@ -1,6 +1,7 @@
 // What is asked of every system and seed. A study yields jobs; a job is one line of output: an array of plain values.
 import { transferEntropy } from '../../dist/index.js';
 import { ar, henon, logistic, lorenz96, reversed, threshold } from './systems.mjs';
+import { TUNING } from './tuning.mjs';
 
 /** On which everything is reported. The interval was chosen on others (see bench/results/te-estimators.md). */
 export const SYSTEMS = [ar(0), ar(0.2), ar(0.5), ar(0.9), threshold(), logistic, henon(), lorenz96()];
@@ -22,19 +23,19 @@ const known = (system, estimator) =>
       : true;
 
 /** [system, samples, estimator, seed, te, low, high] */
-export async function* intervals({ seeds, samples }) {
+export async function* intervals({ seeds, samples, set = 'reported' }) {
   for (const seed of seeds)
     for (const n of samples)
-      for (const system of SYSTEMS) {
+      for (const system of set === 'tuning' ? TUNING : SYSTEMS) {
         const series = system.make(n, seed);
+        let ofNeighbours; // one interval for every k and both algorithms: a test holds it to that
         for (const [label, options] of ESTIMATORS) {
           if (!known(system, label)) continue;
-          const { te, interval } = await transferEntropy(...series, {
-            ...options,
-            interval: 0.95,
-            seed,
-            device: 'cpu',
-          });
+          const ksg = label.startsWith('ksg');
+          const level = ksg && ofNeighbours ? false : 0.95;
+          const estimate = await transferEntropy(...series, { ...options, interval: level, seed, device: 'cpu' });
+          const { te, interval = ofNeighbours } = estimate;
+          if (ksg) ofNeighbours = interval;
           yield [system.name, n, label, seed, te, interval.low, interval.high];
         }
       }
@@ -56,7 +57,8 @@ export const NULLS = [ar(0), named(ar(0, 0.9, 0.9), 'AR 0.9, c = 0'), longMemory
 export const ALTERNATIVES = [named(ar(0.15), 'AR, c = 0.15'), named(threshold(0.5, 0.5), 'threshold, jump 0.5')];
 
 /** [system, samples, estimator, method, seed, p] */
-export async function* significance({ seeds, samples, surrogates = 99 }) {
+export const SURROGATES = 39;
+export async function* significance({ seeds, samples }) {
   const estimators = ESTIMATORS.filter(([label]) => label !== 'ksg1, k = 10');
   for (const seed of seeds)
     for (const n of samples)
@@ -67,7 +69,7 @@ export async function* significance({ seeds, samples, surrogates = 99 }) {
             const { pValue } = await transferEntropy(...series, {
               ...options,
               surrogateMethod,
-              surrogates,
+              surrogates: SURROGATES,
               seed,
               interval: false,
               device: 'cpu',

@@ -1,5 +1,6 @@
 // Tables of what the studies wrote.
-import { ALTERNATIVES, NULLS, SYSTEMS } from './studies.mjs';
+import { ALTERNATIVES, NULLS, SURROGATES, SYSTEMS } from './studies.mjs';
+import { TUNING } from './tuning.mjs';
 
 const mean = (v) => v.reduce((a, b) => a + b, 0) / v.length;
 const fixed = (v, digits = 4) => (v >= 0 ? ' ' : '') + v.toFixed(digits);
@@ -16,7 +17,7 @@ function grouped(rows, key) {
 }
 
 /** Largest distance of the empirical distribution of p from the uniform one, at the values that p can take. */
-export function kolmogorov(p, surrogates = 99) {
+function kolmogorov(p, surrogates) {
   let worst = 0;
   for (let m = 1; m <= surrogates + 1; m++) {
     const at = m / (surrogates + 1);
@@ -36,32 +37,58 @@ export const tables = {
   },
 
   intervals(rows) {
-    const truths = new Map(SYSTEMS.map((system) => [system.name, system.truth().te]));
-    const lines = [
-      '| system | truth | N | estimator | seeds | bias | RMSE | coverage of 95 % | bias of the centre | half width |',
-      '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    ];
-    let inside = 0;
-    let count = 0;
+    const present = new Set(rows.map(([system]) => system));
+    const systems = [...SYSTEMS, ...TUNING].filter(({ name }) => present.has(name));
     const groups = grouped(rows, ([system, n, estimator]) => JSON.stringify([system, n, estimator]));
-    for (const { name } of SYSTEMS)
-      for (const [key, group] of [...groups].sort((a, b) => JSON.parse(a[0])[1] - JSON.parse(b[0])[1])) {
-        const [system, n, estimator] = JSON.parse(key);
-        if (system !== name) continue;
-        const truth = truths.get(name);
-        const te = group.map((row) => row[4]);
-        const covered = mean(group.map(([, , , , , low, high]) => +(low <= truth && truth <= high)));
-        const centre = mean(group.map(([, , , , , low, high]) => (low + high) / 2)) - truth;
-        const width = mean(group.map(([, , , , , low, high]) => (high - low) / 2));
-        const rmse = Math.sqrt(mean(te.map((v) => (v - truth) ** 2)));
-        count++;
-        inside += covered >= 0.93 && covered <= 0.97;
+    const lengths = [...new Set(rows.map(([, n]) => n))].sort((a, b) => a - b);
+    const shares = [];
+    const of = (group, truth) => {
+      const te = group.map((row) => row[4]);
+      const covered = mean(group.map(([, , , , , low, high]) => +(low <= truth && truth <= high)));
+      return {
+        seeds: group.length,
+        error: `${fixed(mean(te) - truth, 3)}, ${Math.sqrt(mean(te.map((v) => (v - truth) ** 2))).toFixed(3)}`,
+        covered: () => {
+          shares.push([covered, group.length]);
+          return percent(covered);
+        },
+        centre: fixed(mean(group.map(([, , , , , low, high]) => (low + high) / 2)) - truth, 3),
+        width: mean(group.map(([, , , , , low, high]) => (high - low) / 2)).toFixed(3),
+      };
+    };
+    const neighbours = ['ksg1, k = 4', 'ksg1, k = 10', 'ksg2, k = 4'];
+    const others = [...new Set(rows.map(([, , estimator]) => estimator))].filter((name) => !neighbours.includes(name));
+    const lines = [
+      `| system | N | seeds | ${neighbours.map((name) => `${name}: bias, RMSE`).join(' | ')} | coverage of 95 % | bias of the centre | half width |`,
+      '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ];
+    const rest = [
+      '| system | N | seeds | estimator | bias, RMSE | coverage of 95 % | bias of the centre | half width |',
+      '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ];
+    for (const { name, truth } of systems) {
+      const { te } = truth();
+      for (const n of lengths) {
+        const found = (estimator) => groups.get(JSON.stringify([name, n, estimator]));
+        if (!neighbours.every(found)) continue;
+        const ksg = neighbours.map((estimator) => of(found(estimator), te));
+        const { seeds, covered, centre, width } = ksg[2];
         lines.push(
-          `| ${name} | ${fixed(truth)} | ${n} | ${estimator} | ${group.length} | ${fixed(mean(te) - truth)} | ${fixed(rmse)} | ${percent(covered)} | ${fixed(centre)} | ${fixed(width)} |`,
+          `| ${name} | ${n} | ${seeds} | ${ksg.map(({ error }) => error).join(' | ')} | ${covered()} | ${centre} | ${width} |`,
         );
+        for (const estimator of others.filter(found)) {
+          const o = of(found(estimator), te);
+          rest.push(
+            `| ${name} | ${n} | ${o.seeds} | ${estimator} | ${o.error} | ${o.covered()} | ${o.centre} | ${o.width} |`,
+          );
+        }
       }
-    lines.push('', `${inside} of ${count} rows lie in 93 to 97 %.`);
-    return lines;
+    }
+    const inside = shares.filter(([share]) => share >= 0.93 && share <= 0.97).length;
+    // A share of 0.95 itself strays by two standard errors.
+    const near = shares.filter(([share, n]) => Math.abs(share - 0.95) <= 0.02 + 2 * Math.sqrt(0.0475 / n)).length;
+    const summary = `${inside} of ${shares.length} rows lie in 93 to 97 %, ${near} within two standard errors of that; mean ${percent(mean(shares.map(([share]) => share)))}.`;
+    return [...lines, '', ...rest, '', summary];
   },
 
   significance(rows) {
@@ -78,7 +105,7 @@ export const tables = {
         seeds = Math.max(seeds, p.length);
         if (p.length === 0) return '';
         const share = percent(p.filter((v) => v <= 0.05 + 1e-9).length / p.length);
-        return at < NULLS.length ? `${kolmogorov(p).toFixed(3)}, ${share}` : share;
+        return at < NULLS.length ? `${kolmogorov(p, SURROGATES).toFixed(3)}, ${share}` : share;
       });
       lines.push(`| ${JSON.parse(key).join(' | ')} | ${cells.join(' | ')} |`);
     }
