@@ -37,9 +37,12 @@ for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'llama3.2', 'qwen2.5', 
   const path = join(folder, name);
   let load = () => Tokenizer.fromFileSync(path);
   if (ranks) {
-    const file = gunzipSync(readFileSync(join(assets, 'tiktoken', `${name === 'gpt2' ? 'r50k_base' : name}.tiktoken.gz`)));
+    const file = gunzipSync(
+      readFileSync(join(assets, 'tiktoken', `${name === 'gpt2' ? 'r50k_base' : name}.tiktoken.gz`)),
+    );
     writeFileSync(path, file);
-    load = () => Tokenizer.fromRanks({ ranks: readFileSync(path), pattern: ranks.pat_str, specialTokens: ranks.special_tokens });
+    load = () =>
+      Tokenizer.fromRanks({ ranks: readFileSync(path), pattern: ranks.pat_str, specialTokens: ranks.special_tokens });
   } else {
     writeFileSync(path, gunzipSync(readFileSync(join(assets, 'tokenizer_json', `${name}.json.gz`))));
   }
@@ -47,6 +50,8 @@ for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'llama3.2', 'qwen2.5', 
   await load().save(image);
   const from = times(load);
   const mapped = times(() => Tokenizer.fromFileSync(image));
-  console.log(`| ${name}${ranks ? ' (ranks)' : ''} | ${megabytes(path)} | ${show(from)} | ${megabytes(image)} | ${show(mapped)} |`);
+  console.log(
+    `| ${name}${ranks ? ' (ranks)' : ''} | ${megabytes(path)} | ${show(from)} | ${megabytes(image)} | ${show(mapped)} |`,
+  );
 }
 rmSync(folder, { recursive: true });

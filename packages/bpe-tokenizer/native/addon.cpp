@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "text.hpp"
 #include "xcore/addon.hpp"
 #include "xcore/tokenizer.h"
 
@@ -145,29 +146,9 @@ Napi::Value IdOf(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), core.id_of(t.get(), content.data(), content.size()));
 }
 
-// UTF-8 of the argument in a buffer that lives as long as the thread; V8 writes U+FFFD for lone surrogates.
-struct Text {
-  const char* data;
-  size_t size;
-};
 Text text_arg(const Napi::CallbackInfo& info, size_t i) {
-  static thread_local std::vector<char> buffer(1 << 12);
-  constexpr size_t kKeep = 1 << 20;
-  if (i >= info.Length() || !info[i].IsString()) xaddon::fail(XC_INVALID_ARGUMENT, "text", "text must be a string");
-  size_t size = 0;
-  if (napi_get_value_string_utf8(info.Env(), info[i], buffer.data(), buffer.size(), &size) != napi_ok)
-    xaddon::fail(XC_INVALID_ARGUMENT, "text", "text could not be read");
-  if (size + 4 < buffer.size()) {  // it fitted: the next character would have had room as well
-    if (buffer.size() > kKeep && size < kKeep / 4) {
-      buffer.resize(kKeep);
-      buffer.shrink_to_fit();
-    }
-    return {buffer.data(), size};
-  }
-  napi_get_value_string_utf8(info.Env(), info[i], nullptr, 0, &size);
-  buffer.resize(size + 8);
-  napi_get_value_string_utf8(info.Env(), info[i], buffer.data(), buffer.size(), &size);
-  return {buffer.data(), size};
+  static const std::string field = "text";
+  return text_of(info.Env(), info[i], field);
 }
 
 // encode(tokenizer, text, flags): Uint32Array
@@ -256,8 +237,8 @@ Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::HandleScope scope(info.Env());
     const Napi::Value text = list.Get(i);
-    if (!text.IsString()) xaddon::fail(XC_INVALID_ARGUMENT, "texts[" + std::to_string(i) + "]", "every text must be a string");
-    batch->texts.push_back(text.As<Napi::String>().Utf8Value());
+    const Text utf8 = text_of(info.Env(), text, text.IsString() ? std::string() : "texts[" + std::to_string(i) + "]");
+    batch->texts.emplace_back(utf8.data, utf8.size);
   }
   for (const auto& s : batch->texts) batch->views.push_back({s.data(), s.size()});
   batch->offsets.resize(batch->views.size() + 1);

@@ -15,8 +15,24 @@ export class SpecialPolicy {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #expressions = new Map<string, RegExp>();
 
+  /** What all of them begin with: a text without it holds none. */
+  readonly #prefix: string;
+
   constructor(tokens: readonly { content: string; id: number }[]) {
     this.#ids = new Map(tokens.map(({ content, id }) => [content, id]));
+    this.#prefix = commonPrefix([...this.#ids.keys()]);
+  }
+
+  /**
+   * True when no special token of the text becomes an id, which is found out in one pass over usual texts.
+   * @throws as {@link SpecialPolicy.split} does.
+   */
+  isPlain(text: string, allowed: SpecialSelection = [], disallowed: SpecialSelection = 'all'): boolean {
+    if (!Array.isArray(allowed) || allowed.length > 0) return false;
+    if (Array.isArray(disallowed) && disallowed.length === 0) return true;
+    if (disallowed === 'all' && this.#prefix !== '' && !text.includes(this.#prefix)) return true;
+    this.split(text, allowed, disallowed);
+    return true;
   }
 
   /**
@@ -65,4 +81,11 @@ export class SpecialPolicy {
     }
     return expression;
   }
+}
+
+function commonPrefix(names: readonly string[]): string {
+  const [first = '', ...rest] = names;
+  let length = first.length;
+  for (const name of rest) while (!name.startsWith(first.slice(0, length))) length--;
+  return first.slice(0, length);
 }

@@ -165,10 +165,7 @@ export class Tokenizer {
     );
     const bytes = typeof ranks === 'string' ? Buffer.from(ranks) : ranks;
     const contents = special.map(([content]) => content);
-    return new Tokenizer(
-      addon.openRanks(bytes, text(pattern, 'pattern'), contents, Uint32Array.from(ids)),
-      HANDLE,
-    );
+    return new Tokenizer(addon.openRanks(bytes, text(pattern, 'pattern'), contents, Uint32Array.from(ids)), HANDLE);
   }
 
   /** One of OpenAI's encodings; see {@link encodingRanks} for where its ranks are found. Throws as that and `fromRanks` do. */
@@ -201,6 +198,7 @@ export class Tokenizer {
     if (this.#lengths) options = { ...this.#lengths, ...options };
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids;
     if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      if (this.#isPlain(input, options)) return addon.encode(this.#native, input, 0);
       const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
         const ids = addon.encode(this.#native, plain, 0);
         return id === undefined ? [ids] : [ids, Uint32Array.of(id)];
@@ -208,6 +206,11 @@ export class Tokenizer {
       return parts.length === 1 ? parts[0]! : joined(parts);
     }
     return addon.encode(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  #isPlain(input: string, options: EncodeOptions | undefined): boolean {
+    this.#policy ??= new SpecialPolicy(this.specialTokens);
+    return this.#policy.isPlain(text(input, 'text'), options?.allowedSpecial, options?.disallowedSpecial);
   }
 
   #stretches(input: string, options: EncodeOptions | undefined) {
@@ -346,6 +349,7 @@ export class Tokenizer {
     if (this.#lengths) options = { ...this.#lengths, ...options };
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids.length;
     if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+      if (this.#isPlain(input, options)) return addon.count(this.#native, input, 0);
       let count = 0;
       for (const { text: plain, id } of this.#stretches(input, options))
         count += addon.count(this.#native, plain, 0) + (id === undefined ? 0 : 1);
@@ -358,10 +362,13 @@ export class Tokenizer {
   isWithinLimit(input: string, limit: number, options?: EncodeOptions): boolean {
     const most = numberIn(limit, 'limit', { min: 0, infinite: true });
     if (this.#lengths) options = { ...this.#lengths, ...options };
-    const plain = options?.allowedSpecial === undefined && options?.disallowedSpecial === undefined;
-    if (this.#tiktoken || !plain || (options !== undefined && isFull(options)) || most === Number.POSITIVE_INFINITY)
+    if ((options !== undefined && isFull(options)) || most === Number.POSITIVE_INFINITY)
       return this.count(input, options) <= most;
-    return addon.count(this.#native, text(input, 'text'), encodeFlags(options), Math.floor(most)) <= most;
+    const byPolicy =
+      this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined;
+    if (byPolicy && !this.#isPlain(input, options)) return this.count(input, options) <= most;
+    const flags = byPolicy ? 0 : encodeFlags(options);
+    return addon.count(this.#native, text(input, 'text'), flags, Math.floor(most)) <= most;
   }
 
   /**
@@ -556,7 +563,9 @@ function isFull(options: EncodeOptions): boolean {
   return options.pair !== undefined || (options.truncation ?? false) !== false || (options.padding ?? false) !== false;
 }
 
-function lengthsIn(properties: Readonly<Record<string, string>>): Pick<EncodeOptions, 'truncation' | 'padding'> | undefined {
+function lengthsIn(
+  properties: Readonly<Record<string, string>>,
+): Pick<EncodeOptions, 'truncation' | 'padding'> | undefined {
   const { truncation, padding } = properties;
   if (truncation === undefined && padding === undefined) return undefined;
   return {

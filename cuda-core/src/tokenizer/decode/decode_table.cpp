@@ -1,5 +1,7 @@
 #include "tokenizer/decode/decode_table.hpp"
 
+#include <algorithm>
+
 #include "tokenizer/tokenizer.hpp"
 
 namespace xcore::tokenizer {
@@ -10,7 +12,7 @@ DecodeTable::DecodeTable(const Model& model) {
     const std::string_view bytes = model.bytes[id];
     if (model.flags[id] == 0 || (model.flags[id] & (XC_TOKEN_SPECIAL | XC_TOKEN_BYTE)) || bytes.size() > kMostBytes) continue;
     Entry& e = entries_.writable()[id];
-    std::memcpy(e.bytes, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), e.bytes);
     e.size = static_cast<uint8_t>(bytes.size());
   }
 }

@@ -54,12 +54,7 @@ class TokenTable {
       a.require(self.keys_.size() == ids, "the table of whole pieces has not one key a token");
       self.mask_ = capacity - 1;
       self.shift_ = 64 - __builtin_ctzll(capacity);
-      size_t free = 0, outside = 0;
-      for (size_t i = 0; i < capacity; ++i) {
-        const uint32_t id = self.slots_[i].id;
-        free += id == kNoId;
-        outside += id != kNoId && id >= ids;
-      }
+      const auto [free, outside] = count_ids(self.slots_, ids);
       a.require(free > 0, "the table of whole pieces is full");
       a.require(outside == 0, "the table of whole pieces names a token that is not there");
     }

@@ -25,7 +25,7 @@ struct Header {
   uint64_t body;      // where it begins
   uint32_t sections;  // whose list follows the header
   uint32_t blocks;    // whose checksums follow that, 8 bytes each
-  uint64_t checksum;  // of both lists, and of this header with 0 here
+  uint64_t checksum;  // of all before the body, with 0 here
 };
 
 struct Section {

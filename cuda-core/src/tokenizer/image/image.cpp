@@ -80,8 +80,10 @@ std::string image_of(const Tokenizer& tokenizer, const Properties& properties) {
 }
 
 void save_image(const Tokenizer& tokenizer, const Properties& properties, const std::string& path) {
-  Temporary temporary{path + ".XXXXXX"};
-  const Descriptor file{::mkostemp(temporary.path.data(), O_CLOEXEC)};
+  // In the same folder, so that it can be renamed; nobody else uses this name.
+  static std::atomic<uint32_t> calls{0};
+  Temporary temporary{path + "." + std::to_string(::getpid()) + "." + std::to_string(calls++) + ".tmp"};
+  const Descriptor file{::open(temporary.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
   if (file.fd < 0) {
     temporary.path.clear();
     cannot("write", path);
@@ -96,10 +98,7 @@ void save_image(const Tokenizer& tokenizer, const Properties& properties, const 
       bytes -= static_cast<size_t>(n);
     }
   });
-  // As a new file has it; mkostemp keeps it to the owner.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (::fchmod(file.fd, 0666 & ~mask) != 0 || ::fsync(file.fd) != 0) cannot("write", path);
+  if (::fsync(file.fd) != 0) cannot("write", path);
   if (::rename(temporary.path.c_str(), path.c_str()) != 0) cannot("write", path);
   temporary.path.clear();
 }
@@ -155,13 +154,14 @@ void seal_image(std::string& bytes) {
   char* const lists = bytes.data() + sizeof header;
   const size_t sections = header.sections * sizeof(image::Section), list = sections + header.blocks * sizeof(uint64_t);
   if (header.sections > image::kMaxSections || list > bytes.size() - sizeof header) return;
+  if (header.body < sizeof header + list || header.body > bytes.size()) return;
   for (uint32_t b = 0; b < header.blocks; ++b) {
     const uint64_t at = header.body + b * image::kBlock;
-    if (at < sizeof header + list || at >= bytes.size()) break;
+    if (at >= bytes.size()) break;
     const uint64_t sum = image::checksum(bytes.data() + at, std::min<size_t>(image::kBlock, bytes.size() - at));
     std::memcpy(lists + sections + b * sizeof sum, &sum, sizeof sum);
   }
-  header.checksum = image::checksum(lists, list, image::checksum(&header, sizeof header));
+  header.checksum = image::checksum(lists, header.body - sizeof header, image::checksum(&header, sizeof header));
   std::memcpy(bytes.data(), &header, sizeof header);
 }
 

@@ -96,10 +96,11 @@ TEST_P(Image, a_changed_byte_is_found) {
   Philox random(1, 0);
   for (int i = 0; i < 300; ++i) {
     std::string bad = bytes;
-    const auto at = random.next_below(static_cast<uint32_t>(bytes.size()));
+    const auto at = 8 + random.next_below(static_cast<uint32_t>(bytes.size() - 8));  // without the magic it is no image at all
     bad[at] = static_cast<char>(bad[at] ^ (1 << random.next_below(8)));
     try {
-      use(*load_bytes(bad), kText);  // a gap between two sections
+      load_bytes(bad);
+      ADD_FAILURE() << "accepted with byte " << at << " changed";
     } catch (const Error& e) {
       EXPECT_TRUE(e.status == XC_INVALID_FORMAT || e.status == XC_UNSUPPORTED) << e.what();
       EXPECT_FALSE(e.field.empty()) << e.what();

@@ -34,16 +34,16 @@ ImageReader::ImageReader(const uint8_t* data, size_t size) : data_(data) {
   const size_t sections = header.sections * sizeof(image::Section);
   const size_t list = sections + header.blocks * sizeof(uint64_t);
   if (header.sections == 0 || header.sections > image::kMaxSections) throw damaged();
-  if (size < sizeof header + list) cut_off(header.bytes);
+  if (header.body < sizeof header + list || header.body > header.bytes) throw damaged();
+  if (size < header.body) cut_off(header.bytes);
   const uint64_t expected = header.checksum;
   header.checksum = 0;
-  if (image::checksum(data + sizeof header, list, image::checksum(&header, sizeof header)) != expected) throw damaged();
+  if (image::checksum(data + sizeof header, header.body - sizeof header, image::checksum(&header, sizeof header)) != expected) throw damaged();
   if (size < header.bytes) cut_off(header.bytes);
   if (size > header.bytes)
     throw error(XC_INVALID_FORMAT, "image", static_cast<int64_t>(header.bytes), "%zu bytes follow the end of the image",
                 size - static_cast<size_t>(header.bytes));
-  if (header.body < sizeof header + list || header.body > size || header.blocks != (size - header.body + image::kBlock - 1) / image::kBlock)
-    throw damaged();
+  if (header.blocks != (size - header.body + image::kBlock - 1) / image::kBlock) throw damaged();
   sections_.resize(header.sections);
   std::memcpy(sections_.data(), data + sizeof header, sections);
   for (const image::Section& s : sections_) {

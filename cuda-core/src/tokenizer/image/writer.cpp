@@ -78,7 +78,7 @@ std::vector<ImageWriter::Part> ImageWriter::finish() {
   char* const lists = head_.data() + sizeof header;
   std::memcpy(lists, sections_.data(), sections_.size() * sizeof(image::Section));
   std::memcpy(lists + sections_.size() * sizeof(image::Section), sums.data(), sums.size() * sizeof(uint64_t));
-  header.checksum = image::checksum(lists, list, image::checksum(&header, sizeof header));
+  header.checksum = image::checksum(lists, body - sizeof header, image::checksum(&header, sizeof header));
   std::memcpy(head_.data(), &header, sizeof header);
   out[0].data = head_.data();
   return out;

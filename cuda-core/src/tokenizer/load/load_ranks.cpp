@@ -234,9 +234,13 @@ bool looks_like_ranks(std::string_view text) {
 
 Model read_ranks(std::string_view text, std::string_view pattern, const std::vector<SpecialToken>& special) {
   const Ranks ranks = parse(text);
+  // Tables are as long as the largest id: a small file must not ask for gigabytes.
+  const uint64_t allowed = (uint64_t{1} << 20) + 16 * ranks.lines.size();
   uint32_t last = ranks.lines.back().rank;
+  if (last >= allowed)
+    throw error(XC_INVALID_FORMAT, "ranks", -1, "the largest rank is %u, but there are only %zu tokens", last, ranks.lines.size());
   for (const SpecialToken& s : special) {
-    if (s.id > kMaxId) throw invalid_argument("specialTokens", "the id %u is beyond 2^28", s.id);
+    if (s.id >= allowed) throw invalid_argument("specialTokens", "the id %u is far beyond the %zu ranks", s.id, ranks.lines.size());
     last = std::max(last, s.id);
   }
   Model model;

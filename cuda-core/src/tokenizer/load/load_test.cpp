@@ -249,6 +249,29 @@ TEST(LoadJson, a_stray_byte_begins_a_text_of_characters) {
   EXPECT_EQ(Ids(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(sink.count)), (Ids{12 + 0xb3, 2, 7}));
 }
 
+// Run with a sanitizer: no token has any bytes, so there is no memory that holds them.
+TEST(Load, tokens_that_are_all_empty_decode_to_nothing) {
+  Model m;
+  m.tokens.resize(2);
+  m.bytes.resize(2);
+  m.flags.assign(2, XC_TOKEN_PRESENT);
+  const DecodeTable table(m);
+  const uint32_t ids[] = {0, 1};
+  std::string out;
+  table.append(ids, 2, out, [](size_t i) { return i + 1; });
+  EXPECT_EQ(out, "");
+}
+
+TEST(LoadRanks, a_small_file_does_not_ask_for_gigabytes) {
+  EXPECT_THROW(read_ranks("YQ== 0\nYg== 268435455\n", "a|b", {}), Error);
+  try {
+    read_ranks("YQ== 0\nYg== 1\n", "a|b", {{"<s>", 268435455}});
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.field, "specialTokens");
+  }
+}
+
 }  // namespace
 
 TEST_P(EveryComponent, gives_the_text_and_offsets_of_hugging_face) {

@@ -102,14 +102,18 @@ class MergeTables {
     if (capacity == 0) return;
     mask_ = capacity - 1;
     shift_ = 64 - __builtin_ctzll(capacity);
-    size_t free = 0, outside = 0;
+    // No branch in the loops: they run over megabytes. A free slot has the largest of all ranks.
+    uint32_t free = 0, outside = 0;
+    const auto most = static_cast<uint32_t>(ranks), limit = static_cast<uint32_t>(ids);
+    const uint64_t* const slots = slots_.data();
     for (size_t i = 0; i < capacity; ++i) {
-      const uint64_t slot = slots_[i];
-      free += slot == kFree;
-      outside += slot != kFree && (slot & kRankMask) >= ranks;
+      free += slots[i] == kFree;
+      outside += static_cast<uint32_t>(slots[i] & kRankMask) >= most;
     }
+    outside -= free;
     a.require(free > 0, "the table of merges is full");
-    for (size_t r = 0; r < ranks; ++r) outside += joined_[r] != kNoId && joined_[r] >= ids;
+    const uint32_t* const joined = joined_.data();
+    for (size_t r = 0; r < ranks; ++r) outside += (joined[r] >= limit) & (joined[r] != kNoId);
     a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
     for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
     a.require(outside == 0, "a merge makes a token that is not there");

@@ -1,0 +1,99 @@
+#include "text.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace {
+
+constexpr size_t kKeep = 1 << 20;  // a larger buffer is given back after the next short text
+
+// Room for what V8 may write and for reading a whole block behind it.
+thread_local std::vector<char16_t> units(1 << 11);
+thread_local std::vector<char> bytes(1 << 13);
+
+// The ASCII characters at the start of [p, end), in blocks; those of a last, mixed block are left.
+const char16_t* copy_ascii(const char16_t* p, const char16_t* end, char*& out) {
+#if defined(__SSE2__)
+  const __m128i high = _mm_set1_epi16(static_cast<int16_t>(0xff80));
+  for (; end - p >= 16; p += 16, out += 16) {
+    const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8));
+    const __m128i other = _mm_and_si128(_mm_or_si128(a, b), high);
+    if (_mm_movemask_epi8(_mm_cmpeq_epi8(other, _mm_setzero_si128())) != 0xffff) break;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(a, b));
+  }
+#endif
+  for (; end - p >= 4; p += 4, out += 4) {
+    uint64_t w;
+    std::memcpy(&w, p, sizeof w);
+    if (w & 0xff80ff80ff80ff80ull) break;
+    for (int i = 0; i < 4; ++i) out[i] = static_cast<char>(p[i]);
+  }
+  return p;
+}
+
+// At most three bytes a unit.
+char* to_utf8(const char16_t* p, const char16_t* end, char* out) {
+  const auto put = [&](uint32_t byte) { *out++ = static_cast<char>(byte); };
+  while (p < end) {
+    if (*p < 0x80) {
+      p = copy_ascii(p, end, out);
+      if (p == end) break;
+    }
+    const uint32_t c = *p++;
+    if (c < 0x80) {
+      put(c);
+    } else if (c < 0x800) {
+      put(0xc0 | c >> 6);
+      put(0x80 | (c & 63));
+    } else if ((c & 0xf800) != 0xd800) {
+      put(0xe0 | c >> 12);
+      put(0x80 | (c >> 6 & 63));
+      put(0x80 | (c & 63));
+    } else if (c < 0xdc00 && p < end && (*p & 0xfc00) == 0xdc00) {
+      const uint32_t whole = 0x10000 + ((c - 0xd800) << 10) + (*p++ - 0xdc00u);
+      put(0xf0 | whole >> 18);
+      put(0x80 | (whole >> 12 & 63));
+      put(0x80 | (whole >> 6 & 63));
+      put(0x80 | (whole & 63));
+    } else {
+      put(0xef);
+      put(0xbf);
+      put(0xbd);
+    }
+  }
+  return out;
+}
+
+template <class T>
+void room_for(std::vector<T>& buffer, size_t size) {
+  if (buffer.size() < size) {
+    buffer = std::vector<T>();  // nothing to copy
+    buffer.resize(size);
+  } else if (buffer.size() > kKeep && size < kKeep / 4) {
+    buffer.resize(kKeep);
+    buffer.shrink_to_fit();
+  }
+}
+
+}  // namespace
+
+Text text_of(napi_env env, napi_value value, const std::string& field) {
+  size_t count = 0;
+  if (napi_get_value_string_utf16(env, value, units.data(), units.size(), &count) != napi_ok)
+    xaddon::fail(XC_INVALID_ARGUMENT, field, field + " must be a string");
+  if (count + 1 >= units.size()) {  // perhaps not all of it
+    napi_get_value_string_utf16(env, value, nullptr, 0, &count);
+    room_for(units, count + 2);
+    napi_get_value_string_utf16(env, value, units.data(), units.size(), &count);
+  } else {
+    room_for(units, count + 2);
+  }
+  room_for(bytes, 3 * count + 16);
+  const char* const end = to_utf8(units.data(), units.data() + count, bytes.data());
+  return {bytes.data(), static_cast<size_t>(end - bytes.data())};
+}
