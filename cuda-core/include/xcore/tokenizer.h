@@ -124,7 +124,7 @@ typedef struct xc_tokenizer_table {
                           const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error);
   void (*cache_stats)(const xc_tokenizer* tokenizer, xc_tokenizer_cache* out);
   void (*clear_cache)(const xc_tokenizer* tokenizer);
-  /* Bytes for all threads together; the default is 64 MiB, the least 1 MiB a thread. Clears the cache. */
+  /* Bytes for all threads together; the default is 64 MiB, the least about 0.2 MiB. Clears the cache. */
   void (*set_cache_limit)(const xc_tokenizer* tokenizer, uint64_t bytes);
   /* How many ids encode would give, without making them. May stop early, with a larger count than `limit`, once there
    * are more than that; SIZE_MAX counts to the end. */
@@ -136,9 +136,9 @@ typedef struct xc_tokenizer_table {
   xc_status (*encode_batch_on)(const xc_tokenizer* tokenizer, const xc_text* texts, size_t count, uint32_t flags,
                                xc_device device, const xc_control* control, uint32_t** ids, size_t* offsets,
                                xc_device* used, xc_error* error);
-  /* Writes the tokenizer with all its tables into one file, which open_file maps in milliseconds on machines of this byte
+  /* Writes the tokenizer with all its tables into one file, which open_file loads in milliseconds on machines of this byte
    * order with this version of the core; elsewhere it is XC_UNSUPPORTED. `properties` replace the tokenizer's own of the
-   * same name. The file appears whole or not at all; it must not be changed in place while it is open. */
+   * same name. The file appears whole or not at all. */
   xc_status (*save)(const xc_tokenizer* tokenizer, const char* path, size_t path_size, const xc_property* properties,
                     size_t count, xc_error* error);
   /* What the file says beyond tokens; lives as long as the tokenizer. Writes at most `capacity`, returns how many there

@@ -104,7 +104,7 @@ xc_status encode_batch(const xc_tokenizer* t, const xc_text* texts, size_t count
   });
 }
 
-void release_ids(uint32_t* ids) { std::free(ids); }
+void release_ids(uint32_t* ids) { xcore::tokenizer::release_ids(ids); }
 
 xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint32_t flags, char* out, size_t capacity,
                  size_t* size, xc_error* error) {

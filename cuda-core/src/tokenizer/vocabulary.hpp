@@ -49,6 +49,11 @@ class StringTable {
     text_ = Flat<char>::view(arena_.data(), arena_.size());
   }
   std::string_view operator[](uint32_t id) const { return {text_.data() + where_[id].begin, where_[id].size}; }
+  // Room for so many bytes in all.
+  void reserve_text(size_t bytes) { arena_.reserve(bytes); }
+  // What operator[] reads first, and what it refers to.
+  void prefetch_place(uint32_t id) const { __builtin_prefetch(where_.data() + id); }
+  void prefetch_text(uint32_t id) const { __builtin_prefetch(text_.data() + where_[id].begin); }
 
   // See image/image.hpp.
   template <class Self, class Archive>
@@ -97,14 +102,20 @@ class StringIndex {
       if (s.check == static_cast<uint32_t>(h >> 32) && table[s.id] == table[id]) return s.id;
     }
   }
-  uint32_t find(const StringTable& table, std::string_view key) const {
+  uint32_t find(const StringTable& table, std::string_view key) const { return find(table, key, hash_bytes(key)); }
+  uint32_t find(const StringTable& table, std::string_view key, uint64_t h) const {
     if (slots_.empty()) return kNoId;
-    const uint64_t h = hash_bytes(key);
     for (size_t i = h & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
       const Slot& s = slots_[i];
       if (s.id == kNoId || (s.check == static_cast<uint32_t>(h >> 32) && table[s.id] == key)) return s.id;
     }
   }
+
+  // What find() reads first, and the id that it will most likely return.
+  void prefetch(uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (hash & (slots_.size() - 1)));
+  }
+  uint32_t likely(uint64_t hash) const { return slots_.empty() ? kNoId : slots_[hash & (slots_.size() - 1)].id; }
 
   // `ids`: how many strings there are.
   template <class Self, class Archive>

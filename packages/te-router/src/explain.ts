@@ -1,7 +1,8 @@
 // A decision in words. What they rest on is noted when the decision is made; the words are made when somebody reads them.
+
+import type { ModelEstimate } from './decision';
 import { FEATURE_NAMES, PLAIN } from './features';
 import type { Sparse } from './quality';
-import type { ModelEstimate } from './router';
 import { PARTS } from './text-model/text-model';
 
 interface Circumstances {

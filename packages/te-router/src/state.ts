@@ -89,7 +89,8 @@ export async function loadState<T>(path: string, build: (state: RouterState) => 
   return built;
 }
 
-function guarded<T>(path: string, call: () => T): T {
+/** A wrong content found while `call` runs becomes an error of the file's format. */
+export function guarded<T>(path: string, call: () => T): T {
   try {
     return call();
   } catch (error) {

@@ -15,28 +15,28 @@ const FILES = {
 };
 /** USD a million tokens, as in RouteLLM's paper: its rows record no costs. */
 const CALL = { 'gpt-4-1106-preview': 24.7, 'mixtral-8x7b': 0.24 };
+/** USD a million tokens by size of model, for LLMRouter's open models. */
+const SIZE_PRICE = [
+  [/70b|51b|49b/i, 0.9],
+  [/9b/i, 0.1],
+  [/8b|7b/i, 0.2],
+];
 /** Tokens of an answer where none are recorded. */
 const ANSWER_TOKENS = 200;
 
-function pricesByModel() {
-  const lines = readFileSync(join(folder, 'prices.csv'), 'utf8').trim().split('\n').slice(1);
-  return new Map(lines.map((line) => line.split(',')).map((cells) => [cells[1], cells.slice(2).map(Number)]));
-}
-
 /**
  * Questions of one set, with every model's quality (0 to 1) and cost. Costs are recorded (RouterBench, RouterArena), a call's
- * price (RouteLLM), or the price of the model times the question's tokens and 200 more (LLMRouter).
+ * price (RouteLLM), or the price by the model's size times the question's tokens and 200 more (LLMRouter).
  */
 export function load(set) {
   const text = gunzipSync(readFileSync(join(folder, `${FILES[set]}.jsonl.gz`))).toString();
   const rows = text.trim().split('\n').map(JSON.parse);
   const models = Object.keys(rows[0].q).sort();
-  const prices = pricesByModel();
   const cost = (row, model) => {
     if (row.cost_usd) return row.cost_usd[model];
     if (CALL[model]) return CALL[model];
-    const [input, output] = prices.get(model) ?? [0.2, 0.2];
-    return ((row.prompt.length / 4) * input + ANSWER_TOKENS * (output || input)) / 1e6;
+    const price = SIZE_PRICE.find(([size]) => size.test(model))[1];
+    return ((row.prompt.length / 4 + ANSWER_TOKENS) * price) / 1e6;
   };
   return {
     models,

@@ -3,6 +3,7 @@
 // posterior of a domain is averaged over what the outcomes of all domains leave possible.
 import { numberIn, refuse, shown } from '@x/cuda-core/addon';
 import type { Counts } from './beliefs';
+import { risingLog } from './beta';
 
 /** Strengths tried: from domains that have nothing in common to domains that are one. */
 export const STRENGTHS = Float64Array.from({ length: 15 }, (_, j) => 0.125 * 2 ** j);
@@ -47,6 +48,10 @@ export class Populations {
     this.#evidence = table();
     this.#means = table();
     this.#variances = table();
+    // What is known of a model without outcomes.
+    const n = prior.alpha + prior.beta;
+    this.#means.fill(prior.alpha / n);
+    this.#variances.fill((prior.alpha * prior.beta) / (n * n * (n + 1)));
     this.#outcomes = new Float64Array(models);
     this.#weigh();
   }
@@ -165,25 +170,4 @@ export class Populations {
 export function betaOf({ mean, variance }: Moments): [alpha: number, beta: number] {
   const n = (mean * (1 - mean)) / variance - 1;
   return [mean * n, (1 - mean) * n];
-}
-
-/** `ln Gamma(x + n) - ln Gamma(x)`, for x above 0 and n of 0 or more. */
-function risingLog(x: number, n: number): number {
-  // Whole and small n: a product, exact and without cancellation.
-  if (n <= 8 && Number.isInteger(n)) {
-    let product = 1;
-    for (let i = 0; i < n; i++) product *= x + i;
-    return Math.log(product);
-  }
-  return logGamma(x + n) - logGamma(x);
-}
-
-/** Stirling's series, from 8 on; below, by recurrence. Relative error below 1e-12. */
-function logGamma(x: number): number {
-  let shift = 1;
-  let y = x;
-  while (y < 8) shift *= y++;
-  const r = 1 / (y * y);
-  const series = (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r / 1680))) / y;
-  return (y - 0.5) * Math.log(y) - y + 0.5 * Math.log(2 * Math.PI) + series - Math.log(shift);
 }

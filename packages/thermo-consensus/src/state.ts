@@ -7,6 +7,7 @@ import type { Selection } from './decision';
 import type { LatencyState } from './latency';
 import type { ModelOptions } from './options';
 import type { SavedPopulations } from './pooling';
+import type { RememberedRequest, ResolvedTarget } from './quality-target';
 import type { ScheduleState } from './schedules';
 
 export interface SavedCounts {
@@ -40,6 +41,9 @@ export interface SavedState {
   /** The last distribution drawn from. */
   previous: number[] | null;
   entropyProduction: number;
+  /** With a target only. */
+  target?: ResolvedTarget;
+  requests?: RememberedRequest[];
 }
 
 const FORMAT = '@x/thermo-consensus';
@@ -108,6 +112,8 @@ function wrongField(state: unknown): string | undefined {
     populations: isObject(beliefs) && (beliefs.populations === undefined || isObject(beliefs.populations)),
     latencies: Array.isArray(state.latencies),
     billed: Array.isArray(state.billed),
+    target: state.target === undefined || isObject(state.target),
+    requests: state.requests === undefined || Array.isArray(state.requests),
     utilities: isObject(state.utilities),
     previous: state.previous === null || Array.isArray(state.previous),
   };

@@ -2,14 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <thread>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
@@ -21,10 +14,6 @@ namespace {
 
 constexpr size_t kLarge = size_t{1} << 20;  // texts that keep all threads busy alone
 constexpr size_t kGroup = size_t{1} << 16;  // shorter texts are handed out together up to so many bytes
-
-struct Freer {
-  void operator()(uint32_t* ids) const { std::free(ids); }
-};
 
 class BatchEncoder {
  public:
@@ -128,32 +117,13 @@ class BatchEncoder {
 
 }  // namespace
 
-uint32_t* reserve_ids(size_t count) {
-  const size_t bytes = std::max<size_t>(count, 1) * sizeof(uint32_t);
-  auto* ids = static_cast<uint32_t*>(std::malloc(bytes));
-  if (!ids) throw std::bad_alloc();
-#if defined(__linux__)
-  // Fewer and larger pages are fewer faults while the threads write.
-  constexpr uintptr_t kHuge = uintptr_t{2} << 20;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(ids) + kHuge - 1) & ~(kHuge - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(ids) + bytes) & ~(kHuge - 1);
-  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
-  return ids;
-}
-
-uint32_t* shrink_ids(uint32_t* ids, size_t count) {
-  void* const smaller = std::realloc(ids, std::max<size_t>(count, 1) * sizeof(uint32_t));
-  return smaller ? static_cast<uint32_t*>(smaller) : ids;
-}
-
 void encode_batch(const Tokenizer& tokenizer, const xc_text* texts, size_t count, uint32_t flags, const Control& control, EncodedBatch& out) {
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += texts[i].size;
   const trace::OpTimer timer("tokenizer.encode_batch", kCpu, bytes);
   BatchEncoder batch(tokenizer, texts, count, flags, control, out.offsets);
   size_t room = batch.most_ids();
-  std::unique_ptr<uint32_t, Freer> ids(reserve_ids(room));
+  OwnedIds ids(reserve_ids(room));
   size_t total = batch.run(ids.get(), room);
   if (total > room) {
     ids.reset();

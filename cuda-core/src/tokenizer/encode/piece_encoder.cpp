@@ -145,8 +145,9 @@ class PieceEncoder::Batch {
   void flush() {
     if (count_ == 0) return;
     scratch_.memo.refresh();
-    if (missed_) prepare_misses();
-    missed_ = 0;
+    learned_ = 0;
+    if (missed_) learn();
+    missed_ = learned_;
     const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin;
     if (sink_.capacity == 0) {
       resolve<false>(nullptr);
@@ -215,20 +216,40 @@ class PieceEncoder::Batch {
     return scratch_.staged.data();
   }
 
-  // Where many pieces are new, what looking them up will read is asked for beforehand as well.
-  void prepare_misses() {
+  // Where many pieces are new: what each of them waits for is asked for beforehand for all, and those that are merged are
+  // merged together. They are in the memo afterwards.
+  void learn() {
     uint16_t fresh[kItems];
     size_t n = 0;
     const PieceMemo::View::Lines lines = scratch_.memo.lines();
     for (size_t i = 0; i < count_; ++i) {
       const PieceMemo::Entry* const line = lines.at(items_[i].hash);
       const PieceKey& key = items_[i].key;
-      if (line[0].difference(key) == 0 || line[1].difference(key) == 0) continue;
-      if (key.high == kLong) continue;
+      if (line[0].difference(key) == 0 || line[1].difference(key) == 0 || key.high == kLong) continue;
       encoder_.tokens_.prefetch(items_[i].hash);
       fresh[n++] = static_cast<uint16_t>(i);
     }
     for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch_key(items_[fresh[k]].hash);
+    size_t jobs = 0;
+    for (size_t k = 0; k < n; ++k) {
+      const Item& item = items_[fresh[k]];
+      uint32_t ids[PieceKey::kMaxBytes];
+      if (scratch_.memo.find(item.key, item.hash, ids) != PieceMemo::kUnknown) continue;
+      const uint32_t whole = encoder_.whole_token(item.key, item.hash);
+      if (whole != kNoId) {
+        scratch_.memo.insert(item.key, item.hash, &whole, 1);
+        ++learned_;
+      } else if (encoder_.prepare_merge(base_ + item.begin, size_of(item), jobs_[jobs])) {
+        job_items_[jobs++] = fresh[k];
+      }
+    }
+    encoder_.merges_.merge_many(jobs_, jobs);
+    for (size_t k = 0; k < jobs; ++k) {
+      const Item& item = items_[job_items_[k]];
+      scratch_.memo.insert(item.key, item.hash, jobs_[k].symbols, jobs_[k].count);
+    }
+    learned_ += jobs;
+    scratch_.misses += learned_;
   }
 
   template <bool kStore>
@@ -286,8 +307,11 @@ class PieceEncoder::Batch {
   Scratch& scratch_;
   Sink& sink_;
   size_t count_ = 0;
-  size_t missed_ = 0;  // in the batch before
+  size_t missed_ = 0;   // in the batch before
+  size_t learned_ = 0;  // in this one
   Item items_[kItems];
+  MergeJob jobs_[kItems];
+  uint16_t job_items_[kItems];
 };
 
 void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Sink& sink) const {
@@ -325,6 +349,44 @@ void PieceEncoder::encode_characters(std::string_view text, Scratch& scratch, Si
   batch.flush();
 }
 
+// The token that a piece, or a part of one, is; kNoId when it is none or that is not known.
+uint32_t PieceEncoder::whole_token(const PieceKey& key, uint64_t hash) const {
+  if (key.high >> 63 == 0) return tokens_.find(key, hash);
+  if (reached_.empty()) return kNoId;
+  const PieceKey plain{key.low, key.high & ~part_mark_};
+  const uint32_t whole = tokens_.find(plain, plain.hash());
+  return whole != kNoId && reached_[whole] ? whole : kNoId;
+}
+
+// The symbols of a piece whose merging needs nothing else; false for others.
+bool PieceEncoder::prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const {
+  if (!merges_.packed()) return false;
+  if (characters_only_) {
+    size_t count = 0;
+    const uint8_t* const end = piece + size;
+    for (const uint8_t* p = piece; p < end;) {
+      const CodePoint c = decode_utf8(p, end);
+      const uint32_t symbol = characters_.symbol(c.value);
+      if (symbol >= model_.tokens.size() || count == MergeJob::kMost) return false;
+      job.symbols[count++] = symbol;
+      p += c.length;
+    }
+    for (size_t i = 0; i + 1 < count; ++i) job.ranks[i] = merges_.rank(job.symbols[i], job.symbols[i + 1]);
+    job.count = static_cast<uint32_t>(count);
+    return count >= 2;
+  }
+  if (!all_bytes_ || size < 2 || size > MergeJob::kMost) return false;
+  if (cuts_ && size > 3 && !is_ascii(piece, size)) {
+    for (const uint8_t* at = piece + 1; at < piece + size; ++at) {
+      if (seams_.cut(piece, at, piece + size)) return false;
+    }
+  }
+  for (size_t i = 0; i < size; ++i) job.symbols[i] = model_.byte_token[piece[i]];
+  for (size_t i = 0; i + 1 < size; ++i) job.ranks[i] = merges_.byte_rank(piece[i], piece[i + 1]);
+  job.count = static_cast<uint32_t>(size);
+  return true;
+}
+
 // A piece that has a key.
 size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch,
                                   uint32_t* out) const {
@@ -332,14 +394,7 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
   if (n != PieceMemo::kUnknown) return n;
   ++scratch.misses;
   n = 0;
-  uint32_t whole = kNoId;
-  if (key.high >> 63 == 0) {
-    whole = tokens_.find(key, hash);
-  } else if (!reached_.empty()) {
-    const PieceKey plain{key.low, key.high & ~part_mark_};
-    whole = tokens_.find(plain, plain.hash());
-    if (whole != kNoId && !reached_[whole]) whole = kNoId;
-  }
+  const uint32_t whole = whole_token(key, hash);
   if (whole != kNoId) {
     out[0] = whole;
     n = 1;

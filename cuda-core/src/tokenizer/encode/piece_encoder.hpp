@@ -52,6 +52,8 @@ class PieceEncoder {
   template <class Self, class Archive>
   static void fields(Self& self, Archive& a);
 
+  uint32_t whole_token(const PieceKey& key, uint64_t hash) const;
+  bool prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const;
   size_t encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, bool part, Scratch& scratch, uint32_t* out) const;
   size_t merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;

@@ -109,7 +109,7 @@ void PieceMemo::make_room(Full what, uint64_t version) {
   const Short& shorts = *next.now.shorts;
   const Long& longs = *next.now.longs;
   if (what == Full::shorts && shorts.entries.size() < most_shorts_) {
-    auto larger = std::make_shared<Short>(shorts.entries.size() * 2);
+    auto larger = std::make_shared<Short>(std::min(shorts.entries.size() * (shorts.entries.size() < kLarge ? 4 : 2), most_shorts_));
     // What was met early is met often: it gets the first places.
     const uint8_t early = logarithm(shorts.entries.size() / 8);
     size_t kept = 0;
@@ -204,7 +204,7 @@ void PieceMemo::View::insert(const PieceKey& key, uint64_t hash, const uint32_t*
   const auto full = [&] {
     const Short& s = *state_->now.shorts;
     // At the limit tables get fuller.
-    const size_t eighths = s.entries.size() < memo_->most_shorts_ ? 3 : 5;
+    const size_t eighths = s.entries.size() < memo_->most_shorts_ ? 4 : 5;
     return (s.used.load(std::memory_order_relaxed) + added_) * 8 >= s.entries.size() * eighths;
   };
   if (full()) {

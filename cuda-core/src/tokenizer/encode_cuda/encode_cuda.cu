@@ -343,7 +343,7 @@ void CudaBatchEncoder::encode(const xc_text* texts, size_t count, uint32_t flags
     });
     control.throw_if_cancelled();
   } catch (...) {
-    std::free(out.ids);
+    release_ids(out.ids);
     out.ids = nullptr;
     throw;
   }

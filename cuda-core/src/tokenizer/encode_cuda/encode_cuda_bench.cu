@@ -112,7 +112,7 @@ void bench_stages(const DeviceModel& model, const Batch& batch, uint32_t capacit
 struct Result {
   EncodedBatch batch;
   std::vector<size_t> offsets;
-  ~Result() { std::free(batch.ids); }
+  ~Result() { release_ids(batch.ids); }
 };
 
 }  // namespace

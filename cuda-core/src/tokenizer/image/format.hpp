@@ -14,14 +14,18 @@ inline constexpr uint32_t kVersion = 1;
 inline constexpr uint32_t kMaxSections = 256;
 inline constexpr size_t kAlignment = 64;
 
+// The body, which begins after the lists, has a checksum for every block of so many bytes: threads check them side by side.
+inline constexpr size_t kBlock = size_t{1} << 18;
+
 struct Header {
   char magic[8];
   uint32_t byte_order;
   uint32_t version;
   uint64_t bytes;     // of the file
-  uint32_t sections;  // which follow the header
-  uint32_t unused;
-  uint64_t checksum;  // of the sections' list, and of this header with 0 here
+  uint64_t body;      // where it begins
+  uint32_t sections;  // whose list follows the header
+  uint32_t blocks;    // whose checksums follow that, 8 bytes each
+  uint64_t checksum;  // of both lists, and of this header with 0 here
 };
 
 struct Section {
@@ -29,10 +33,9 @@ struct Section {
   uint64_t offset, bytes;
   uint32_t element_bytes;
   uint32_t unused;
-  uint64_t checksum;
 };
 
-static_assert(sizeof(Header) == 40 && sizeof(Section) == 64, "no padding");
+static_assert(sizeof(Header) == 48 && sizeof(Section) == 56, "no padding");
 static_assert(std::is_trivially_copyable<Header>::value && std::is_trivially_copyable<Section>::value, "copied as bytes");
 
 // 64 bits in which every change of a single word shows. Reads about as fast as memory does.

@@ -1,8 +1,9 @@
-// A tokenizer with all its tables in one file that is mapped and used in place: loading is checking, not building.
+// A tokenizer with all its tables in one file that is read at once and used in place: loading is checking, not building.
 //
-//   Header      what the file is, its size, and the checksum of the header and the list of sections
-//   Section[n]  name, place, element size and checksum of each section
-//   sections    each on 64 bytes: "description", a stream of numbers and strings, and one section a table
+//   Header        what the file is, its size, and the checksum of the header and both lists
+//   Section[n]    name, place and element size of each section
+//   uint64_t[m]   the checksum of each block of the body
+//   body          the sections, each on 64 bytes: "description", a stream of numbers and strings, and one section a table
 //
 // Each class with tables says once, in `fields`, what belongs to it; the same function writes and reads. What is read is
 // checked twice: against its checksum, which finds damage, and by `require`, so that a file made to do harm cannot make an
@@ -29,13 +30,12 @@ using Properties = std::vector<std::pair<std::string, std::string>>;
 void save_image(const Tokenizer& tokenizer, const Properties& properties, const std::string& path);
 std::string image_of(const Tokenizer& tokenizer, const Properties& properties);
 
-// Throws XC_INVALID_FORMAT (field: the section, offset: where it begins) for a file that is damaged or cut off, and
-// XC_UNSUPPORTED for one that another version or machine saved. The file must not be changed in place while it is in use:
-// save over it by renaming, as save_image does.
+// Throws XC_INVALID_FORMAT (field: the section, offset: where the damage is) for a file that is damaged or cut off, and
+// XC_UNSUPPORTED for one that another version or machine saved.
 std::unique_ptr<Tokenizer> load_image(const std::string& path);
 std::unique_ptr<Tokenizer> load_image_bytes(std::string_view bytes);  // which are copied
 
-// Gives the sections of a file the checksums that they should have. For fuzzing what lies behind them.
+// Gives a file the checksums that it should have. For fuzzing what lies behind them.
 void seal_image(std::string& image);
 
 }  // namespace xcore::tokenizer

@@ -62,6 +62,7 @@ class ImageReader {
 
  private:
   [[noreturn]] void fail(const char* message) const;
+  void check_blocks(const image::Header& header, const uint8_t* sums) const;
   uint8_t choice_of(size_t count);
   uint64_t length();
   void take(void* out, size_t bytes);

@@ -29,32 +29,57 @@ void ImageWriter::bits(const std::string& name, const std::vector<bool>& table) 
   block(name, bits_.back());
 }
 
-std::vector<ImageWriter::Part> ImageWriter::parts() {
+std::vector<ImageWriter::Part> ImageWriter::finish() {
   add("description", description_.data(), description_.size(), 1);
   // First, so that a reader meets it first.
   std::rotate(sections_.begin(), sections_.end() - 1, sections_.end());
   std::rotate(data_.begin(), data_.end() - 1, data_.end());
-  const size_t list = sections_.size() * sizeof(image::Section);
-  size_t at = aligned(sizeof(image::Header) + list);
-  std::vector<Part> out = {{nullptr, at}};
+  size_t body_bytes = 0;
+  for (const image::Section& s : sections_) body_bytes += aligned(s.bytes);
+  const size_t blocks = (body_bytes + image::kBlock - 1) / image::kBlock;
+  const size_t list = sections_.size() * sizeof(image::Section) + blocks * sizeof(uint64_t);
+  const size_t body = aligned(sizeof(image::Header) + list);
+
+  std::vector<Part> out = {{nullptr, body}};
+  std::vector<uint64_t> sums;
+  std::string block;  // what is not checksummed yet
+  const auto add_to_block = [&](const void* data, size_t bytes) {
+    const char* p = static_cast<const char*>(data);
+    out.push_back({data, bytes});
+    while (bytes > 0) {
+      const size_t n = std::min(bytes, image::kBlock - block.size());
+      block.append(p, n);
+      p += n;
+      bytes -= n;
+      if (block.size() < image::kBlock) return;
+      sums.push_back(image::checksum(block.data(), block.size()));
+      block.clear();
+    }
+  };
+  size_t at = body;
   for (size_t i = 0; i < sections_.size(); ++i) {
     image::Section& s = sections_[i];
     s.offset = at;
-    s.checksum = image::checksum(data_[i], s.bytes);
-    out.push_back({data_[i], s.bytes});
-    if (const size_t gap = aligned(s.bytes) - s.bytes) out.push_back({kZeros, gap});
+    add_to_block(data_[i], s.bytes);
+    add_to_block(kZeros, aligned(s.bytes) - s.bytes);
     at += aligned(s.bytes);
   }
+  if (!block.empty()) sums.push_back(image::checksum(block.data(), block.size()));
+
   image::Header header{};
   std::memcpy(header.magic, image::kMagic, sizeof header.magic);
   header.byte_order = image::kByteOrder;
   header.version = image::kVersion;
   header.bytes = at;
+  header.body = body;
   header.sections = static_cast<uint32_t>(sections_.size());
-  header.checksum = image::checksum(sections_.data(), list, image::checksum(&header, sizeof header));
-  head_.assign(out[0].bytes, '\0');
+  header.blocks = static_cast<uint32_t>(blocks);
+  head_.assign(body, '\0');
+  char* const lists = head_.data() + sizeof header;
+  std::memcpy(lists, sections_.data(), sections_.size() * sizeof(image::Section));
+  std::memcpy(lists + sections_.size() * sizeof(image::Section), sums.data(), sums.size() * sizeof(uint64_t));
+  header.checksum = image::checksum(lists, list, image::checksum(&header, sizeof header));
   std::memcpy(head_.data(), &header, sizeof header);
-  std::memcpy(head_.data() + sizeof header, sections_.data(), list);
   out[0].data = head_.data();
   return out;
 }

@@ -43,19 +43,15 @@ class ImageWriter {
   }
   void bits(const std::string& name, const std::vector<bool>& table);
 
-  // The whole file in parts, in order; `use(data, bytes)` receives each.
-  template <class F>
-  void write(F&& use) {
-    for (const Part& p : parts()) use(p.data, p.bytes);
-  }
-
- private:
   struct Part {
     const void* data;
     size_t bytes;
   };
+  // The whole file in parts, in order; the last call.
+  std::vector<Part> finish();
+
+ private:
   void add(const std::string& name, const void* data, size_t count, size_t element_bytes);
-  std::vector<Part> parts();
 
   std::string description_;
   std::vector<image::Section> sections_;

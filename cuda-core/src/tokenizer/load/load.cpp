@@ -105,20 +105,4 @@ void find_byte_tokens(Model& model) {
   }
 }
 
-bool add_merge(Model& model, std::string_view left, std::string_view right, uint32_t rank, std::string& message) {
-  std::string joined(left);
-  joined += right;
-  uint32_t ids[3];
-  const std::string_view parts[3] = {left, right, joined};
-  for (int i = 0; i < 3; ++i) {
-    ids[i] = model.by_content.find(model.tokens, parts[i]);
-    if (ids[i] == kNoId) {
-      message = "'" + std::string(parts[i].substr(0, 80)) + "' is not in the vocabulary";
-      return false;
-    }
-  }
-  model.pairs.insert(ids[0], ids[1], rank, ids[2]);
-  return true;
-}
-
 }  // namespace xcore::tokenizer

@@ -44,7 +44,5 @@ void set_pattern(Model& model, std::string_view pattern);
 void mark_end_of_generation(Model& model);
 // Fills byte_token of a byte-level model from the tokens of one byte.
 void find_byte_tokens(Model& model);
-// "left right" into the pair table. `message` receives what is wrong when it returns false.
-bool add_merge(Model& model, std::string_view left, std::string_view right, uint32_t rank, std::string& message);
 
 }  // namespace xcore::tokenizer

@@ -6,6 +6,7 @@
 #include "gguf/gguf.hpp"
 #include "runtime/error.hpp"
 #include "tokenizer/load/load.hpp"
+#include "tokenizer/load/merges.hpp"
 #include "tokenizer/load/pieces.hpp"
 
 namespace xcore::tokenizer {
@@ -91,14 +92,15 @@ void read_merges(const gguf::File& file, Model& model) {
   const gguf::StringArray* merges = file.strings(key);
   if (!merges) fail(key, "is missing, but a byte-level tokenizer needs it");
   model.pairs.reserve(merges->size());
-  std::string message;
+  const auto fail_at = [&](uint32_t rank, const std::string& message) { fail(key, "entry " + std::to_string(rank) + ": " + message); };
+  MergeReader reader(model);
   for (uint32_t rank = 0; rank < merges->size(); ++rank) {
     const std::string_view both = (*merges)[rank];
     const size_t blank = both.find(' ', 1);
-    const std::string where = "entry " + std::to_string(rank) + ": ";
-    if (blank == std::string_view::npos || blank + 1 == both.size()) fail(key, where + "a merge is two tokens with a space between");
-    if (!add_merge(model, both.substr(0, blank), both.substr(blank + 1), rank, message)) fail(key, where + message);
+    if (blank == std::string_view::npos || blank + 1 == both.size()) fail_at(rank, "a merge is two tokens with a space between");
+    if (!reader.add(both.substr(0, blank), both.substr(blank + 1), rank)) fail_at(reader.rank(), reader.message());
   }
+  if (!reader.flush()) fail_at(reader.rank(), reader.message());
 }
 
 void set_steps(const Named& named, Model& model) {

@@ -8,11 +8,24 @@
 
 namespace xcore::tokenizer {
 
+// A short sequence on its way: symbols and the ranks of neighbours, as for MergeTables::merge_short.
+struct MergeJob {
+  static constexpr size_t kMost = 16;  // symbols
+  alignas(64) uint32_t symbols[kMost];
+  uint32_t ranks[kMost];
+  uint32_t count;
+  uint32_t at, lowest;  // the next merge; used while it runs
+};
+
 class MergeTables {
  public:
   MergeTables() = default;
   // byte_token: the 256 symbols that pieces of bytes start from (kNoId where there is none), or nullptr.
   MergeTables(const PairTable& pairs, const uint32_t* byte_token);
+  // For tables that are used while they grow: room for so many pairs, of ranks below `ranks`, and one pair more, which is
+  // not there yet. Symbols are below kMaxSymbols, ranks below kMaxRanks.
+  void reserve(size_t pairs, uint32_t ranks);
+  void insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined);
 
   // False when the pairs do not fit the packed form (ids of 2^20 - 1 or ranks of 2^24 and more, one rank for different
   // joined symbols): merge with the PairTable then.
@@ -47,6 +60,10 @@ class MergeTables {
     }
   }
   uint32_t joined(uint32_t rank) const { return joined_[rank]; }
+  void prefetch_rank(uint32_t left, uint32_t right) const {
+    __builtin_prefetch(slots_.data() + ((static_cast<uint64_t>(left) << 20 | right) * kMultiplier >> shift_));
+  }
+  void prefetch_joined(uint32_t rank) const { __builtin_prefetch(joined_.data() + rank); }
   // Of neighbouring byte symbols.
   uint32_t byte_rank(uint8_t left, uint8_t right) const { return byte_ranks_[static_cast<size_t>(left) << 8 | right]; }
 
@@ -59,8 +76,12 @@ class MergeTables {
   static constexpr size_t kShort = 32;
   // Symbols that are asked for must be below this. (2^20 - 1 twice would be the key of a free slot.)
   static constexpr uint32_t kMaxSymbols = (1u << 20) - 1;
+  static constexpr uint32_t kMaxRanks = (1u << 24) - 1;
   // The same for count <= kShort when the ranks of neighbours are known: ranks[0 .. count - 1).
   size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;
+  // The same for many sequences at once, 2 <= jobs[i].count <= MergeJob::kMost. Each step of a merge waits for the table;
+  // here it waits while the others take theirs.
+  void merge_many(MergeJob* jobs, size_t count) const;
 
   // See image/image.hpp. `ids`: what merging may make is below that.
   template <class Self, class Archive>
@@ -95,7 +116,7 @@ class MergeTables {
   }
 
   static constexpr uint64_t kFree = ~uint64_t{0};
-  static constexpr uint64_t kRankMask = (1u << 24) - 1;
+  static constexpr uint64_t kRankMask = kMaxRanks;
   static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15ull;
 
 
@@ -109,5 +130,6 @@ class MergeTables {
 
 // 2 <= count <= 16; ids and ranks have room for 16. AVX-512.
 size_t merge_short_avx512(const MergeTables& tables, uint32_t* ids, uint32_t* ranks, size_t count);
+void merge_many_avx512(const MergeTables& tables, MergeJob* jobs, size_t count);
 
 }  // namespace xcore::tokenizer

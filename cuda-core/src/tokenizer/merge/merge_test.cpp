@@ -84,9 +84,18 @@ TEST(MergeTables, pairs_that_a_merge_makes_below_its_own_rank_are_next) {
       std::vector<uint32_t> ids(1 + random.next_below(text == 0 ? 80 : 20));
       for (uint32_t& id : ids) id = random.next_below(random.next_below(4) ? symbols : all);
       std::vector<uint32_t> expected = ids, any = ids;
+      const std::vector<uint32_t> ids_before = ids;
       expected.resize(merge_ref(pairs, expected.data(), expected.size()));
       ids.resize(tables.merge_long(ids.data(), ids.size(), scratch));
       ASSERT_EQ(ids, expected) << "round " << round;
+      std::vector<MergeJob> jobs(ids_before.size() >= 2 && ids_before.size() <= MergeJob::kMost ? 1 + random.next_below(3) : 0);
+      for (MergeJob& job : jobs) {
+        std::copy(ids_before.begin(), ids_before.end(), job.symbols);
+        for (size_t i = 0; i + 1 < ids_before.size(); ++i) job.ranks[i] = tables.rank(ids_before[i], ids_before[i + 1]);
+        job.count = static_cast<uint32_t>(ids_before.size());
+      }
+      tables.merge_many(jobs.data(), jobs.size());
+      for (const MergeJob& job : jobs) ASSERT_EQ(std::vector<uint32_t>(job.symbols, job.symbols + job.count), expected) << "round " << round;
       any.resize(tables.merge(any.data(), any.size(), scratch));
       ASSERT_EQ(any, expected) << "round " << round;
     }

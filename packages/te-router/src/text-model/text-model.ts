@@ -99,7 +99,6 @@ export class Coordinates {
 
 export class TextModel {
   readonly vocabulary: Vocabulary;
-  private readonly sparseBlock: Uint8Array;
   private readonly subspace: Subspace;
   private readonly coordinates: Coordinates;
   private readonly landmarks: Landmarks;
@@ -114,7 +113,6 @@ export class TextModel {
   constructor(readonly state: TextModelState) {
     const { models: M } = state;
     this.vocabulary = new Vocabulary(state.vocabulary);
-    this.sparseBlock = this.vocabulary.blocks();
     this.subspace = new Subspace(state.rank, state.axes);
     this.coordinates = new Coordinates(state.rank, state.embedding, state.centre, state.scale);
     this.landmarks = new Landmarks(state.landmarks);
@@ -144,15 +142,16 @@ export class TextModel {
   /** The result is written over by the next call. */
   predict(question: Question): TextPrediction {
     const { models: M, sparse, dense, intercept } = this.state;
-    const { sums, out, sparseBlock } = this;
+    const { sums, out } = this;
+    const border = this.vocabulary.first;
     const { parts } = out;
     parts.fill(0);
     const row = this.vocabulary.read(question.text);
     for (let a = 0; a < row.length; a++) {
       const index = row.index[a]!;
       const value = row.value[a]!;
-      const block = sparseBlock[index]!;
-      for (let m = 0; m < M; m++) parts[m * P + block]! += value * sparse[index * M + m]!;
+      const to = index < border ? 0 : 1;
+      for (let m = 0; m < M; m++) parts[m * P + to]! += value * sparse[index * M + m]!;
     }
     const { topicAt, structureAt, count } = this.landmarks;
     this.subspace.project(row, topicAt);
