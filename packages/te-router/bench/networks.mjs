@@ -37,7 +37,7 @@ function generator(seed) {
 /** Even couplings have no linear part: no correlation, no Granger causality. */
 const COUPLINGS = {
   linear: (u) => u,
-  quadratic: (u) => u * u - 1,
+  quadratic: (u) => Math.min(u * u, 9) - 1, // bounded, or chains of squares would run away
   threshold: (u) => 2 * (Math.abs(u) > 0.9 ? 1 : 0),
 };
 
@@ -61,7 +61,7 @@ function make(variables, samples, seed, kind) {
     for (let v = 0; v < variables; v++) {
       let sum = 0.3 * x[v][t - 1] + normal();
       for (const [s, lag, weight] of into[v]) {
-        const u = Math.max(-3, Math.min(3, x[s][t - lag]));
+        const u = x[s][t - lag];
         sum += weight * COUPLINGS[kind](u);
       }
       x[v][t] = sum;

@@ -12,8 +12,8 @@ namespace {
 struct Shape {
   double exponent, bend;
 };
-constexpr Shape kShapes[] = {{1.0 / 3, 0}, {2.0 / 3, 16}, {1, 8}, {1, 32}, {1.2, 32}, {1.2, 0}, {1.4, 8}};
-constexpr double kAmplitude = 0.15;      // nats at 8 neighbours, prior deviation
+constexpr Shape kShapes[] = {{1.0 / 3, 0}, {0.5, 0}, {2.0 / 3, 16}, {1, 8}, {1, 32}, {1.2, 32}, {1.2, 0}, {1.4, 8}};
+constexpr double kAmplitude = 1;        // nats at 8 neighbours, prior deviation
 constexpr double kFewNeighbours = 0.01;  // nats at 4 neighbours, prior deviation of the term in 1/k
 
 double bias_shape(const Shape& s, double k) {

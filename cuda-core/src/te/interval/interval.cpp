@@ -19,6 +19,7 @@ namespace {
 constexpr int32_t kNeighbours[] = {2, 3, 4, 6, 8, 12, 16, 24, 32};
 constexpr int kPairs = 12;    // of halves
 constexpr int kBlocks = 32;   // of time, to halve
+constexpr int kDeleted = 20;  // blocks of time, left out one by one
 constexpr uint64_t kHalfStream = uint64_t{1} << 43;
 
 // The tuples whose block of time is kept.
@@ -61,43 +62,8 @@ std::vector<double> curve(const Embedding& e, const xc_te_options& o, const std:
   return ksg_values(e, own, neighbours, control);
 }
 
-// Values of random halves: kPairs x 2 x `many`, the two of a pair sharing nothing.
-class Halves {
- public:
-  template <class Values>
-  Halves(const Embedding& e, uint64_t seed, int32_t blocks, size_t many, const Values& values_of) : many_(many), values_(2 * kPairs * many) {
-    thread_pool().parallel_for(2 * kPairs, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t h = begin; h < end; ++h) {
-        std::vector<int32_t> order(blocks);
-        permutation(seed, kHalfStream + static_cast<uint64_t>(h / 2), blocks, order.data());
-        std::vector<uint8_t> kept(blocks);
-        for (int32_t b = 0; b < blocks; ++b) kept[order[b]] = (b < blocks / 2) == (h % 2 == 0);
-        const std::vector<double> part = values_of(selected(e, kept));
-        std::copy(part.begin(), part.end(), values_.begin() + h * static_cast<int64_t>(many));
-      }
-    });
-  }
-  // Mean square of half the difference of two halves: the variance of the weighted value of the whole.
-  double variance(const std::vector<double>& weights) const {
-    double sum = 0;
-    for (int pair = 0; pair < kPairs; ++pair) {
-      double difference = 0;
-      for (size_t i = 0; i < many_; ++i) difference += weights[i] * (values_[2 * pair * many_ + i] - values_[(2 * pair + 1) * many_ + i]);
-      sum += difference * difference / 4;
-    }
-    return sum / kPairs;
-  }
-  double mean() const { return std::accumulate(values_.begin(), values_.end(), 0.0) / static_cast<double>(values_.size()); }
-
- private:
-  size_t many_;
-  std::vector<double> values_;
-};
-
-int32_t blocks_of(const Embedding& e) { return static_cast<int32_t>(std::min<int64_t>(kBlocks, e.n / 2)); }
-
 Interval of_neighbours(const Embedding& e, const xc_te_options& o, double te, const double* locals, double p, const Control& control) {
-  const int32_t blocks = blocks_of(e);
+  const int32_t blocks = static_cast<int32_t>(std::min<int64_t>(kBlocks, e.n / 2));
   std::vector<int32_t> neighbours;
   for (const int32_t k : kNeighbours)
     if (e.n / 2 - e.n / std::max(1, blocks) > 4 * int64_t{k} + 2 * int64_t{o.theiler}) neighbours.push_back(k);
@@ -106,66 +72,82 @@ Interval of_neighbours(const Embedding& e, const xc_te_options& o, double te, co
     return {te - q * error, te + q * error, error, 0};
   }
   const size_t many = neighbours.size();
-  const auto curve_of = [&](const Embedding& part) { return curve(part, o, neighbours, control); };
-  const std::vector<double> values = curve_of(e);
-  const Halves halves(e, o.seed, blocks, many, curve_of);
+  const std::vector<double> values = curve(e, o, neighbours, control);
+  std::vector<double> halves(2 * kPairs * many);
+  thread_pool().parallel_for(2 * kPairs, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t h = begin; h < end; ++h) {
+      std::vector<int32_t> order(blocks);
+      permutation(o.seed, kHalfStream + static_cast<uint64_t>(h / 2), blocks, order.data());
+      std::vector<uint8_t> kept(blocks);
+      for (int32_t b = 0; b < blocks; ++b) kept[order[b]] = (b < blocks / 2) == (h % 2 == 0);
+      const auto part = curve(selected(e, kept), o, neighbours, control);
+      std::copy(part.begin(), part.end(), halves.begin() + h * static_cast<int64_t>(many));
+    }
+  });
+  // Mean square of half the difference of two halves.
+  const auto spread = [&](const std::vector<double>& weights) {
+    double sum = 0;
+    for (int pair = 0; pair < kPairs; ++pair) {
+      double difference = 0;
+      for (size_t i = 0; i < many; ++i) difference += weights[i] * (halves[2 * pair * many + i] - halves[(2 * pair + 1) * many + i]);
+      sum += difference * difference / 4;
+    }
+    return sum / kPairs;
+  };
   double observed = 0, expected = 0;
   for (size_t i = 0; i + 1 < many; ++i) {
     std::vector<double> weights(many, 0.0);
     weights[i] = 1, weights[many - 1] = -1;
-    observed += halves.variance(weights);
+    observed += spread(weights);
     expected += neighbour_noise(neighbours[i]) - neighbour_noise(neighbours[many - 1]);
   }
   const double noise = std::max(observed / expected, 0.01 / static_cast<double>(e.n));
   const Extrapolation at_none = extrapolate(neighbours, values, noise);
-  const double sampling = halves.variance(at_none.weights), variance = sampling + at_none.model_variance;
+  const double sampling = spread(at_none.weights), variance = sampling + at_none.model_variance;
   const double freedom = sampling > 0 ? kPairs * (variance / sampling) * (variance / sampling) : 1e9;
   const double error = std::sqrt(variance), q = student_quantile(p, freedom);
   return {at_none.value - q * error, at_none.value + q * error, error, te - at_none.value};
 }
 
-// The box kernel's value with the digamma of each count in the place of its logarithm.
-double value_of_boxes(const Embedding& e, const xc_te_options& o, const Control& control) {
-  Scratch<KernelCounts> counts(e.n);
-  kernel_counts_cpu(kernel_problem(e, o), nullptr, counts.data(), control);
-  const std::vector<double> psi = digamma_table(e.n + 1);
-  double sum = 0;
-  for (const KernelCounts& c : counts) sum += psi[c.all] + psi[c.past] - psi[c.source_past] - psi[c.future_past];
-  return sum / static_cast<double>(e.n);
-}
-
 Interval of_boxes(const Embedding& e, const xc_te_options& o, double te, double p, const Control& control) {
-  const int32_t blocks = blocks_of(e);
-  const double whole = value_of_boxes(e, o, control);
-  if (blocks < 4) return {whole, whole, 0, te - whole};
-  const Halves halves(e, o.seed, blocks, 1, [&](const Embedding& part) { return std::vector<double>{value_of_boxes(part, o, control)}; });
-  const double centre = 2 * whole - halves.mean();  // what is left of the bias falls with 1/n
-  const double error = std::sqrt(halves.variance({1.0})), q = student_quantile(p, kPairs);
-  return {centre - q * error, centre + q * error, error, te - centre};
+  const KernelProblem problem = kernel_problem(e, o);
+  Scratch<KernelCounts> counts(e.n);
+  kernel_counts_cpu(problem, nullptr, counts.data(), control);
+  const std::vector<double> psi = digamma_table(e.n + 1);
+  const auto excess = [&](int32_t count) { return std::log(static_cast<double>(count)) - psi[count]; };
+  double bias = 0;
+  for (const KernelCounts& c : counts) bias += excess(c.all) + excess(c.past) - excess(c.source_past) - excess(c.future_past);
+  bias /= static_cast<double>(e.n);
+  const int32_t blocks = static_cast<int32_t>(std::min<int64_t>(kDeleted, e.n / 2));
+  if (blocks < 2) return {te - bias, te - bias, 0, bias};
+  std::vector<double> without(blocks);
+  thread_pool().parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      std::vector<uint8_t> kept(blocks, 1);
+      kept[b] = 0;
+      without[b] = make_kernel(selected(e, kept), o)->value(nullptr, control);
+    }
+  });
+  const double mean = std::accumulate(without.begin(), without.end(), 0.0) / blocks;
+  double variance = 0;
+  for (const double v : without) variance += (v - mean) * (v - mean) * (blocks - 1) / blocks;
+  const double error = std::sqrt(variance), q = student_quantile(p, blocks - 1);
+  return {te - bias - q * error, te - bias + q * error, error, bias};
 }
 
 Interval of_smooth(const Embedding& e, const xc_te_options& o, double te, const double* locals, const Control& control) {
   const double n = static_cast<double>(e.n);
-  double raw = te, bias = static_cast<double>(e.source.dims) * e.future.dims / (2 * n);
+  double bias = static_cast<double>(e.source.dims) * e.future.dims / (2 * n);
   if (o.estimator == XC_TE_BINNED) {
-    xc_te_options plain = o;
-    plain.bias_correction = 0;
-    raw = make_binned(e, plain)->value(nullptr, control);
-    if (const int32_t blocks = blocks_of(e); blocks >= 4) {
-      const Halves halves(e, o.seed, blocks, 1, [&](const Embedding& part) {
-        return std::vector<double>{make_binned(part, plain)->value(nullptr, control)};
-      });
-      bias = std::max(0.0, halves.mean() - raw);  // twice in halves
-    }
-  } else if (o.bias_correction) {
-    raw += bias;
+    xc_te_options with = o, without = o;
+    with.bias_correction = 1, without.bias_correction = 0;
+    bias = std::max(0.0, make_binned(e, without)->value(nullptr, control) - make_binned(e, with)->value(nullptr, control));
   }
-  raw = std::max(0.0, raw);
-  const double variance = hac_variance(locals, e.n);
+  const double raw = std::max(0.0, te + (o.bias_correction ? bias : 0)), variance = hac_variance(locals, e.n);
   const double unit = raw > 0 && variance > 0 ? variance / (4 * raw) : 1 / (2 * n);
   const double freedom = std::max(1.0, std::round(bias / unit));
   const Limits limits = noncentrality_limits(raw / unit, freedom, o.interval);
-  return {limits.low * unit, limits.high * unit, std::sqrt(variance + 2 * freedom * unit * unit), te - (raw - bias)};
+  return {limits.low * unit, limits.high * unit, std::sqrt(variance + 2 * freedom * unit * unit), o.bias_correction ? 0 : bias};
 }
 
 }  // namespace

@@ -12,10 +12,10 @@
 // Gaussian and binned estimates are smooth functionals of the sample. Around a true value T, te / s^2 is noncentral chi-squared
 // with noncentrality T / s^2, as many degrees as the estimate has of bias, and s^2 = v / 4 te, where v is the variance of the mean
 // of the locals: a HAC one with Bartlett's weights (W. K. Newey, K. D. West, Econometrica 55, 703 (1987)). This holds with
-// influence and without; see noncentral.hpp. Bias: dof / 2n; of bins what halves of the tuples have more, since it falls with 1/n.
+// influence and without; see noncentral.hpp. Bias: dof / 2n, or Panzeri and Treves' for bins.
 //
 // The box kernel's value depends on its width by definition, and so does what its interval holds: the information between
-// boxes. The digamma of a count in the place of its logarithm takes most of the bias off, halves tell the rest, and the error.
+// boxes. ln of a count is replaced by its digamma, which takes the bias off; the error is that of a jackknife over 20 blocks of time.
 #pragma once
 
 #include <cstdint>
