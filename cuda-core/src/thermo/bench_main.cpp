@@ -1,4 +1,4 @@
-// The benches of the domain: xcore_thermo_bench. Median of the rounds that fit half a second, one line each.
+// The benches of the domain: xcore_thermo_bench [name]. Median of the rounds that fit half a second, one line each.
 #include <cstring>
 
 #include "runtime/device.hpp"
@@ -10,14 +10,20 @@ void bench_bitsliced(xc_device device);
 int bench_gset(int count, char** arguments);  // ising/ground_state: minutes, so only when asked for
 
 int main(int count, char** arguments) {
-  if (count > 1 && std::strcmp(arguments[1], "gset") == 0) return bench_gset(count - 2, arguments + 2);
+  const char* const only = count > 1 ? arguments[1] : "";
+  if (std::strcmp(only, "gset") == 0) return bench_gset(count - 2, arguments + 2);
+  const struct {
+    const char* name;
+    void (*run)(xc_device device);
+  } benches[] = {{"boltzmann", bench_boltzmann},
+                 {"beta_posterior", bench_beta_posterior},
+                 {"belief_table", bench_belief_table},
+                 {"bitsliced", bench_bitsliced}};
   for (const bool gpu : {false, true}) {
     if (gpu && xcore::cuda_device_count() == 0) break;
     const xc_device device = gpu ? xcore::cuda_device(0) : xcore::kCpu;
-    bench_boltzmann(device);
-    bench_beta_posterior(device);
-    bench_belief_table(device);
-    bench_bitsliced(device);
+    for (const auto& bench : benches)
+      if (!*only || std::strcmp(only, bench.name) == 0) bench.run(device);
   }
   return 0;
 }

@@ -11,50 +11,24 @@
 // uniform by a random number within the jump at K (C. Czado, T. Gneiting, L. Held, Biometrics 65, 2009), is compared with the
 // central interval of each level instead, and coverage is exact when the forecast is. Outcomes that are parts count as right from 0.5
 // on. "+-" is the standard error over splits of the rows: it does not see that models and rows are the same in all splits.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
-import { Consensus } from '@x/thermo-consensus';
+import { BeliefTable, Consensus } from '@x/thermo-consensus';
+import { generator, load, mean, shuffled } from './recorded.mjs';
 
 const { values: flags } = parseArgs({
   options: {
     sets: { type: 'string', default: 'routerbench,llmrouter,gsm8k,mmlu' },
     splits: { type: 'string', default: '20' },
     populations: { type: 'string', default: '40' },
+    pooling: { type: 'string', default: '0,4,auto' },
   },
 });
-const folder = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'routing');
-const FILES = {
-  routerbench: 'routerbench3_11models',
-  llmrouter: 'llmrouter_9models',
-  gsm8k: 'routellm_gsm8k',
-  mmlu: 'routellm_mmlu',
-};
 const LEVELS = [0.5, 0.8, 0.95];
-const POOLING = [0, 4, 'auto'];
+const POOLING = flags.pooling.split(',').map((p) => (p === 'auto' ? p : Number(p)));
 const SIZES = [5, 20, 80];
 /** Hidden rows that a domain must have. */
 const HIDDEN_MIN = 10;
 
-function generator(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-function shuffled(items, random) {
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [out[i], out[j]] = [out[j], out[i]];
-  }
-  return out;
-}
-const mean = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
 const normal = (random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
 /** G. Marsaglia, W. W. Tsang, ACM TOMS 26 (2000). */
@@ -136,17 +110,63 @@ for (const [a, b] of [
   }
 }
 
+console.log('\n## Quantities (normal-inverse-gamma): intervals of the mean\n');
+row('what', 'pairs', 'observations a pair', ...LEVELS.map((l) => `${100 * l} %`));
+row(':--', '--:', '--:', ...LEVELS.map(() => '--:'));
+/** Coverage of the true means after these samples, one table of all pairs a repetition. */
+async function quantities(what, size, prior, repeat) {
+  const repetitions = [];
+  let pairs = 0;
+  for (let p = 1; p <= Number(flags.populations); p++) {
+    const { means, samples } = repeat(generator(104729 * p + size));
+    pairs = means.length;
+    const table = new BeliefTable({ pairs, prior: { kind: 'normal', ...prior }, device: 'cpu' });
+    const average = samples.map(mean);
+    await table.update({
+      count: Float32Array.from(samples, (s) => s.length),
+      mean: Float32Array.from(average),
+      squaredDeviations: Float32Array.from(samples, (s, i) => s.reduce((sum, x) => sum + (x - average[i]) ** 2, 0)),
+    });
+    const hits = [];
+    for (const level of LEVELS) {
+      const { lower, upper } = await table.summary({ level });
+      hits.push(means.map((m, i) => lower[i] <= m && m <= upper[i]));
+    }
+    table.dispose();
+    repetitions.push(hits);
+  }
+  row(what, pairs, size, ...coverage(repetitions));
+}
+for (const size of SIZES) {
+  // Means and variances drawn from the prior itself.
+  const prior = { mean: 1, kappa: 0.5, alpha: 3, beta: 2 };
+  await quantities('drawn from the prior', size, prior, (random) => {
+    const drawn = Array.from({ length: 200 }, () => {
+      const deviation = Math.sqrt(prior.beta / gamma(prior.alpha, random));
+      const centre = prior.mean + (deviation * normal(random)) / Math.sqrt(prior.kappa);
+      return [centre, Array.from({ length: size }, () => centre + deviation * normal(random))];
+    });
+    return { means: drawn.map(([m]) => m), samples: drawn.map(([, s]) => s) };
+  });
+}
+for (const size of SIZES.filter((n) => n <= 20)) {
+  // Recorded costs of RouterBench's answers, as logarithms, by model and domain; the true mean is that of all rows, of which the
+  // sample is at most a fifteenth. The prior is nearly flat.
+  const { models, rows } = load('routerbench');
+  const groups = [...new Set(rows.map((r) => r.label))].flatMap((label) =>
+    models.map((_, m) => rows.filter((r) => r.label === label).map((r) => Math.log(r.cost[m]))),
+  );
+  await quantities('log costs of RouterBench', size, { mean: -8, kappa: 0.01, alpha: 0.5, beta: 0.01 }, (random) => ({
+    means: groups.map(mean),
+    samples: groups.map((values) => shuffled(values, random).slice(0, size)),
+  }));
+}
+
 console.log('\n## Recorded: right answers among the hidden rows\n');
 row('set', 'models x domains', 'outcomes a domain, at most', 'pooling', ...LEVELS.map((l) => `${100 * l} %`));
 row(':--', '--:', '--:', '--:', ...LEVELS.map(() => '--:'));
 for (const set of flags.sets.split(',')) {
-  const rows = gunzipSync(readFileSync(join(folder, `${FILES[set]}.jsonl.gz`)))
-    .toString()
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  const quality = (r) => r.q ?? r.score;
-  const models = Object.keys(quality(rows[0])).sort();
+  const { models, rows } = load(set);
   for (const size of SIZES) {
     for (const pooling of POOLING) {
       const repetitions = [];
@@ -157,21 +177,22 @@ for (const set of flags.sets.split(',')) {
         const half = Math.floor(order.length / 2);
         const parts = new Map();
         for (const [i, r] of order.entries()) {
-          const part = parts.get(r.domain) ?? { learnt: [], hidden: [] };
-          parts.set(r.domain, part);
+          const part = parts.get(r.label) ?? { learnt: [], hidden: [] };
+          parts.set(r.label, part);
           if (i >= half) part.hidden.push(r);
           else if (part.learnt.length < size) part.learnt.push(r);
         }
         const consensus = consensusOf(models, pooling);
         for (const [domain, { learnt }] of parts)
           for (const r of learnt)
-            for (const model of models) consensus.observe({ model, domain, success: Number(quality(r)[model]) >= 0.5 });
+            for (const [m, model] of models.entries())
+              consensus.observe({ model, domain, success: r.quality[m] >= 0.5 });
         const hits = LEVELS.map(() => []);
         const tested = [...parts].filter(([, { hidden }]) => hidden.length >= HIDDEN_MIN);
         domains = tested.length;
         for (const [domain, { hidden }] of tested) {
-          for (const model of models) {
-            const right = hidden.filter((r) => Number(quality(r)[model]) >= 0.5).length;
+          for (const [m, model] of models.entries()) {
+            const right = hidden.filter((r) => r.quality[m] >= 0.5).length;
             const posterior = consensus.posterior(model, domain);
             const { below, at } = betaBinomial(right, hidden.length, posterior.alpha, posterior.beta);
             const u = below + random() * at;

@@ -1,251 +1,89 @@
 // Recorded outcomes of real models replayed as a bandit: each question is answered by one model, and only that model's outcome and
-// cost are seen. Nobody tells which benchmark a question comes from; kinds of questions are found in the text by @x/te-router.
+// cost are seen. Nobody tells which benchmark a question comes from; kinds of questions are found in the texts by @x/te-router.
 //
-//   node bench/replay.mjs [--sets routerbench,llmrouter,routerarena,gsm8k,mmlu] [--seeds 20] [--rows 6000]
+//   node bench/replay.mjs [--sets routerbench,llmrouter,routerarena,gsm8k,mmlu] [--seeds 1-20] [--policies 'a;b'] [--knobs 0.98]
+//     [--out runs.jsonl]
+//   node bench/replay.mjs --report runs.jsonl...
 //
-// The stream is the rows in random order. Each policy aims at `quality - lambda cost / C`, C being the mean cost of the best single
-// model. Regret is against the best single model for that aim, known in advance. A policy's curve of quality over cost comes from a
-// sweep of lambda, measured on the second half of the stream while it goes on learning; "saving at 98 %" is what the curve spends less
-// than the best single model at 98 % of its quality. Intervals are 2.5 and 97.5 percentiles over the seeds.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+// A stream is the rows in random order, anew for each seed, at most `--rows` of them. Two accounts are given. `last 30 %`: everybody has
+// learnt on the first 70 % and goes on learning; the row "domain mean" was fitted on the first 70 % with labels and all outcomes.
+// `whole`: the cost of learning included, from nothing. A policy's curve comes from a sweep of its knob, each point a bandit of its
+// own; "saving at 98 %" is what the lower hull of the curve and the single models ("zero router") spends less than the best single
+// model at 98 % of its quality on the same rows. Reading a curve that way needs hindsight, so savings are optimistic, for all alike.
+// `of means` is the saving on the curve averaged over seeds, which is hardly so. The second table has no hindsight: the target was
+// set before. Intervals are 2.5 and 97.5 percentiles over seeds.
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
-import { QueryRouter } from '@x/te-router';
-import { Consensus } from '@x/thermo-consensus';
+import { best, POLICIES, REGRET_LAMBDA } from './policies.mjs';
+import { generator, kindsOf, load, mean, shuffled } from './recorded.mjs';
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     sets: { type: 'string', default: 'routerbench,llmrouter,routerarena,gsm8k,mmlu' },
-    seeds: { type: 'string', default: '20' },
+    seeds: { type: 'string', default: '1-20' },
     rows: { type: 'string', default: '6000' },
+    policies: { type: 'string' },
+    out: { type: 'string', default: 'replay.jsonl' },
+    report: { type: 'boolean', default: false },
+    'max-domains': { type: 'string', default: '4' },
+    knobs: { type: 'string' },
   },
 });
-const folder = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'routing');
-const FILES = {
-  routerbench: 'routerbench3_11models',
-  llmrouter: 'llmrouter_9models',
-  routerarena: 'routerarena_2models',
-  gsm8k: 'routellm_gsm8k',
-  mmlu: 'routellm_mmlu',
-};
 const SHARES = [1, 0.98, 0.95];
-const LAMBDAS = [0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1];
-// Prices a call where none is recorded: RouteLLM's two, and LLMRouter's by size of model with 200 tokens out.
-const CALL = { 'gpt-4-1106-preview': 24.7, 'mixtral-8x7b': 0.24 };
+const LEARNT = 0.7;
 
-function prices() {
-  const out = new Map();
-  for (const line of readFileSync(join(folder, 'prices.csv'), 'utf8').trim().split('\n').slice(1)) {
-    const cells = line.split(',');
-    out.set(cells[1], cells.slice(2).map(Number));
-  }
-  return out;
-}
-
-function load(set) {
-  const rows = gunzipSync(readFileSync(join(folder, `${FILES[set]}.jsonl.gz`)))
-    .toString()
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  const quality = (row, m) => row.q?.[m] ?? row.score?.[m];
-  const models = Object.keys(rows[0].q ?? rows[0].score).sort();
-  const list = prices();
-  const cost = (row, m) => {
-    if (row.cost_usd) return row.cost_usd[m];
-    if (CALL[m]) return CALL[m];
-    const [input, output] = list.get(m) ?? [0.2, 0.2];
-    return ((row.prompt.length / 4) * input + 200 * (output || input)) / 1e6;
-  };
-  return {
-    models,
-    rows: rows.map((r) => ({
-      text: r.prompt,
-      label: r.domain,
-      q: models.map((m) => Number(quality(r, m))),
-      cost: models.map((m) => cost(r, m)),
-    })),
-  };
-}
-
-function generator(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-const mean = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
-
-/** Running mean cost of each model, by kind of question: what a bandit knows of costs. */
-class Costs {
-  constructor(models) {
-    this.all = models.map(() => [0, 0]);
-    this.kinds = new Map();
-  }
-  of(kind, m) {
-    const own = this.kinds.get(kind)?.[m];
-    if (own?.[1] > 0) return own[0] / own[1];
-    return this.all[m][1] > 0 ? this.all[m][0] / this.all[m][1] : 0;
-  }
-  add(kind, m, cost) {
-    let own = this.kinds.get(kind);
-    if (!own) {
-      own = this.all.map(() => [0, 0]);
-      this.kinds.set(kind, own);
-    }
-    for (const pair of [own[m], this.all[m]]) {
-      pair[0] += cost;
-      pair[1]++;
+function run() {
+  const [first, last = first] = flags.seeds.split('-').map(Number);
+  const names = flags.policies ? flags.policies.split(';') : Object.keys(POLICIES);
+  writeFileSync(flags.out, '');
+  for (const set of flags.sets.split(',')) {
+    const { models, rows } = load(set);
+    for (let seed = first; seed <= last; seed++) {
+      const stream = shuffled(rows, generator(seed)).slice(0, Number(flags.rows));
+      const kinds = kindsOf(stream, { seed, maxDomains: Number(flags['max-domains']), domainThreshold: 0.5 });
+      const cut = Math.floor(LEARNT * stream.length);
+      const singles = { last: singlesOf(models, stream.slice(cut)), whole: singlesOf(models, stream) };
+      const at = best(singles.whole.map((s) => s.quality));
+      const C = singles.whole[at].cost;
+      const record = (values) => appendFileSync(flags.out, `${JSON.stringify({ set, seed, ...values })}\n`);
+      record({ models, rows: stream.length, kinds: new Set(kinds).size, best: at, singles });
+      for (const name of names)
+        for (const knob of flags.knobs?.split(',').map(Number) ?? POLICIES[name].knobs)
+          record({ policy: name, knob, ...replay({ models, rows: stream, kinds, C, cut, seed, knob }, name) });
     }
   }
 }
 
-// Every policy: { choose(row) -> model index, learn(row, model, quality, cost) }.
-const POLICIES = {
-  // As the gateway does it: the router reads the text and generalises over it; its estimates count as a few outcomes each beside what
-  // was seen in this kind of question.
-  ours({ models, C, lambda, seed }) {
-    const costs = new Costs(models);
-    const router = new QueryRouter({
-      models: models.map((name) => ({ name, cost: 1, priorQuality: 0.6 })),
-      seed,
-      maxDomains: 16,
-    });
-    const consensus = new Consensus({
-      models: models.map((name) => ({ name, cost: C })),
-      energy: { cost: lambda, costNormaliser: C },
-      selection: 'thompson',
-      learning: { pooling: 0, external: { limit: 40 } },
-      seed,
-    });
-    let route;
-    return {
-      choose(row) {
-        route = router.route(row.text);
-        const domain = route.domain >= 0 ? route.domain : 'new';
-        const costScale = {};
-        const quality = {};
-        for (const [m, e] of route.models.entries()) {
-          costScale[models[m]] = costs.of(domain, m) / C;
-          quality[models[m]] = { mean: e.quality, uncertainty: e.uncertainty };
-        }
-        return models.indexOf(consensus.choose({ domain, costScale, quality }).model);
-      },
-      learn(_row, m, quality, cost) {
-        const domain = route.domain >= 0 ? route.domain : 'new';
-        const q = Math.min(1, Math.max(0, quality));
-        costs.add(domain, m, cost);
-        router.observe({ decision: route, model: models[m], quality: q });
-        consensus.observe({ model: models[m], domain, success: q });
-      },
-    };
-  },
-  'epsilon-greedy 0.1'({ models, C, lambda, random }) {
-    const sums = models.map(() => [0, 0]);
-    return {
-      choose() {
-        const untried = sums.findIndex((s) => s[1] === 0);
-        if (untried >= 0) return untried;
-        if (random() < 0.1) return Math.floor(random() * models.length);
-        return best(sums.map((s) => s[0] / s[1]));
-      },
-      learn(_row, m, quality, cost) {
-        sums[m][0] += quality - (lambda * cost) / C;
-        sums[m][1]++;
-      },
-    };
-  },
-  UCB1({ models, C, lambda }) {
-    const sums = models.map(() => [0, 0]);
-    let t = 0;
-    return {
-      choose() {
-        const untried = sums.findIndex((s) => s[1] === 0);
-        if (untried >= 0) return untried;
-        return best(sums.map((s) => s[0] / s[1] + Math.sqrt((2 * Math.log(t)) / s[1])));
-      },
-      learn(_row, m, quality, cost) {
-        t++;
-        sums[m][0] += quality - (lambda * cost) / C;
-        sums[m][1]++;
-      },
-    };
-  },
-  LinUCB({ models, C, lambda }) {
-    // L. Li et al., WWW 2010, on 24 hashed words and the length; the inverses are kept up to date by Sherman and Morrison.
-    const d = 26;
-    const arms = models.map(() => {
-      const inverse = Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0));
-      return { inverse, b: new Float64Array(d) };
-    });
-    const times = (a, x) =>
-      Float64Array.from({ length: d }, (_, i) => x.reduce((sum, v, j) => sum + a[i * d + j] * v, 0));
-    const dot = (x, y) => x.reduce((sum, v, i) => sum + v * y[i], 0);
-    return {
-      choose(row) {
-        const x = hashed(row, d);
-        return best(
-          arms.map(({ inverse, b }) => {
-            const ax = times(inverse, x);
-            return dot(ax, b) + 0.5 * Math.sqrt(dot(ax, x));
-          }),
-        );
-      },
-      learn(row, m, quality, cost) {
-        const x = hashed(row, d);
-        const { inverse, b } = arms[m];
-        const ax = times(inverse, x);
-        const scale = 1 / (1 + dot(ax, x));
-        for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) inverse[i * d + j] -= scale * ax[i] * ax[j];
-        for (let i = 0; i < d; i++) b[i] += (quality - (lambda * cost) / C) * x[i];
-      },
-    };
-  },
-  'domain mean (label, all outcomes)'({ models, rows, C, lambda }) {
-    const byLabel = new Map();
-    for (const row of rows) byLabel.set(row.label, [...(byLabel.get(row.label) ?? []), row]);
-    const choice = new Map();
-    for (const [label, own] of byLabel)
-      choice.set(label, best(models.map((_, m) => mean(own.map((r) => r.q[m] - (lambda * r.cost[m]) / C)))));
-    return { choose: (row) => choice.get(row.label), learn() {} };
-  },
-  'oracle (all outcomes)'({ models, C, lambda }) {
-    return {
-      choose: (row) => best(models.map((_, m) => row.q[m] - (Math.max(lambda, 1e-6) * row.cost[m]) / C)),
-      learn() {},
-    };
-  },
-};
+const singlesOf = (models, rows) =>
+  models.map((_, m) => ({ quality: mean(rows.map((r) => r.quality[m])), cost: mean(rows.map((r) => r.cost[m])) }));
 
-function best(values) {
-  let at = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[at]) at = i;
-  return at;
-}
-function hashed(row, d) {
-  if (row.hashed) return row.hashed;
-  const x = new Float64Array(d);
-  x[0] = 1;
-  x[1] = Math.log(1 + row.text.length) / 10;
-  for (const word of row.text.toLowerCase().match(/[a-z]+|\d|[^\s\w]/g) ?? []) {
-    let h = 7;
-    for (const c of word) h = (Math.imul(h, 31) + c.charCodeAt(0)) | 0;
-    x[2 + ((h >>> 0) % (d - 2))] += 1;
+function replay(world, name) {
+  const { models, rows, C, cut, seed } = world;
+  const policy = POLICIES[name].make({ ...world, random: generator(seed * 1009 + 1) });
+  const aims = models.map((_, m) => mean(rows.map((r) => r.quality[m] - (REGRET_LAMBDA * r.cost[m]) / C)));
+  const aim = Math.max(...aims);
+  const sums = { first: { quality: 0, cost: 0 }, last: { quality: 0, cost: 0 } };
+  let regret = 0;
+  for (const [i, row] of rows.entries()) {
+    const m = policy.choose(row, i);
+    policy.learn(row, m, row.quality[m], row.cost[m], i);
+    regret += aim - (row.quality[m] - (REGRET_LAMBDA * row.cost[m]) / C);
+    const part = i < cut ? sums.first : sums.last;
+    part.quality += row.quality[m];
+    part.cost += row.cost[m];
   }
-  const norm = Math.hypot(...x.subarray(2)) || 1;
-  for (let i = 2; i < d; i++) x[i] /= norm;
-  row.hashed = x;
-  return x;
+  const over = (n, ...parts) => ({
+    quality: parts.reduce((s, p) => s + p.quality, 0) / n,
+    cost: parts.reduce((s, p) => s + p.cost, 0) / n,
+  });
+  return { regret, last: over(rows.length - cut, sums.last), whole: over(rows.length, sums.first, sums.last) };
 }
 
-/** Saving at a share of the reference's quality, on the lower hull of the curve and the single models ("zero router"). */
+/** Saving at a share of the reference's quality, on the lower hull of the points; 0 where only the reference reaches it. */
 function saving(points, reference, share) {
   const wanted = share * reference.quality;
-  let least = Infinity;
+  let least = reference.cost;
   for (const p of points) {
     if (p.quality >= wanted) least = Math.min(least, p.cost);
     for (const o of points) {
@@ -254,84 +92,91 @@ function saving(points, reference, share) {
       least = Math.min(least, p.cost + w * (o.cost - p.cost));
     }
   }
-  return least === Infinity ? Number.NaN : 1 - least / reference.cost;
+  return 1 - least / reference.cost;
 }
 
-const percent = (x) => (Number.isNaN(x) ? 'n/a' : `${(100 * x).toFixed(1)}`);
-function withInterval(values) {
+const percent = (x) => (100 * x).toFixed(1);
+function interval(values, digits) {
   const sorted = [...values].sort((a, b) => a - b);
-  if (sorted.some(Number.isNaN)) {
-    const reached = sorted.filter((v) => !Number.isNaN(v));
-    return reached.length === 0
-      ? 'not reached'
-      : `${percent(mean(reached))} (reached by ${reached.length}/${values.length})`;
-  }
   const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
-  return `${percent(mean(values))} [${percent(at(0.025))}, ${percent(at(0.975))}]`;
+  return `${digits(mean(values))} [${digits(at(0.025))}, ${digits(at(0.975))}]`;
+}
+const row = (...cells) => console.log(`| ${cells.join(' | ')} |`);
+
+function report(files) {
+  const records = files.flatMap((file) => readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse));
+  for (const set of new Set(records.map((r) => r.set))) {
+    const own = records.filter((r) => r.set === set);
+    const worlds = new Map(own.filter((r) => r.singles).map((r) => [r.seed, r]));
+    const runs = own.filter((r) => r.policy);
+    const [world] = worlds.values();
+    console.log(
+      `\n### ${set}: ${world.rows} questions, ${world.models.length} models, best ${world.models[world.best]}, ${worlds.size} seeds\n`,
+    );
+    row(
+      'policy',
+      'account',
+      ...SHARES.map((s) => `saving % at ${100 * s} %`),
+      '',
+      'of means',
+      '',
+      `regret at ${REGRET_LAMBDA}`,
+    );
+    row('---', '---', '---:', '---:', '---:', '---:', '---:', '---:', '---:');
+    for (const policy of new Set(['zero router', ...runs.map((r) => r.policy)])) {
+      const mine = runs.filter((r) => r.policy === policy);
+      const knobs = [...new Set(mine.map((r) => r.knob))];
+      for (const account of ['last', 'whole']) {
+        const savings = SHARES.map(() => []);
+        for (const [seed, { singles, best: at }] of worlds) {
+          const points = mine.filter((r) => r.seed === seed).map((r) => r[account]);
+          if (points.length === 0 && mine.length > 0) continue;
+          for (const [k, share] of SHARES.entries())
+            savings[k].push(saving([...points, ...singles[account]], singles[account][at], share));
+        }
+        // Relative to the reference of each seed, then averaged over the seeds.
+        const relative = (point, { singles, best: at }) => ({
+          quality: point.quality / singles[account][at].quality,
+          cost: point.cost / singles[account][at].cost,
+        });
+        const averaged = (points) => ({
+          quality: mean(points.map((p) => p.quality)),
+          cost: mean(points.map((p) => p.cost)),
+        });
+        const curve = [
+          ...knobs.map((knob) =>
+            averaged(mine.filter((r) => r.knob === knob).map((r) => relative(r[account], worlds.get(r.seed)))),
+          ),
+          ...world.models.map((_, m) => averaged([...worlds.values()].map((w) => relative(w.singles[account][m], w)))),
+        ];
+        const ofMeans = SHARES.map((share) => percent(saving(curve, { quality: 1, cost: 1 }, share)));
+        const regrets = mine.filter((r) => r.knob === REGRET_LAMBDA).map((r) => r.regret);
+        const regret = account === 'whole' && regrets.length > 0 ? interval(regrets, (x) => x.toFixed(0)) : '';
+        row(policy, account, ...savings.map((v) => interval(v, percent)), ...ofMeans, regret);
+      }
+    }
+    console.log('\nTargets set before, share of the best single model alone in the last 30 %:\n');
+    row('policy', 'target %', 'quality %', 'cost %', 'whole stream: quality %', 'cost %');
+    row('---', '---:', '---:', '---:', '---:', '---:');
+    for (const policy of Object.keys(POLICIES).filter((name) => name.includes('target')))
+      for (const target of [0.95, 0.98, 1]) {
+        const mine = runs.filter((r) => r.policy === policy && r.knob === target);
+        if (mine.length === 0) continue;
+        const shares = (account, what) =>
+          interval(
+            mine.map((r) => {
+              const { singles, best: at } = worlds.get(r.seed);
+              return r[account][what] / singles[account][at][what];
+            }),
+            percent,
+          );
+        row(policy, 100 * target, ...['last', 'whole'].flatMap((a) => [shares(a, 'quality'), shares(a, 'cost')]));
+      }
+  }
 }
 
-for (const set of flags.sets.split(',')) {
-  const { models, rows: all } = load(set);
-  const rows = all.slice(0, Number(flags.rows));
-  const singlesOf = (some) =>
-    models.map((_, m) => ({ quality: mean(some.map((r) => r.q[m])), cost: mean(some.map((r) => r.cost[m])) }));
-  const singles = singlesOf(rows);
-  const reference = singles[best(singles.map((s) => s.quality))];
-  const C = reference.cost;
-  console.log(
-    `\n## ${set}: ${rows.length} questions, ${models.length} models; best single model ${models[singles.indexOf(reference)]}, quality ${reference.quality.toFixed(4)}\n`,
-  );
-  console.log(
-    '| policy | saving % at 100 % | at 98 % | at 95 % | regret at lambda 0.1 | quality, cost % at lambda 0.1 |',
-  );
-  console.log('|---|---:|---:|---:|---:|---:|');
-  const zero = SHARES.map((share) => percent(saving(singles, reference, share)));
-  console.log(`| zero router (hull of single models) | ${zero.join(' | ')} | | |`);
-  for (const [name, make] of Object.entries(POLICIES)) {
-    const savings = [[], [], []];
-    const regrets = [];
-    const shown = [];
-    for (let seed = 1; seed <= Number(flags.seeds); seed++) {
-      const order = generator(seed);
-      const stream = [...rows];
-      for (let i = stream.length - 1; i > 0; i--) {
-        const j = Math.floor(order() * (i + 1));
-        [stream[i], stream[j]] = [stream[j], stream[i]];
-      }
-      const points = [];
-      for (const lambda of LAMBDAS) {
-        const random = generator(seed * 1009 + 1);
-        const policy = make({ models, rows, C, lambda, seed, random });
-        const aims = models.map((_, m) => mean(stream.map((r) => r.q[m] - (lambda * r.cost[m]) / C)));
-        const aim = Math.max(...aims);
-        let regret = 0;
-        let quality = 0;
-        let cost = 0;
-        const half = Math.floor(stream.length / 2);
-        for (const [i, row] of stream.entries()) {
-          const m = policy.choose(row);
-          policy.learn(row, m, row.q[m], row.cost[m]);
-          regret += aim - (row.q[m] - (lambda * row.cost[m]) / C);
-          if (i >= half) {
-            quality += row.q[m];
-            cost += row.cost[m];
-          }
-        }
-        const point = { quality: quality / (stream.length - half), cost: cost / (stream.length - half) };
-        points.push(point);
-        if (lambda === 0.1) {
-          regrets.push(regret);
-          shown.push(point);
-        }
-      }
-      // The single models on the same half, so that its luck is everybody's.
-      const second = stream.slice(Math.floor(stream.length / 2));
-      const here = singlesOf(second);
-      const yardstick = here[singles.indexOf(reference)];
-      for (const [k, share] of SHARES.entries()) savings[k].push(saving([...points, ...here], yardstick, share));
-    }
-    const q = mean(shown.map((p) => p.quality)).toFixed(4);
-    const c = percent(mean(shown.map((p) => p.cost)) / C);
-    console.log(`| ${name} | ${savings.map(withInterval).join(' | ')} | ${mean(regrets).toFixed(0)} | ${q}, ${c} |`);
-  }
+if (flags.report) report(positionals);
+else {
+  run();
+  report([flags.out]);
 }

@@ -2,7 +2,7 @@
 import { numberIn, objectIn, refuse } from '@x/cuda-core/addon';
 import { type Change, ChangeDetector, type ChangeDetectorOptions, type ChangeDetectorState } from './change-detector';
 import { addon } from './native';
-import { poolingStrength } from './pooling';
+import { betaOf, type Moments, Populations, type SavedPopulations } from './pooling';
 
 export interface LearningOptions {
   /** Beta prior of every success probability. Default `{ alpha: 1, beta: 1 }`, the uniform one. 1e-6 to 1e6. */
@@ -13,9 +13,10 @@ export interface LearningOptions {
    */
   forgetting?: number;
   /**
-   * Most evidence, in outcomes, that a model's other domains lend to one domain (a power prior: J. G. Ibrahim,
-   * M.-H. Chen, 2000). Default 4; 0 or `false` keeps domains wholly apart. `'auto'` learns it from how much the model's domains
-   * differ (a hierarchical Beta-binomial model, by moments).
+   * What a model's other domains say about one. `'auto'` (default): the rates of a model's domains come from one Beta
+   * distribution, the posterior is averaged over what all outcomes leave possible of it, and intervals hold what they say; `prior`
+   * is then that of the distribution's mean, and of a model seen in one domain alone. A number is the most evidence, in outcomes, that
+   * other domains lend (a power prior: J. G. Ibrahim, M.-H. Chen, 2000), right or not. 0 or `false` keeps domains apart.
    */
   pooling?: number | false | 'auto';
   /**
@@ -57,9 +58,9 @@ export function resolveLearning(options: LearningOptions = {}): ResolvedLearning
     },
     forgetting: numberIn(options.forgetting ?? 1, 'learning.forgetting', { min: 0, above: true, max: 1 }),
     pooling:
-      options.pooling === 'auto'
+      (options.pooling ?? 'auto') === 'auto'
         ? 'auto'
-        : numberIn(options.pooling === false ? 0 : (options.pooling ?? 4), 'learning.pooling', { min: 0, max: 1e6 }),
+        : numberIn(options.pooling === false ? 0 : options.pooling, 'learning.pooling', { min: 0, max: 1e6 }),
     changeDetection: resolveDetection(options.changeDetection ?? false),
     weights: {
       rate: options.weights
@@ -95,7 +96,9 @@ export class Beliefs {
   readonly totals: Counts;
   /** By domain, one a model once it was observed there. */
   readonly detectors = new Map<string, (ChangeDetector | undefined)[]>();
-  readonly #strengths: Float64Array;
+  /** With `pooling: 'auto'`. */
+  readonly populations: Populations | undefined;
+  readonly #moments: Moments = { mean: 0, variance: 0 };
   readonly #none: Counts;
   readonly #outcome: Counts;
   readonly #next: Counts;
@@ -105,7 +108,7 @@ export class Beliefs {
     readonly learning: ResolvedLearning,
   ) {
     this.totals = counts(models);
-    this.#strengths = new Float64Array(models).fill(Number.NaN);
+    if (learning.pooling === 'auto') this.populations = new Populations(models, learning.prior);
     this.#none = counts(models);
     this.#outcome = counts(models);
     this.#next = counts(models);
@@ -147,7 +150,7 @@ export class Beliefs {
     }
     fold(this.totals.successes, own.successes, next.successes);
     fold(this.totals.failures, own.failures, next.failures);
-    this.#strengths[model] = Number.NaN;
+    this.#pool(model);
     return change;
   }
 
@@ -163,25 +166,40 @@ export class Beliefs {
     return row[model];
   }
 
-  /** How many outcomes other domains may lend of a model. */
-  #pooling(model: number): number {
-    const { pooling } = this.learning;
-    if (pooling !== 'auto') return pooling;
-    // Learnt anew when the model was observed since; a choice between two observations costs nothing.
-    if (Number.isNaN(this.#strengths[model]!)) this.#strengths[model] = poolingStrength(this.domains.values(), model);
-    return this.#strengths[model]!;
-  }
-
-  /** Pseudo-counts that the model's other domains lend to this one: their rate, with limited weight. */
+  /**
+   * What other domains add to this one's posterior, in outcomes: their rate, with limited weight. With `'auto'` whatever makes it the
+   * hierarchical posterior, which may be less certain than prior and own outcomes alone.
+   */
   lent(model: number, own: Counts, out: Lent): void {
     // Totals are kept as running sums; rounding may leave a difference just below 0.
     const successes = Math.max(0, this.totals.successes[model]! - own.successes[model]!);
     const failures = Math.max(0, this.totals.failures[model]! - own.failures[model]!);
     const evidence = successes + failures;
-    const most = evidence > 0 ? this.#pooling(model) : 0;
-    const share = evidence > most ? most / evidence : 1;
+    out.successes = 0;
+    out.failures = 0;
+    if (evidence < EVIDENCE_MIN) return;
+    const { pooling, prior } = this.learning;
+    if (pooling === 'auto') {
+      this.populations!.posterior(model, own.successes[model]!, own.failures[model]!, this.#moments);
+      const [alpha, beta] = betaOf(this.#moments);
+      out.successes = alpha - prior.alpha - own.successes[model]!;
+      out.failures = beta - prior.beta - own.failures[model]!;
+      return;
+    }
+    const share = Math.min(1, pooling / evidence);
     out.successes = share * successes;
     out.failures = share * failures;
+  }
+
+  #pool(model: number): void {
+    const outcomes = this.totals.successes[model]! + this.totals.failures[model]!;
+    if (outcomes > 0) this.populations?.learn(this.domains.values(), model, outcomes);
+  }
+
+  /** After all domains: populations as saved, or learnt from the domains where none were. */
+  restorePopulations(saved: SavedPopulations | undefined): void {
+    if (saved) this.populations?.restore(saved);
+    else for (let model = 0; model < this.models; model++) this.#pool(model);
   }
 
   restore(domain: string, saved: Counts): void {
@@ -193,6 +211,9 @@ export class Beliefs {
     this.#detector(model, domain)?.restore(state);
   }
 }
+
+/** Less than this of an outcome is rounding. */
+const EVIDENCE_MIN = 1e-9;
 
 export interface Lent {
   successes: number;

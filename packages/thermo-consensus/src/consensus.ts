@@ -1,5 +1,6 @@
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { type NativeDevice, numberIn, objectIn, parseDevice, refuse, SEED_MAX, shown } from '@x/cuda-core/addon';
+import { Annealing, scrambled } from './annealing';
 import {
   type BatchConstraints,
   type BatchContext,
@@ -7,9 +8,9 @@ import {
   type BatchRoutingOptions,
   routeBatch,
 } from './batch-routing';
-import { Beliefs, estimateStrength, type Lent, resolveLearning } from './beliefs';
+import { Beliefs, type Lent, resolveLearning } from './beliefs';
 import type { Change } from './change-detector';
-import { COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
+import { CHALLENGES_MAX, COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
 import {
   type Demand,
   Energy,
@@ -17,14 +18,20 @@ import {
   resolveEnergy,
   resolveModel,
   resolveTokensOption,
+  TERMS,
   type Term,
 } from './energy';
 import { bestSubset, Ensemble } from './ensemble';
 import { LatencyBelief } from './latency';
 import { addon, READING } from './native';
 import type { ChooseContext, ConsensusOptions, Outcome, Posterior } from './options';
+import { domainKey, Pool } from './pool';
+import { betaPosterior } from './posterior';
 import { resolveTokens } from './pricing';
-import { restoreSchedule, type Schedule, type ScheduleState, schedules, toSchedule } from './schedules';
+import { type DrawBeta, QualityTarget, resolveTarget } from './quality-target';
+import { Reinforcement } from './reinforcement';
+import { Relaxation } from './relaxation';
+import { restoreSchedule, schedules, toSchedule } from './schedules';
 import {
   decodeHeat,
   encodeHeat,
@@ -37,11 +44,13 @@ import {
   writeState,
 } from './state';
 
-const NO_DOMAIN = '';
-/** Draws after which top-two gives up looking for a draw that another model wins. */
-const CHALLENGES_MAX = 32;
 /** Draws of one choice are streams of their own: round r of step s uses streams from s * models + r * 2^44. */
 const ROUND_STREAMS = 2 ** 44;
+/** More draws than a target's choice takes in a round: 2^22 domains x models. */
+const STREAMS_A_TARGET = 2 ** 22;
+const QUALITY = TERMS.indexOf('quality');
+const TEMPERATURE = schedules.exponential({ start: 0.2, end: 0.02, steps: 300 });
+const SPREAD = schedules.exponential({ start: 1.5, end: 0.1, steps: 2000 });
 
 /**
  * Chooses among models by statistical mechanics and learns from outcomes.
@@ -53,21 +62,21 @@ const ROUND_STREAMS = 2 ** 44;
  */
 export class Consensus {
   readonly #names: readonly string[];
-  readonly #index = new Map<string, number>();
+  readonly #pool: Pool;
   readonly #models: readonly ResolvedModel[];
   readonly #energy: Energy;
-  readonly #schedule: Schedule;
+  readonly #annealing: Annealing;
   readonly #selection: Selection;
   readonly #seed: number;
   readonly #device: NativeDevice | undefined;
   readonly #beliefs: Beliefs;
   readonly #latencies: readonly LatencyBelief[];
+  readonly #target: QualityTarget | undefined;
   /** Tokens billed in this period, by model. */
   readonly #billed: Float64Array;
   #step = 0;
-  #heat: ScheduleState;
-  #utilities = { count: 0, mean: 0 };
-  #entropyProduction = 0;
+  readonly #relaxation: Relaxation;
+  readonly #reinforcement: Reinforcement;
   #saving: Promise<void> = Promise.resolve();
 
   // Scratch of one choice: a block of columns (see decision.ts), and what native calls read and write. The block is a
@@ -78,7 +87,6 @@ export class Consensus {
   readonly #quality: Float64Array;
   readonly #energies: Float64Array;
   readonly #probabilities: Float64Array;
-  readonly #previous: Float64Array;
   readonly #temperature = new Float64Array(1);
   readonly #readings = new Float64Array(READING.count);
   readonly #choice = new Int32Array(1);
@@ -87,7 +95,8 @@ export class Consensus {
 
   constructor(options: ConsensusOptions) {
     objectIn(options, 'options');
-    const { models, energy = {}, selection = 'boltzmann' } = options;
+    const target = resolveTarget(options.target);
+    const { models, energy = {}, selection = target ? 'thompson' : 'boltzmann' } = options;
     if (!Array.isArray(models) || models.length < 1 || models.length > 65536)
       refuse(
         'models',
@@ -95,24 +104,22 @@ export class Consensus {
       );
     objectIn(energy, 'energy');
     const tokens = resolveTokensOption(energy);
-    this.#models = models.map((given, i) => {
-      const model = resolveModel(given, i, tokens);
-      if (this.#index.has(model.name)) refuse(`models[${i}].name`, `there are two models called ${shown(model.name)}.`);
-      this.#index.set(model.name, i);
-      return model;
-    });
+    this.#models = models.map((given, i) => resolveModel(given, i, tokens));
     this.#names = this.#models.map((m) => m.name);
+    this.#pool = new Pool(this.#names);
     this.#energy = new Energy(resolveEnergy(energy, this.#models, tokens), this.#models);
     if (!SELECTIONS.includes(selection))
       refuse('selection', `selection is ${shown(selection)}; it must be one of ${SELECTIONS.map(shown).join(', ')}.`);
+    if (target && selection !== 'thompson')
+      refuse('selection', `selection is ${shown(selection)}; with a target it must be 'thompson', the default there.`);
     this.#selection = selection;
     this.#seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
     const device = parseDevice(options.device);
     this.#device = device.kind === 2 ? device : undefined;
-    this.#schedule = toSchedule(options.schedule ?? schedules.exponential({ start: 0.2, end: 0.02, steps: 300 }));
-    this.#heat = this.#schedule.initial;
+    this.#annealing = new Annealing(toSchedule(options.schedule ?? (target ? SPREAD : TEMPERATURE)), this.#seed);
     const count = this.#models.length;
     this.#beliefs = new Beliefs(count, resolveLearning(options.learning));
+    this.#target = target && new QualityTarget(target, this.#beliefs);
     this.#latencies = this.#models.map((m) => new LatencyBelief(m.latency));
     this.#billed = new Float64Array(count);
 
@@ -122,7 +129,8 @@ export class Consensus {
     this.#quality = new Float64Array(count);
     this.#energies = new Float64Array(count);
     this.#probabilities = new Float64Array(count);
-    this.#previous = new Float64Array(count).fill(Number.NaN);
+    this.#relaxation = new Relaxation(count);
+    this.#reinforcement = new Reinforcement(this.#energy, this.#beliefs.learning.weights.rate);
     this.#scales = new Float64Array(count);
   }
 
@@ -143,17 +151,18 @@ export class Consensus {
 
   /** Sum of the choices' finite entropy productions, in nats. */
   get entropyProduction(): number {
-    return this.#entropyProduction;
+    return this.#relaxation.total;
   }
 
   /** Chooses a model. The choice is a function of the options, the seed, and all calls made before. */
   choose(context: ChooseContext = {}): Decision {
     const demand = this.#believe(context);
-    if (this.#selection === 'thompson' || this.#selection === 'top-two') this.#draw(0);
+    if (this.#target) this.#aim(this.#target, demand, context);
+    else if (this.#selection === 'thompson' || this.#selection === 'top-two') this.#draw(0);
     this.#weigh(demand, context);
     if (this.#selection === 'top-two') this.#challenge(demand, context);
 
-    const temperature = this.#selection === 'boltzmann' ? this.#scheduled() : 0;
+    const temperature = this.#selection === 'boltzmann' ? this.#annealing.temperature(this.#step) : 0;
     this.#temperature[0] = temperature;
     addon.boltzmann(
       this.#energies,
@@ -178,11 +187,21 @@ export class Consensus {
       this.#selection,
       temperature,
       this.#readings,
-      this.#relax(),
+      this.#relaxation.relax(this.#probabilities, this.#energies),
       this.#names,
       block.slice(),
+      this.#target !== undefined,
     );
-    if (this.#schedule.advance && this.#selection === 'boltzmann') this.#adapt();
+    if (this.#selection === 'boltzmann')
+      this.#annealing.advance({
+        step: this.#step,
+        temperature,
+        energies: this.#energies,
+        probabilities: this.#probabilities,
+        chosen: this.#choice[0]!,
+        entropy: this.#readings[READING.entropy]!,
+        meanEnergy: this.#readings[READING.meanEnergy]!,
+      });
     this.#step++;
     return decision;
   }
@@ -278,7 +297,7 @@ export class Consensus {
     objectIn(outcome, 'outcome');
     const { decision, success, latency, tokens, utility } = outcome;
     if (decision !== undefined) objectIn(decision, 'decision');
-    const model = this.#modelIndex(decision ? decision.model : outcome.model, 'model');
+    const model = this.#pool.indexOf(decision ? decision.model : outcome.model, 'model');
     const domain = domainKey(decision ? decision.domain : outcome.domain);
     if (success === undefined && latency === undefined && tokens === undefined && utility === undefined)
       refuse('success', 'the outcome says nothing: give success, latency, tokens or utility.');
@@ -296,7 +315,7 @@ export class Consensus {
 
     if (latency !== undefined) this.#latencies[model]!.observe(latency);
     if (billed) this.#billed[model]! += billed.input + billed.output;
-    if (utility !== undefined) this.#reinforce(decision as Decision, model, utility);
+    if (utility !== undefined) this.#reinforcement.observe(decision as Decision, model, utility);
     return value === undefined ? undefined : this.#beliefs.observe(model, domain, Number(value));
   }
 
@@ -313,36 +332,14 @@ export class Consensus {
 
   /** What is believed of a model's success in a domain: prior, its outcomes there, and what other domains lend. */
   posterior(model: string, domain?: string | number): Posterior {
-    const i = this.#modelIndex(model, 'model');
+    const i = this.#pool.indexOf(model, 'model');
     const own = this.#beliefs.of(domainKey(domain));
     const lent = { successes: 0, failures: 0 };
     this.#beliefs.lent(i, own, lent);
     const { prior } = this.#beliefs.learning;
     const alpha = prior.alpha + own.successes[i]! + lent.successes;
     const beta = prior.beta + own.failures[i]! + lent.failures;
-    const n = alpha + beta;
-    const device = this.#device;
-    return {
-      alpha,
-      beta,
-      mean: alpha / n,
-      deviation: Math.sqrt(((alpha / n) * (beta / n)) / (n + 1)),
-      interval(level = 0.95) {
-        numberIn(level, 'level');
-        const [mean, variance, lower, upper] = Array.from({ length: 4 }, () => new Float64Array(1));
-        addon.betaSummary(
-          Float64Array.of(alpha),
-          Float64Array.of(beta),
-          level,
-          device,
-          mean!,
-          variance!,
-          lower!,
-          upper!,
-        );
-        return [lower![0]!, upper![0]!];
-      },
-    };
+    return betaPosterior(alpha, beta, this.#device);
   }
 
   /**
@@ -352,7 +349,7 @@ export class Consensus {
    * @throws IoError
    */
   async save(path: string): Promise<void> {
-    const { kind, options } = this.#schedule;
+    const { kind, options } = this.#annealing.schedule;
     const { tokens, costNormaliser, weights } = this.#energy;
     const state: SavedState = {
       models: this.#models.map(({ name, cost, price, latency, contextLength }) => ({
@@ -367,13 +364,14 @@ export class Consensus {
       seed: this.#seed,
       schedule: { kind, options: numbersToJson(options) },
       step: this.#step,
-      heat: encodeHeat(this.#heat),
+      heat: encodeHeat(this.#annealing.state),
       beliefs: savedBeliefs(this.#beliefs),
       latencies: this.#latencies.map((l) => l.state),
       billed: [...this.#billed],
-      utilities: { ...this.#utilities },
-      previous: Number.isNaN(this.#previous[0]) ? null : [...this.#previous],
-      entropyProduction: this.#entropyProduction,
+      utilities: this.#reinforcement.utilities,
+      previous: this.#relaxation.previous,
+      entropyProduction: this.#relaxation.total,
+      ...(this.#target && { target: this.#target.target, requests: this.#target.remembered }),
     };
     // Later saves of this object wait for earlier ones, so that the last one called is the one that stays.
     const write = this.#saving.then(() => writeState(path, state));
@@ -399,7 +397,8 @@ export class Consensus {
       const { models, learning, selection, seed } = state;
       const energy = numbersFromJson(state.energy);
       const device = overrides.device === undefined ? {} : { device: overrides.device };
-      const consensus = new Consensus({ models, energy, learning, selection, seed, schedule, ...device });
+      const target = state.target && { target: state.target };
+      const consensus = new Consensus({ models, energy, learning, selection, seed, schedule, ...target, ...device });
       consensus.#restore(state);
       return consensus;
     } catch (error) {
@@ -414,8 +413,9 @@ export class Consensus {
 
   #restore(state: SavedState): void {
     this.#step = numberIn(state.step, 'step', { min: 0, integer: true });
-    this.#heat = decodeHeat(state.heat, this.#schedule.initial);
+    this.#annealing.state = decodeHeat(state.heat, this.#annealing.schedule.initial);
     restoreBeliefs(this.#beliefs, state.beliefs);
+    this.#target?.restore(state.requests ?? []);
     const column = (values: readonly unknown[], field: string) => {
       if (values.length !== this.#names.length)
         refuse(field, `${field} has ${values.length} entries for ${this.#names.length} models.`);
@@ -433,25 +433,8 @@ export class Consensus {
     column(state.billed, 'billed').forEach((v, i) => {
       this.#billed[i] = numberIn(v, `billed[${i}]`, { min: 0 });
     });
-    this.#utilities = {
-      count: numberIn(state.utilities.count, 'utilities.count', { min: 0, integer: true }),
-      mean: numberIn(state.utilities.mean, 'utilities.mean'),
-    };
-    if (state.previous)
-      column(state.previous, 'previous').forEach((v, i) => {
-        this.#previous[i] = numberIn(v, `previous[${i}]`, { min: 0, max: 1 });
-      });
-    this.#entropyProduction = numberIn(state.entropyProduction, 'entropyProduction', { min: 0 });
-  }
-
-  #modelIndex(name: unknown, field: string): number {
-    const index = this.#index.get(name as string);
-    if (index === undefined)
-      return refuse(
-        field,
-        `there is no model called ${shown(name)}; the models are ${this.#names.slice(0, 20).map(shown).join(', ')}.`,
-      );
-    return index;
+    this.#reinforcement.restore(state.utilities);
+    this.#relaxation.restore(state.previous && column(state.previous, 'previous'), state.entropyProduction);
   }
 
   /** Posteriors of all models for this context, and their means as qualities. */
@@ -462,7 +445,14 @@ export class Consensus {
     const block = this.#block;
     const { prior } = this.#beliefs.learning;
     block.fill(0, COLUMN.externalSuccesses * count, (COLUMN.externalFailures + 1) * count);
-    if (context.quality !== undefined) this.#addEstimates(context.quality);
+    if (context.quality !== undefined)
+      this.#pool.readEstimates(
+        context.quality,
+        this.#beliefs.learning.external,
+        block,
+        COLUMN.externalSuccesses * count,
+        COLUMN.externalFailures * count,
+      );
     const own = this.#beliefs.of(domain);
     const lent = this.#lent;
     for (let i = 0; i < count; i++) {
@@ -500,11 +490,37 @@ export class Consensus {
     addon.betaSample(this.#alpha, this.#beta, this.#seed, stream, this.#device, this.#quality);
   }
 
+  /** Puts a draw in place of the means, and as the weight of quality the price at which such qualities meet the target. */
+  #aim(target: QualityTarget, demand: Demand, context: ChooseContext): void {
+    const count = this.#names.length;
+    const block = this.#block;
+    const spread = this.#annealing.temperature(this.#step);
+    this.#weigh(demand, context);
+    const others = Array.from(this.#energies, (energy, i) =>
+      energy < Number.POSITIVE_INFINITY ? energy - block[(COLUMN.terms + QUALITY) * count + i]! : energy,
+    );
+    const column = (at: number) => block.slice(at * count, (at + 1) * count);
+    target.remember({
+      domain: domainKey(context.domain),
+      others,
+      ...(context.quality !== undefined && {
+        external: { successes: column(COLUMN.externalSuccesses), failures: column(COLUMN.externalFailures) },
+      }),
+    });
+    const draw: DrawBeta = (alpha, beta, round, out) => {
+      const stream = this.#step * STREAMS_A_TARGET + round * ROUND_STREAMS;
+      addon.betaSample(alpha, beta, this.#seed, stream, this.#device, out);
+    };
+    const uniform = scrambled(this.#seed, this.#step);
+    this.#energy.weights.quality = target.solve(draw, spread, uniform, this.#quality);
+  }
+
   /** Energies of all models, by the qualities at hand. */
   #weigh(demand: Demand, context: ChooseContext): void {
     const count = this.#names.length;
     const block = this.#block;
-    const scales = this.#scaleCosts(context.costScale);
+    const scales = this.#scales;
+    this.#pool.readScales(context.costScale, scales);
     let possible = 0;
     for (let i = 0; i < count; i++) {
       const cost = this.#energy.cost(i, demand, this.#billed[i]!, scales[i]!);
@@ -524,7 +540,7 @@ export class Consensus {
         'tokens',
         'the request is longer than the context of every model; shorten it, or give context a finite weight.',
       );
-    if (context.exclude !== undefined) this.#exclude(context.exclude);
+    if (context.exclude !== undefined) this.#pool.exclude(context.exclude, this.#energies);
   }
 
   /** Top-two: every other time, draws again until another model wins. */
@@ -537,145 +553,12 @@ export class Consensus {
       if (lowest(this.#energies) !== leader) return;
     }
   }
-
-  /** Entropy produced between the distribution before and this one, which then becomes the one before. */
-  #relax(): number {
-    const now = this.#probabilities;
-    const before = this.#previous;
-    let produced = 0;
-    let share = 0; // of the old distribution that is still possible
-    if (!Number.isNaN(before[0]))
-      for (let i = 0; i < now.length; i++) {
-        const p = before[i]!;
-        if (p === 0 || this.#energies[i] === Number.POSITIVE_INFINITY) continue;
-        share += p;
-        produced += p * Math.log(p / now[i]!);
-      }
-    produced = share > 0 ? Math.max(0, produced / share - Math.log(share)) : 0;
-    before.set(now);
-    if (produced < Number.POSITIVE_INFINITY) this.#entropyProduction += produced;
-    return produced;
-  }
-
-  #reinforce(decision: Decision, chosen: number, utility: number): void {
-    const { rate } = this.#beliefs.learning.weights;
-    const seen = this.#utilities;
-    if (rate > 0 && seen.count > 0 && decision.temperature > 0)
-      this.#energy.learn(
-        rate,
-        utility - seen.mean,
-        chosen,
-        (t, i) => decision.at(COLUMN.terms + t, i),
-        (i) => decision.at(COLUMN.probability, i),
-      );
-    seen.count++;
-    seen.mean += (utility - seen.mean) / seen.count;
-  }
-
-  #scheduled(): number {
-    const temperature = this.#schedule.temperature(this.#step, this.#heat);
-    if (typeof temperature !== 'number' || !(temperature >= 0))
-      refuse(
-        'schedule',
-        `the schedule gave the temperature ${shown(temperature)} for step ${this.#step}; it must be 0 or more.`,
-      );
-    return temperature;
-  }
-
-  #adapt(): void {
-    let possible = 0;
-    let likeliest = 0;
-    for (let i = 0; i < this.#energies.length; i++) {
-      if (this.#energies[i]! !== Number.POSITIVE_INFINITY) possible++;
-      likeliest = Math.max(likeliest, this.#probabilities[i]!);
-    }
-    if (possible < 2) return; // a forced choice says nothing about the temperature
-    this.#heat = this.#schedule.advance!(this.#heat, {
-      entropy: this.#readings[READING.entropy]! / Math.log(possible),
-      acceptance: 1 - likeliest,
-      heatCapacity: this.#heatCapacity(),
-      energy: this.#energies[this.#choice[0]!]!,
-      step: this.#step,
-      uniform: scrambled(this.#seed, this.#step),
-    });
-  }
-
-  #heatCapacity(): number {
-    const temperature = this.#temperature[0]!;
-    if (temperature === 0 || temperature === Number.POSITIVE_INFINITY) return 0;
-    const mean = this.#readings[READING.meanEnergy]!;
-    let variance = 0;
-    for (let i = 0; i < this.#energies.length; i++) {
-      const p = this.#probabilities[i]!;
-      if (p > 0) variance += p * (this.#energies[i]! - mean) ** 2;
-    }
-    return variance / temperature ** 2;
-  }
-
-  #scaleCosts(scale: ChooseContext['costScale']): Float64Array {
-    const scales = this.#scales;
-    if (scale === undefined || typeof scale === 'number') {
-      scales.fill(scale === undefined ? 1 : numberIn(scale, 'costScale', { min: 0 }));
-      return scales;
-    }
-    objectIn(scale, 'costScale');
-    scales.fill(1);
-    for (const name of Object.keys(scale))
-      scales[this.#modelIndex(name, 'costScale')] = numberIn(scale[name], `costScale.${name}`, { min: 0 });
-    return scales;
-  }
-
-  #addEstimates(estimates: NonNullable<ChooseContext['quality']>): void {
-    objectIn(estimates, 'quality');
-    const count = this.#names.length;
-    const { strength, limit } = this.#beliefs.learning.external;
-    for (const name of Object.keys(estimates)) {
-      const i = this.#modelIndex(name, 'quality');
-      const given = estimates[name]!;
-      const bare = typeof given === 'number';
-      const mean = bare ? given : objectIn(given, 'quality').mean;
-      // The full check builds the field's name, which costs more than the choice: only a wrong value pays for it.
-      if (!isProbability(mean)) numberIn(mean, bare ? `quality.${name}` : `quality.${name}.mean`, { min: 0, max: 1 });
-      let weight = strength;
-      if (!bare) {
-        const { uncertainty } = given;
-        if (!isProbability(uncertainty)) numberIn(uncertainty, `quality.${name}.uncertainty`, { min: 0 });
-        weight = estimateStrength(mean as number, uncertainty, limit);
-      }
-      this.#block[COLUMN.externalSuccesses * count + i] = weight * (mean as number);
-      this.#block[COLUMN.externalFailures * count + i] = weight * (1 - (mean as number));
-    }
-  }
-
-  #exclude(names: readonly string[]): void {
-    if (!Array.isArray(names)) refuse('exclude', `exclude is ${shown(names)}; it must be an array of names.`);
-    for (const name of names) this.#energies[this.#modelIndex(name, 'exclude')] = Number.POSITIVE_INFINITY;
-    if (this.#energies.every((e) => e === Number.POSITIVE_INFINITY))
-      refuse('exclude', 'every model is excluded; at least one must remain.');
-  }
 }
 
 const SELECTIONS: readonly unknown[] = ['boltzmann', 'thompson', 'top-two', 'greedy'];
-
-/** A number in [0, 1) of a seed and a step: the finaliser of MurmurHash3 (A. Appleby) over both. */
-function scrambled(seed: number, step: number): number {
-  let h = Math.imul(step + 1, 0x9e3779b1) ^ (seed | 0) ^ Math.floor(seed / 2 ** 32);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
-}
 
 function lowest(energies: Float64Array): number {
   let at = 0;
   for (let i = 1; i < energies.length; i++) if (energies[i]! < energies[at]!) at = i;
   return at;
-}
-
-const isProbability = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
-
-function domainKey(domain: unknown): string {
-  if (domain === undefined) return NO_DOMAIN;
-  if (typeof domain === 'string' && domain !== NO_DOMAIN) return domain;
-  if (typeof domain === 'number' && !Number.isNaN(domain)) return String(domain);
-  return refuse('domain', `domain is ${shown(domain)}; it must be a number or a string that is not empty.`);
 }

@@ -1,6 +1,8 @@
 // One choice and everything it was made from. The numbers sit in one block; objects are built only when asked for, so
 // that choosing stays fast.
+import { UnsupportedError } from '@x/cuda-core';
 import { TERMS, type Term } from './energy';
+import { challengeChances, thompsonChances } from './propensity';
 
 /** Columns of the block, each as long as there are models. */
 export const COLUMN = {
@@ -21,6 +23,9 @@ export const COLUMN = {
   probability: 13 + TERMS.length,
 } as const;
 export const COLUMNS = 14 + TERMS.length;
+const QUALITY = TERMS.indexOf('quality');
+/** Draws after which top-two gives up looking for one that another model wins. */
+export const CHALLENGES_MAX = 32;
 
 /** See {@link ConsensusOptions.selection}. */
 export type Selection = 'boltzmann' | 'thompson' | 'top-two' | 'greedy';
@@ -80,6 +85,7 @@ export class Decision implements DecisionReadings {
   readonly entropyProduction: number;
   readonly #names: readonly string[];
   readonly #block: readonly number[];
+  readonly #targeted: boolean;
 
   /** Made by `Consensus.choose`. */
   constructor(
@@ -92,6 +98,7 @@ export class Decision implements DecisionReadings {
     entropyProduction: number,
     names: readonly string[],
     block: readonly number[],
+    targeted = false,
   ) {
     this.id = id;
     this.model = names[chosen]!;
@@ -105,6 +112,7 @@ export class Decision implements DecisionReadings {
     this.entropyProduction = entropyProduction;
     this.#names = names;
     this.#block = block;
+    this.#targeted = targeted;
   }
 
   #record(column: number): Record<string, number> {
@@ -120,9 +128,39 @@ export class Decision implements DecisionReadings {
     return this.#block[column * this.#names.length + i]!;
   }
 
-  /** The distribution that the model was drawn from, by model. */
+  /** The Boltzmann distribution at the choice's temperature, by model: at 0 all of it on the least energy. */
   get probabilities(): Record<string, number> {
     return this.#record(COLUMN.probability);
+  }
+
+  /**
+   * With which probability the choice would have fallen on each model, its seed unknown: what `evaluatePolicy` needs of a log. Those of
+   * the distribution for Boltzmann and greedy selection; for Thompson and top-two those of their draws, to within 1e-3, which takes
+   * some milliseconds.
+   *
+   * @throws UnsupportedError for a choice made for a `target`.
+   */
+  get propensities(): Record<string, number> {
+    if (this.#targeted)
+      throw new UnsupportedError(
+        'The propensities of choices for a target are not known; log choices by Boltzmann, Thompson or top-two selection.',
+      );
+    if (this.selection !== 'thompson' && this.selection !== 'top-two') return this.probabilities;
+    const at = (column: number, i: number) => this.at(column, i);
+    const drawn = COLUMN.terms + QUALITY;
+    let weight = 0;
+    const contenders = this.#names.map((_, i) => {
+      const term = at(drawn, i);
+      if (term !== 0) weight = -term / at(COLUMN.quality, i);
+      const others = at(COLUMN.energy, i) - term;
+      return { others, alpha: at(COLUMN.alpha, i), beta: at(COLUMN.beta, i) };
+    });
+    const chances = thompsonChances(contenders, weight);
+    const challenged = this.selection === 'top-two' && this.id % 2 === 1;
+    const own = challenged ? challengeChances(chances, CHALLENGES_MAX) : chances;
+    const out: Record<string, number> = Object.create(null);
+    for (const [i, name] of this.#names.entries()) out[name] = own[i]!;
+    return out;
   }
 
   /** Energy by model; +Infinity for excluded ones. */

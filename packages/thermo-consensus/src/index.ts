@@ -68,6 +68,7 @@ export type {
   QualityEstimate,
 } from './options';
 export type { Price, Tokens } from './pricing';
+export type { QualityTargetOptions } from './quality-target';
 export {
   ladders,
   type PopulationAnnealingOptions,

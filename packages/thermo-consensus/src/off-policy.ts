@@ -6,7 +6,7 @@ import { normalQuantile } from './normal';
 export interface LoggedChoice<Context = unknown> {
   /** The model that was chosen. */
   model: string;
-  /** The probability with which it was (`decision.probabilities[model]`), above 0 to 1. */
+  /** The probability with which it was (`decision.propensities[model]`), above 0 to 1. */
   propensity: number;
   /** What the choice earned: success minus its cost, say. Any finite number. */
   reward: number;
@@ -49,8 +49,7 @@ export interface OffPolicyValue {
  * Counterfactual value of a policy.
  *
  * The log must have given every model a chance wherever the policy would choose it: where a propensity is 0 the log is silent.
- * Boltzmann choices qualify. Thompson, top-two and greedy ones do not: their `decision.probabilities` are Boltzmann's at
- * temperature 0, not the chances with which they choose.
+ * Boltzmann, Thompson and top-two choices qualify, with `decision.propensities`; greedy ones, which never choose otherwise, do not.
  *
  * @throws InvalidArgumentError naming the entry, for an empty log, a propensity of 0, probabilities that do not add up to 1.
  */

@@ -3,6 +3,7 @@ import type { Device } from '@x/cuda-core';
 import type { LearningOptions } from './beliefs';
 import type { Decision, Selection } from './decision';
 import type { Price, Tokens } from './pricing';
+import type { QualityTargetOptions } from './quality-target';
 import type { Schedule, ScheduleFunction } from './schedules';
 
 export interface ModelOptions {
@@ -49,9 +50,18 @@ export interface ConsensusOptions {
   /** The pool, 1 to 65,536 models. */
   models: readonly ModelOptions[];
   energy?: EnergyOptions;
-  /** Default `schedules.exponential({ start: 0.2, end: 0.02, steps: 300 })`. Only Boltzmann selection looks at it. */
+  /**
+   * The temperature of each choice. Default `schedules.exponential({ start: 0.2, end: 0.02, steps: 300 })`. Boltzmann selection alone
+   * looks at it, and a `target`: there it is how far draws stray from the posteriors' means, 1 as far as the posterior says, 0 not at
+   * all; default `schedules.exponential({ start: 1.5, end: 0.1, steps: 2000 })`.
+   */
   schedule?: Schedule | ScheduleFunction;
   learning?: LearningOptions;
+  /**
+   * Keep this share of the best single model's quality (0.98, say) at the least energy of the other terms: the weight of quality
+   * becomes a Lagrange multiplier that is learnt from outcomes. Selection is then Thompson's.
+   */
+  target?: number | QualityTargetOptions;
   /**
    * - `'boltzmann'` (default): drawn with probability `exp(-E / T) / Z`, with the posteriors' means as qualities.
    * - `'thompson'`: the lowest energy after drawing each quality from its posterior.

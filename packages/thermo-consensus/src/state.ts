@@ -6,6 +6,8 @@ import type { ChangeDetectorState } from './change-detector';
 import type { Selection } from './decision';
 import type { LatencyState } from './latency';
 import type { ModelOptions } from './options';
+import type { SavedPopulations } from './pooling';
+import type { RememberedRequest, ResolvedTarget } from './quality-target';
 import type { ScheduleState } from './schedules';
 
 export interface SavedCounts {
@@ -17,6 +19,8 @@ export interface SavedBeliefs {
   totals: SavedCounts;
   domains: [domain: string, counts: SavedCounts][];
   detectors: [domain: string, model: number, state: ChangeDetectorState][];
+  /** Missing without `pooling: 'auto'`, and in files from before populations were learnt. */
+  populations?: SavedPopulations;
 }
 
 export interface SavedState {
@@ -37,6 +41,9 @@ export interface SavedState {
   /** The last distribution drawn from. */
   previous: number[] | null;
   entropyProduction: number;
+  /** With a target only. */
+  target?: ResolvedTarget;
+  requests?: RememberedRequest[];
 }
 
 const FORMAT = '@x/thermo-consensus';
@@ -102,8 +109,11 @@ function wrongField(state: unknown): string | undefined {
     totals: isObject(beliefs) && isCounts(beliefs.totals),
     domains: isObject(beliefs) && Array.isArray(beliefs.domains) && beliefs.domains.every(isDomain),
     detectors: isObject(beliefs) && Array.isArray(beliefs.detectors) && beliefs.detectors.every(isDetector),
+    populations: isObject(beliefs) && (beliefs.populations === undefined || isObject(beliefs.populations)),
     latencies: Array.isArray(state.latencies),
     billed: Array.isArray(state.billed),
+    target: state.target === undefined || isObject(state.target),
+    requests: state.requests === undefined || Array.isArray(state.requests),
     utilities: isObject(state.utilities),
     previous: state.previous === null || Array.isArray(state.previous),
   };
@@ -119,6 +129,7 @@ export function savedBeliefs(beliefs: Beliefs): SavedBeliefs {
         detector ? [[domain, model, detector.toJSON()] as [string, number, ChangeDetectorState]] : [],
       ),
     ),
+    ...(beliefs.populations && { populations: beliefs.populations.toJSON() }),
   };
 }
 
@@ -132,6 +143,7 @@ export function restoreBeliefs(beliefs: Beliefs, saved: SavedBeliefs): void {
     numberIn(model, 'detectors', { min: 0, max: beliefs.models - 1, integer: true });
     beliefs.restoreDetector(domain, model, state);
   }
+  beliefs.restorePopulations(saved.populations);
 }
 
 const plain = (counts: Counts) => ({ successes: [...counts.successes], failures: [...counts.failures] });

@@ -73,6 +73,29 @@ std::unique_ptr<BeliefStorage> place(const BeliefPrior& prior, int64_t pairs, xc
 
 }  // namespace
 
+bool statistics_usable(const BeliefPrior& prior, const float* statistics, int64_t pairs, int64_t begin, int64_t end) {
+  bool fine = true;
+  for (int c = 0; c < prior.statistics(); ++c) {
+    const float* const column = statistics + c * pairs;
+    const bool is_mean = prior.kind == XC_BELIEFS_NORMAL && c == 1;
+    for (int64_t i = begin; i < end; ++i) fine &= usable(column[i], is_mean, 0);
+  }
+  return fine;
+}
+
+void check_statistics(const BeliefPrior& prior, const float* statistics, int64_t pairs) {
+  const bool beta = prior.kind == XC_BELIEFS_BETA;
+  for (int c = 0; c < prior.statistics(); ++c) {
+    const float* const column = statistics + c * pairs;
+    const bool is_mean = !beta && c == 1;
+    const int64_t bad = first_unusable(column, pairs, is_mean, 0);
+    if (bad >= 0)
+      throw invalid_argument((beta ? kBetaNames : kNormalNames)[c], "pair %lld has %g %s; it must be finite%s",
+                             static_cast<long long>(bad), static_cast<double>(column[bad]),
+                             (beta ? kBetaNames : kNormalNames)[c], is_mean ? "" : " and 0 or more");
+  }
+}
+
 BeliefTable::BeliefTable(const BeliefPrior& prior, int64_t pairs, xc_device device) : prior_(prior), pairs_(pairs) {
   check_prior(prior);
   if (pairs < 1 || pairs > kPairsMax)
@@ -85,16 +108,6 @@ void BeliefTable::update(const float* statistics, double forgetting, const Contr
   if (!statistics) throw invalid_argument("statistics", "an array is missing");
   if (!(forgetting > 0 && forgetting <= 1))
     throw invalid_argument("forgetting", "forgetting is %g; it must be above 0 and at most 1", forgetting);
-  const bool beta = prior_.kind == XC_BELIEFS_BETA;
-  for (int c = 0; c < prior_.statistics(); ++c) {
-    const float* const column = statistics + c * pairs_;
-    const bool is_mean = !beta && c == 1;
-    const int64_t bad = first_unusable(column, pairs_, is_mean, 0);
-    if (bad >= 0)
-      throw invalid_argument((beta ? kBetaNames : kNormalNames)[c], "pair %lld has %g %s; it must be finite%s",
-                             static_cast<long long>(bad), static_cast<double>(column[bad]),
-                             (beta ? kBetaNames : kNormalNames)[c], is_mean ? "" : " and 0 or more");
-  }
   control.throw_if_cancelled();
   const std::lock_guard<std::mutex> lock(mutex_);
   storage_->update(statistics, forgetting, control);

@@ -60,11 +60,17 @@ struct BeliefSummary {
   double *mean, *variance, *lower, *upper;  // [pairs]
 };
 
-// Where the parameters live. Arguments were checked; calls come one at a time.
+// Whether every value of pairs [begin, end) of the statistics may be learnt: finite, and 0 or more unless a mean.
+bool statistics_usable(const BeliefPrior& prior, const float* statistics, int64_t pairs, int64_t begin, int64_t end);
+// Throws the Error that names the first pair that may not be learnt; returns when there is none. All threads read.
+void check_statistics(const BeliefPrior& prior, const float* statistics, int64_t pairs);
+
+// Where the parameters live. Other arguments were checked; calls come one at a time.
 class BeliefStorage {
  public:
   virtual ~BeliefStorage() = default;
   virtual xc_device device() const = 0;
+  // Checks all statistics before any parameter changes.
   virtual void update(const float* statistics, double forgetting, const Control& control) = 0;
   virtual void read(double* parameters) const = 0;
   virtual void write(const double* parameters) = 0;

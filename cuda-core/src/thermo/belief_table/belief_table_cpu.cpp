@@ -19,6 +19,7 @@ class CpuStorage final : public BeliefStorage {
   xc_device device() const override { return kCpu; }
 
   void update(const float* statistics, double forgetting, const Control&) override {
+    check_statistics(prior_, statistics, pairs_);
     trace::OpTimer timer("thermo.beliefs_update", kCpu, bytes());
     thread_pool().parallel_for(pairs_, 1 << 14, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "runtime/cuda.hpp"
@@ -11,8 +12,10 @@ namespace xcore::thermo {
 namespace {
 
 constexpr int kThreads = 256;
-// Pairs that travel together. A megabyte a column hides the copy into page-locked memory behind the transfer before it.
-constexpr int64_t kPart = 1 << 18;
+// Pairs that travel together: few enough that the first are under way soon, enough for transfers at full speed.
+constexpr int64_t kPart = 1 << 16;
+// Pairs whose statistics are in page-locked memory at a time; bounds it to 48 MB.
+const int64_t kBatch = 1 << 22;
 // Pairs a launch of the slow readings: bounds the time between two looks at the cancel flag.
 constexpr int64_t kReadingsALaunch = 1 << 18;
 
@@ -25,8 +28,8 @@ __global__ void fill_kernel(BeliefPrior prior, double* parameters, int64_t pairs
   for (int c = 0; c < (prior.kind == XC_BELIEFS_BETA ? 2 : 4); ++c) parameters[c * pairs + i] = prior.values[c];
 }
 
-// Pairs [first, first + count); their statistics are columns of `stride`.
-__global__ void update_kernel(BeliefPrior prior, double forgetting, const float* __restrict__ statistics, int64_t stride,
+// Pairs [first, first + count); their statistics come in parts of `part` pairs, a part's columns one after the other.
+__global__ void update_kernel(BeliefPrior prior, double forgetting, const float* __restrict__ statistics, int part,
                               int64_t first, int64_t count, double* __restrict__ parameters, int64_t pairs) {
   const int64_t i = pair_index();
   if (i >= count) return;
@@ -35,7 +38,7 @@ __global__ void update_kernel(BeliefPrior prior, double forgetting, const float*
   const int columns = prior.kind == XC_BELIEFS_BETA ? 2 : 4, given = prior.kind == XC_BELIEFS_BETA ? 2 : 3;
 #pragma unroll
   for (int c = 0; c < 3; ++c)
-    if (c < given) own[c] = statistics[c * stride + i];
+    if (c < given) own[c] = statistics[(i / part) * part * given + c * part + i % part];
 #pragma unroll
   for (int c = 0; c < 4; ++c)
     if (c < columns) p[c] = parameters[c * pairs + first + i];
@@ -63,12 +66,14 @@ __global__ void sample_kernel(int32_t kind, const double* __restrict__ parameter
     draws[i] = belief_draw(kind, parameters + first + i, pairs, seed, first_stream + static_cast<uint64_t>(first + i));
 }
 
+// Pairs of whole parts that a batch of a table may hold.
+int64_t staged(int64_t pairs) { return (std::min(pairs, kBatch) + kPart - 1) / kPart * kPart; }
+
 class CudaStorage final : public BeliefStorage {
  public:
   CudaStorage(const BeliefPrior& prior, int64_t pairs, int device)
       : prior_(prior), pairs_(pairs), stream_(device), parameters_(prior.parameters() * pairs, stream_),
-        part_(std::min(pairs, kPart)), staging_(kSlots * prior.statistics() * part_),
-        statistics_(kSlots * prior.statistics() * part_, stream_) {
+        staging_(prior.statistics() * staged(pairs)), statistics_(staging_.size(), stream_) {
     fill_kernel<<<blocks(pairs), kThreads, 0, stream_>>>(prior, parameters_.data(), pairs);
     XC_CUDA_LAUNCHED("thermo.beliefs_fill");
     stream_.synchronize();
@@ -76,31 +81,24 @@ class CudaStorage final : public BeliefStorage {
 
   xc_device device() const override { return cuda_device(stream_.device()); }
 
-  // Slot by slot: all threads copy a part into page-locked memory while the part before is under way.
+  // Statistics come from ordinary memory, which a GPU cannot read at full speed: each thread checks a part, copies it into
+  // page-locked memory and sends it off at once, so that checking, copying and transfers go on side by side. The parameters
+  // change when all parts are known to be usable.
   void update(const float* statistics, double forgetting, const Control&) override {
+    if (pairs_ > kBatch) check_statistics(prior_, statistics, pairs_);
     trace::OpTimer timer("thermo.beliefs_update", device(), static_cast<uint64_t>(pairs_) * prior_.statistics() * 4);
-    cuda::DeviceScope scope(stream_.device());
-    const int columns = prior_.statistics();
-    int slot = 0;
-    for (int64_t first = 0; first < pairs_; first += part_, slot = (slot + 1) % kSlots) {
-      const int64_t count = std::min(part_, pairs_ - first), size = columns * part_;
-      float* const host = staging_.data() + slot * size;
-      float* const there = statistics_.data() + slot * size;
-      free_[slot].synchronize();
-      thread_pool().parallel_for(columns * count, 1 << 15, [&](int64_t begin, int64_t end) {
-        while (begin < end) {  // a chunk may lie across columns
-          const int64_t c = begin / count, at = begin % count, n = std::min(end - begin, count - at);
-          std::memcpy(host + c * count + at, statistics + c * pairs_ + first + at, n * sizeof(float));
-          begin += n;
-        }
-      });
-      XC_CUDA(cudaMemcpyAsync(there, host, columns * count * sizeof(float), cudaMemcpyHostToDevice, stream_));
-      free_[slot].record(stream_);
-      update_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_, forgetting, there, count, first, count,
+    const cuda::DeviceScope scope(stream_.device());
+    for (int64_t first = 0; first < pairs_; first += kBatch) {
+      const int64_t count = std::min(kBatch, pairs_ - first);
+      if (!send(statistics, first, count)) {
+        stream_.synchronize();  // the parts under way leave page-locked memory that the next update writes
+        check_statistics(prior_, statistics, pairs_);
+      }
+      update_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_, forgetting, statistics_.data(), static_cast<int>(kPart), first, count,
                                                              parameters_.data(), pairs_);
       XC_CUDA_LAUNCHED("thermo.beliefs_update");
+      stream_.synchronize();
     }
-    stream_.synchronize();
   }
 
   void read(double* parameters) const override {
@@ -150,16 +148,34 @@ class CudaStorage final : public BeliefStorage {
   }
 
  private:
-  static constexpr int kSlots = 3;
+  // Whether the statistics of pairs [first, first + count) are usable; if so they are on their way to the device.
+  bool send(const float* statistics, int64_t first, int64_t count) {
+    const int columns = prior_.statistics();
+    std::atomic<bool> fine{true};
+    thread_pool().parallel_for((count + kPart - 1) / kPart, 1, [&](int64_t begin, int64_t end) {
+      const cuda::DeviceScope scope(stream_.device());
+      for (int64_t part = begin; part < end && fine; ++part) {
+        const int64_t from = first + part * kPart, size = std::min(kPart, first + count - from);
+        if (!statistics_usable(prior_, statistics, pairs_, from, from + size)) {
+          fine = false;
+          return;
+        }
+        float* const host = staging_.data() + part * kPart * columns;
+        for (int c = 0; c < columns; ++c)
+          std::memcpy(host + c * kPart, statistics + c * pairs_ + from, size * sizeof(float));
+        XC_CUDA(cudaMemcpyAsync(statistics_.data() + part * kPart * columns, host, columns * kPart * sizeof(float),
+                                cudaMemcpyHostToDevice, stream_));
+      }
+    });
+    return fine;
+  }
 
   BeliefPrior prior_;
   int64_t pairs_;
   cuda::Stream stream_;
   cuda::Buffer<double> parameters_;
-  int64_t part_;
   cuda::PinnedBuffer<float> staging_;
   cuda::Buffer<float> statistics_;
-  cuda::Event free_[kSlots];
 };
 
 }  // namespace

@@ -73,6 +73,23 @@ TEST_P(BeliefTableTest, many_updates_of_many_pairs_equal_one_update_after_anothe
   }
 }
 
+TEST_P(BeliefTableTest, tables_larger_than_what_is_staged_at_a_time_are_updated_and_refused_as_a_whole) {
+  const int64_t pairs = (1 << 22) + 777;
+  BeliefTable t(kBeta, pairs, device());
+  std::vector<float> s(2 * pairs);
+  for (int64_t i = 0; i < pairs; ++i) s[i] = static_cast<float>(i % 7), s[pairs + i] = static_cast<float>(i % 5);
+  s.back() = -1;
+  expect_refused("failures", [&] { t.update(s.data(), 1, Control()); });
+  s.back() = 3;
+  t.update(s.data(), 1, Control());
+  std::vector<double> p(2 * pairs);
+  t.read(p.data());
+  for (int64_t i = 0; i < pairs; ++i) {
+    ASSERT_EQ(p[i], kBeta.values[0] + i % 7) << i;
+    ASSERT_EQ(p[pairs + i], kBeta.values[1] + s[pairs + i]) << i;
+  }
+}
+
 TEST_P(BeliefTableTest, a_normal_belief_does_not_depend_on_how_observations_are_grouped) {
   // Conjugacy: all at once, one by one, and the textbook sums over all of them agree.
   const std::vector<double> seen = {9.5, 12, 11.25, 8, 10.5, 14};
@@ -163,6 +180,13 @@ TEST_P(BeliefTableTest, refuses_impossible_statistics_and_leaves_the_table_as_it
   expect_refused("failures", [&] { t.update(s.data(), 1, Control()); });
   s[150] = NAN;
   expect_refused("failures", [&] { t.update(s.data(), 1, Control()); });
+  BeliefTable large(kNormal, 200000, device());  // many parts, the bad value in the last
+  std::vector<float> all(600000, 1.f);
+  all.back() = INFINITY;
+  expect_refused("squared deviations", [&] { large.update(all.data(), 1, Control()); });
+  std::vector<double> still(800000);
+  large.read(still.data());
+  for (int i = 0; i < 800000; ++i) ASSERT_EQ(still[i], kNormal.values[i / 200000]);
   s[150] = 1;
   expect_refused("forgetting", [&] { t.update(s.data(), 0, Control()); });
   std::vector<double> p(200);
