@@ -249,7 +249,13 @@ const RUN = {
     ),
   llmrouter: () => many('LLMRouter-9', 'llmrouter_9models', [1, 0.98, 0.95], [{ quality: 1 }, { lambda: 0 }]),
 };
-const TABLE = { mmlu: pairTable, gsm8k: pairTable, mtbench: mtbenchTable, routerbench: manyTable, llmrouter: manyTable };
+const TABLE = {
+  mmlu: pairTable,
+  gsm8k: pairTable,
+  mtbench: mtbenchTable,
+  routerbench: manyTable,
+  llmrouter: manyTable,
+};
 const runs = {};
 const merge = flag('merge', '');
 if (merge) {
@@ -265,12 +271,18 @@ if (merge) {
 } else for (const set of SETS) runs[set] = await RUN[set]();
 const json = flag('json', '');
 // What lies behind the tables; curves are left out.
-if (json) writeFileSync(json, JSON.stringify(runs, (key, value) => (key === 'points' ? undefined : value)));
+if (json)
+  writeFileSync(
+    json,
+    JSON.stringify(runs, (key, value) => (key === 'points' ? undefined : value)),
+  );
 for (const [set, run] of Object.entries(runs)) TABLE[set](run);
 console.log(table.join('\n'));
 let commit = 'unknown';
 try {
-  commit = execSync('git rev-parse --short HEAD', { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim();
+  commit = execSync('git rev-parse --short HEAD', { stdio: ['ignore', 'pipe', 'ignore'] })
+    .toString()
+    .trim();
 } catch {
   // A copy without its history.
 }

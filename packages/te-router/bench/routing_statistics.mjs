@@ -7,7 +7,10 @@ import { load, present, split } from './routing/data.mjs';
 import { deviation, generator, mean, pairMetrics } from './routing/metrics.mjs';
 
 const wanted = process.argv.slice(2).filter((a) => !a.startsWith('--'));
-const only = process.argv.find((a) => a.startsWith('--rows='))?.slice(7).split(',');
+const only = process.argv
+  .find((a) => a.startsWith('--rows='))
+  ?.slice(7)
+  .split(',');
 const takes = (file) => !only || only.some((name) => file.includes(name));
 const wants = (name) => wanted.length === 0 || wanted.includes(name);
 const line = (...cells) => console.log(`| ${cells.join(' | ')} |`);

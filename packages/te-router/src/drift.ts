@@ -12,7 +12,7 @@ export interface DriftOptions {
   /**
    * Outcomes between false alarms, on average at least, for one model while nothing changes; 10 to 1e9. Higher: fewer
    * false alarms, later true ones. This is a bound for expectations that are wrong by the whole tolerance; while they are
-   * right, false alarms are some 15 to 50 times as rare. Default 700: in fact at most one in about 10,000 outcomes.
+   * right, false alarms are at least some 18 times as rare in simulation. Default 700: in fact at most one in about 10,000 outcomes.
    */
   falseAlarmEvery?: number;
   /** Differences of this size between expected and real quality are not drift, [0, 0.5). Default 0.05. */

@@ -44,21 +44,32 @@ export class SecondLayer {
   /** Bias, features, embedding, the domains' effects and slopes; what is 0 is left out. Written over by the next call. */
   regressors({ text, embedding }: Reading, { memberships, relativeSize }: Assignment): Sparse {
     const { row } = this;
-    row.length = 0;
     const { indices, values } = row;
-    const add = (index: number, value: number) => {
-      if (value === 0) return;
-      indices[row.length] = index;
-      values[row.length++] = value;
-    };
-    add(0, 1);
+    let n = 0;
+    indices[n] = 0;
+    values[n++] = 1;
     const features = text.values;
-    for (let f = 0; f < PLAIN; f++) add(1 + f, features[f]!);
-    if (embedding) for (let s = 0; s < EMBEDDING_SLOTS; s++) add(DENSE + s, embedding[s]!);
-    for (const { domain, weight } of memberships) {
-      add(DENSE + EMBEDDING_SLOTS + domain, weight);
-      add(DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain, weight * relativeSize);
+    for (let f = 0; f < PLAIN; f++) {
+      const value = features[f]!;
+      if (value === 0) continue;
+      indices[n] = 1 + f;
+      values[n++] = value;
     }
+    if (embedding)
+      for (let s = 0; s < EMBEDDING_SLOTS; s++) {
+        const value = embedding[s]!;
+        if (value === 0) continue;
+        indices[n] = DENSE + s;
+        values[n++] = value;
+      }
+    for (const { domain, weight } of memberships) {
+      indices[n] = DENSE + EMBEDDING_SLOTS + domain;
+      values[n++] = weight;
+      if (relativeSize === 0) continue;
+      indices[n] = DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain;
+      values[n++] = weight * relativeSize;
+    }
+    row.length = n;
     return row;
   }
 }

