@@ -77,7 +77,7 @@ typedef struct xc_te_greedy_link {
   int32_t source, target, lag;
   int32_t reserved;
   double te;      /* conditional information of this source's chosen lags together, nats */
-  double p_value; /* of this lag by the last test */
+  double p_value; /* the larger of two: by the maximum statistic that chose this lag, and by the last test that kept it */
 } xc_te_greedy_link;
 
 /* Calls `emit` from the calling thread for every chosen lag, targets ascending. `omnibus_p` takes `variables` values (1 where

@@ -66,6 +66,13 @@ typedef struct xc_special_token {
   size_t content_size;
   uint32_t id; /* below 2^28, not one of the ranks */
 } xc_special_token;
+/* A text by name. */
+typedef struct xc_property {
+  const char* name;
+  size_t name_size;
+  const char* value;
+  size_t value_size;
+} xc_property;
 /* The memory of pieces encoded before, which makes encoding them again fast. It changes no result. */
 typedef struct xc_tokenizer_cache {
   uint64_t lookups; /* pieces looked up since the tokenizer was opened or the cache cleared */
@@ -77,7 +84,8 @@ typedef struct xc_tokenizer_cache {
 
 typedef struct xc_tokenizer_table {
   xc_table_header header;
-  /* Hugging Face tokenizer.json or a GGUF file, told apart by content. The bytes are not needed afterwards. */
+  /* Hugging Face tokenizer.json, a SentencePiece BPE model, a GGUF file or what save wrote, told apart by content. The bytes
+   * are not needed afterwards. */
   xc_status (*open_bytes)(const uint8_t* data, size_t size, xc_tokenizer** out, xc_error* error);
   xc_status (*open_file)(const char* path, size_t path_size, xc_tokenizer** out, xc_error* error);
   void (*release)(xc_tokenizer* tokenizer);
@@ -116,7 +124,7 @@ typedef struct xc_tokenizer_table {
                           const xc_special_token* special, size_t special_count, xc_tokenizer** out, xc_error* error);
   void (*cache_stats)(const xc_tokenizer* tokenizer, xc_tokenizer_cache* out);
   void (*clear_cache)(const xc_tokenizer* tokenizer);
-  /* Bytes for all threads together; the default is 64 MiB, the least 1 MiB a thread. Clears the cache. */
+  /* Bytes for all threads together; the default is 64 MiB, the least about 0.2 MiB. Clears the cache. */
   void (*set_cache_limit)(const xc_tokenizer* tokenizer, uint64_t bytes);
   /* How many ids encode would give, without making them. May stop early, with a larger count than `limit`, once there
    * are more than that; SIZE_MAX counts to the end. */
@@ -128,6 +136,15 @@ typedef struct xc_tokenizer_table {
   xc_status (*encode_batch_on)(const xc_tokenizer* tokenizer, const xc_text* texts, size_t count, uint32_t flags,
                                xc_device device, const xc_control* control, uint32_t** ids, size_t* offsets,
                                xc_device* used, xc_error* error);
+  /* Writes the tokenizer with all its tables into one file, which open_file loads in milliseconds on machines of this byte
+   * order with this version of the core; elsewhere it is XC_UNSUPPORTED. `properties` replace the tokenizer's own of the
+   * same name. The file appears whole or not at all. */
+  xc_status (*save)(const xc_tokenizer* tokenizer, const char* path, size_t path_size, const xc_property* properties,
+                    size_t count, xc_error* error);
+  /* What the file says beyond tokens; lives as long as the tokenizer. Writes at most `capacity`, returns how many there
+   * are. "chat_template", "chat_template.<name>", "bos_token", "eos_token", "unk_token", "pad_token": of GGUF files;
+   * "truncation", "padding": JSON; "special_tokens": "tiktoken" for rank files; and whatever save was given. */
+  size_t (*properties)(const xc_tokenizer* tokenizer, xc_property* out, size_t capacity);
 } xc_tokenizer_table;
 
 #ifdef __cplusplus

@@ -6,8 +6,9 @@
 
 #include "runtime/control.hpp"
 #include "runtime/error.hpp"
-#include "runtime/thread_pool.hpp"
+#include "tokenizer/encode/encode_batch.hpp"
 #include "tokenizer/encode_cuda/encode_on.hpp"
+#include "tokenizer/image/image.hpp"
 #include "tokenizer/load/load.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -96,48 +97,14 @@ xc_status encode(const xc_tokenizer* t, const char* text, size_t size, uint32_t 
 xc_status encode_batch(const xc_tokenizer* t, const xc_text* texts, size_t count, uint32_t flags, const xc_control* control,
                        uint32_t** ids, size_t* offsets, xc_error* error) {
   return guard(error, [&] {
-    const xcore::Control call(control);
-    std::vector<std::vector<uint32_t>> results(count);
-    // Texts that keep all threads busy alone come one after the other, the others side by side.
-    constexpr size_t kLarge = size_t{1} << 20;
-    const auto encode_text = [&](size_t i, std::vector<uint32_t>& buffer) {
-      call.throw_if_cancelled();
-      buffer.resize(std::max(buffer.size(), texts[i].size / 2 + 16));
-      Sink sink{buffer.data(), buffer.size()};
-      t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
-      if (sink.count > buffer.size()) {
-        buffer.resize(sink.count);
-        sink = {buffer.data(), buffer.size()};
-        t->tokenizer->encode({texts[i].data, texts[i].size}, flags, sink);
-      }
-      results[i].assign(buffer.begin(), buffer.begin() + static_cast<ptrdiff_t>(sink.count));
-    };
-    for (size_t i = 0; i < count; ++i) {
-      std::vector<uint32_t> buffer;
-      if (texts[i].size >= kLarge) encode_text(i, buffer);
-    }
-    xcore::thread_pool().parallel_for(static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
-      std::vector<uint32_t> buffer;
-      for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-        if (texts[i].size < kLarge) encode_text(i, buffer);
-      }
-    });
-    call.throw_if_cancelled();
-    size_t total = 0;
-    for (size_t i = 0; i < count; ++i) {
-      offsets[i] = total;
-      total += results[i].size();
-    }
-    offsets[count] = total;
-    auto* joined = static_cast<uint32_t*>(std::malloc(std::max<size_t>(total, 1) * sizeof(uint32_t)));
-    if (!joined) throw std::bad_alloc();
-    for (size_t i = 0; i < count; ++i) std::copy(results[i].begin(), results[i].end(), joined + offsets[i]);
-    *ids = joined;
-    call.progress(static_cast<double>(count), static_cast<double>(count));
+    xcore::tokenizer::EncodedBatch batch;
+    batch.offsets = offsets;
+    xcore::tokenizer::encode_batch(*t->tokenizer, texts, count, flags, xcore::Control(control), batch);
+    *ids = batch.ids;
   });
 }
 
-void release_ids(uint32_t* ids) { std::free(ids); }
+void release_ids(uint32_t* ids) { xcore::tokenizer::release_ids(ids); }
 
 xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint32_t flags, char* out, size_t capacity,
                  size_t* size, xc_error* error) {
@@ -224,17 +191,34 @@ xc_status count_ids(const xc_tokenizer* t, const char* text, size_t size, uint32
 xc_status encode_batch_on(const xc_tokenizer* t, const xc_text* texts, size_t count, uint32_t flags, xc_device device,
                           const xc_control* control, uint32_t** ids, size_t* offsets, xc_device* used, xc_error* error) {
   return guard(error, [&] {
+    const xcore::Control call(control);
     xcore::tokenizer::EncodedBatch batch;
     batch.offsets = offsets;
     const xc_device where = xcore::tokenizer::encode_batch_on(
-        *t->tokenizer, t->cuda, device, texts, count, flags, xcore::Control(control), batch, [&] {
-          xc_error e{};
-          if (encode_batch(t, texts, count, flags, control, &batch.ids, offsets, &e) != XC_OK)
-            throw xcore::Error(static_cast<xc_status>(e.status), e.message, e.field, e.offset);
-        });
+        *t->tokenizer, t->cuda, device, texts, count, flags, call, batch,
+        [&] { xcore::tokenizer::encode_batch(*t->tokenizer, texts, count, flags, call, batch); });
     *ids = batch.ids;
     if (used) *used = where;
   });
+}
+
+xc_status save(const xc_tokenizer* t, const char* path, size_t path_size, const xc_property* properties, size_t count, xc_error* error) {
+  return guard(error, [&] {
+    const std::string name(path, path_size);
+    if (name.empty() || name.find('\0') != std::string::npos)
+      throw xcore::invalid_argument("path", "a path must be non-empty and free of NUL bytes");
+    xcore::tokenizer::Properties own;
+    for (size_t i = 0; i < count; ++i)
+      own.emplace_back(std::string(properties[i].name, properties[i].name_size), std::string(properties[i].value, properties[i].value_size));
+    xcore::tokenizer::save_image(*t->tokenizer, own, name);
+  });
+}
+
+size_t properties(const xc_tokenizer* t, xc_property* out, size_t capacity) {
+  const auto& all = t->tokenizer->model().properties;
+  for (size_t i = 0; i < std::min(capacity, all.size()); ++i)
+    out[i] = {all[i].first.data(), all[i].first.size(), all[i].second.data(), all[i].second.size()};
+  return all.size();
 }
 
 const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_tokenizer_table)},
@@ -257,7 +241,9 @@ const xc_tokenizer_table table = {{"tokenizer", XC_TOKENIZER_ABI, sizeof(xc_toke
                                   clear_cache,
                                   set_cache_limit,
                                   count_ids,
-                                  encode_batch_on};
+                                  encode_batch_on,
+                                  save,
+                                  properties};
 
 }  // namespace
 

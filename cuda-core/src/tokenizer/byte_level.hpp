@@ -35,20 +35,18 @@ inline uint32_t character_of_byte(uint8_t byte) {
   return table[byte];
 }
 
-// The bytes that a token's characters stand for. False, and `out` untouched, when one stands for none.
+// The bytes that a token's characters stand for. False, and `out` without meaning, when one stands for none.
 inline bool bytes_from_characters(std::string_view token, std::string& out) {
-  std::string bytes;
-  bytes.reserve(token.size());
+  out.clear();
   const uint8_t* p = bytes_of(token);
   const uint8_t* const end = p + token.size();
   while (p < end) {
     const CodePoint c = decode_utf8(p, end);
     const int byte = byte_of_character(c.value);
     if (byte < 0) return false;
-    bytes += static_cast<char>(byte);
+    out += static_cast<char>(byte);
     p += c.length;
   }
-  out = std::move(bytes);
   return true;
 }
 

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -19,10 +22,25 @@ class Flat {
 
  public:
   Flat() = default;
+  Flat(Flat&&) = default;
+  Flat& operator=(Flat&&) = default;
+  // A copy of a view is a view of the same.
+  Flat(const Flat& other) : data_(other.data_), size_(other.size_) {
+    if (!other.owned_) return;
+    *this = uninitialised(size_);
+    std::memcpy(owned_.get(), other.data_, bytes());
+  }
+  Flat& operator=(const Flat& other) { return *this = Flat(other); }
   Flat(size_t size, T fill) : Flat(allocate(size), size) {
     for (size_t i = 0; i < size; ++i) owned_.get()[i] = fill;
   }
   static Flat uninitialised(size_t size) { return Flat(allocate(size), size); }
+  // All bytes 0; the pages of a large table cost nothing before they are used.
+  static Flat zeroed(size_t size) {
+    Flat f(allocate(size), size);
+    if (!f.owned_.get_deleter().mapped) std::memset(static_cast<void*>(f.owned_.get()), 0, f.bytes());
+    return f;
+  }
   static Flat view(const T* data, size_t size) {
     Flat f;
     f.data_ = data;
@@ -39,25 +57,42 @@ class Flat {
 
  private:
   struct Free {
-    void operator()(T* p) const { std::free(p); }
-  };
-  Flat(T* data, size_t size) : owned_(data), data_(data), size_(size) {}
-  // On whole cache lines; large tables on huge pages where the system gives them, since they are read at random.
-  static T* allocate(size_t size) {
-    constexpr size_t kHuge = size_t{2} << 20;
-    size_t bytes = (size * sizeof(T) + 63) / 64 * 64;
-    const size_t alignment = bytes >= kHuge ? kHuge : 64;
-    if (bytes < 64) bytes = 64;
-    bytes = (bytes + alignment - 1) / alignment * alignment;
-    void* p = std::aligned_alloc(alignment, bytes);
-    if (!p) throw std::bad_alloc();
+    size_t mapped = 0;  // bytes; 0 for what is from malloc
+    void operator()(T* p) const {
 #if defined(__linux__)
-    if (alignment == kHuge) madvise(p, bytes, MADV_HUGEPAGE);
+      if (mapped) {
+        munmap(p, mapped);
+        return;
+      }
 #endif
-    return static_cast<T*>(p);
+      std::free(p);
+    }
+  };
+  using Owner = std::unique_ptr<T, Free>;
+  Flat(Owner owner, size_t size) : owned_(std::move(owner)), data_(owned_.get()), size_(size) {}
+  // On whole cache lines; large tables on huge pages where the system gives them, since they are read at random. Those are
+  // zero.
+  static Owner allocate(size_t size) {
+    const size_t bytes = size * sizeof(T);
+#if defined(__linux__)
+    constexpr size_t kHuge = size_t{2} << 20;
+    if (bytes >= kHuge) {
+      const size_t whole = (bytes + kHuge - 1) / kHuge * kHuge;
+      void* const p = mmap(nullptr, whole + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (p == MAP_FAILED) throw std::bad_alloc();
+      const auto begin = reinterpret_cast<uintptr_t>(p), aligned = (begin + kHuge - 1) & ~(kHuge - 1);
+      if (aligned > begin) munmap(p, aligned - begin);
+      if (begin + kHuge > aligned) munmap(reinterpret_cast<void*>(aligned + whole), begin + kHuge - aligned);
+      madvise(reinterpret_cast<void*>(aligned), whole, MADV_HUGEPAGE);
+      return Owner(reinterpret_cast<T*>(aligned), Free{whole});
+    }
+#endif
+    void* const p = std::aligned_alloc(64, (bytes + 64) / 64 * 64);
+    if (!p) throw std::bad_alloc();
+    return Owner(static_cast<T*>(p), Free{});
   }
 
-  std::unique_ptr<T, Free> owned_;
+  Owner owned_;
   const T* data_ = nullptr;
   size_t size_ = 0;
 };

@@ -14,6 +14,9 @@ struct Sink {
   size_t count = 0;
   size_t stop_after = SIZE_MAX;  // encoding may end early once there are more ids than this
 
+  // With room for so many more than there are ids, encoding writes to `out` alone.
+  static constexpr size_t kSlack = 16;
+
   void push(uint32_t id) {
     if (count < capacity) out[count] = id;
     ++count;

@@ -55,6 +55,9 @@ struct Model {
   uint32_t unknown = kNoId, bos = kNoId, eos = kNoId;
   uint32_t byte_token[256];    // kNoId where the vocabulary lacks the byte
   Pipeline pipeline;
+  // What the file says beyond tokens, by name: "chat_template", ... (xc_tokenizer_table.property).
+  std::vector<std::pair<std::string, std::string>> properties;
+  std::shared_ptr<const void> backing;  // the image whose memory the tables are views of, if any
 };
 
 // An id and the bytes of the text that it stands for. Both are 0 for a token that stands for none.
@@ -66,18 +69,30 @@ struct Token {
 enum class OffsetUnit : uint8_t { utf16, code_point, byte };
 
 class PieceEncoder;
+class ImageReader;
+class ImageWriter;
 
 class Tokenizer {
  public:
   // Builds the derived tables. Throws when the model is inconsistent.
   explicit Tokenizer(Model model);
+  // Takes the derived tables from the image that the model was read from. `packed`: the model has no table of pairs.
+  Tokenizer(Model model, ImageReader& image, bool packed);
   ~Tokenizer();
 
   const Model& model() const { return model_; }
+  // Writes the derived tables.
+  void save(ImageWriter& image) const;
+  // Merging has a packed form of the pairs and does not need model().pairs.
+  bool packed() const;
+  // The pairs that merge; model().pairs is empty where only the packed form was kept.
+  PairTable pairs() const;
   bool has(uint32_t id) const { return id < model_.flags.size() && model_.flags[id] != 0; }
 
   // flags: XC_ENCODE_*.
   void encode(std::string_view text, uint32_t flags, Sink& sink) const;
+  // The same for a caller that has a scratch of cache().
+  void encode(std::string_view text, uint32_t flags, Scratch& scratch, Sink& sink) const;
   // The same ids one by one with where they come from, as Hugging Face's Encoding says it: never inside a character, white
   // space at the ends left out where the file says so. Slower than encode().
   void encode_tokens(std::string_view text, uint32_t flags, OffsetUnit unit, std::vector<Token>& out) const;
@@ -91,6 +106,8 @@ class Tokenizer {
   ScratchPool& cache() const { return scratches_; }
 
  private:
+  void find_added_tokens();
+  void find_scanner();
   void encode_plain(std::string_view text, bool special, Scratch&, Sink&) const;
   void split(size_t step, const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
   void encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch&, Sink&) const;

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/flat.hpp"
+
 namespace xcore::tokenizer {
 
 inline constexpr uint32_t kNoId = 0xffffffffu;
@@ -30,21 +32,54 @@ inline uint64_t hash_bytes(std::string_view s) {
 // Strings in one arena, numbered; ids may have gaps.
 class StringTable {
  public:
-  void resize(size_t ids) { where_.resize(ids); }
-  size_t size() const { return where_.size(); }
-  void set(uint32_t id, std::string_view s) {
-    where_[id] = {arena_.size(), static_cast<uint32_t>(s.size())};
-    arena_.append(s);
+  StringTable() = default;
+  StringTable(StringTable&&) = default;
+  StringTable& operator=(StringTable&&) = default;
+  StringTable(const StringTable& other) : arena_(other.arena_), text_(other.text_), where_(other.where_) {
+    if (!arena_.empty()) text_ = Flat<char>::view(arena_.data(), arena_.size());
   }
-  std::string_view operator[](uint32_t id) const { return {arena_.data() + where_[id].begin, where_[id].size}; }
+
+  void resize(size_t ids) { where_ = Flat<Place>(ids, Place{0, 0}); }
+  size_t size() const { return where_.size(); }
+  // Throws XC_LIMIT_EXCEEDED when all strings together reach 4 GiB.
+  void set(uint32_t id, std::string_view s) {
+    if (s.size() > UINT32_MAX - arena_.size()) too_large();
+    where_.writable()[id] = {static_cast<uint32_t>(arena_.size()), static_cast<uint32_t>(s.size())};
+    arena_.insert(arena_.end(), s.begin(), s.end());
+    text_ = Flat<char>::view(arena_.data(), arena_.size());
+  }
+  std::string_view operator[](uint32_t id) const { return {text_.data() + where_[id].begin, where_[id].size}; }
+  // Room for so many bytes in all.
+  void reserve_text(size_t bytes) { arena_.reserve(bytes); }
+  // What operator[] reads first, and what it refers to.
+  void prefetch_place(uint32_t id) const { __builtin_prefetch(where_.data() + id); }
+  void prefetch_text(uint32_t id) const { __builtin_prefetch(text_.data() + where_[id].begin); }
+
+  // See image/image.hpp.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, const std::string& name) {
+    a.block(name + ".text", self.text_);
+    a.block(name + ".places", self.where_);
+    if constexpr (Archive::kReads) {
+      const size_t size = self.text_.size();
+      size_t outside = 0;
+      for (size_t id = 0; id < self.size(); ++id) {
+        const Place p = self.where_[id];
+        outside += p.begin > size || p.size > size - p.begin;
+      }
+      a.require(outside == 0, "a token lies outside the text of the tokens");
+    }
+  }
 
  private:
   struct Place {
-    uint64_t begin = 0;
-    uint32_t size = 0;
+    uint32_t begin, size;
   };
-  std::string arena_;
-  std::vector<Place> where_;
+  [[noreturn]] static void too_large();
+
+  std::vector<char> arena_;  // of strings that were set
+  Flat<char> text_;          // the arena, or the image that the table was read from
+  Flat<Place> where_;
 };
 
 // id by string, over a StringTable that outlives it and keeps its address.
@@ -53,13 +88,13 @@ class StringIndex {
   void reserve(size_t count) {
     size_t capacity = 16;
     while (capacity < count * 2) capacity *= 2;
-    slots_.assign(capacity, Slot{0, kNoId});
+    slots_ = Flat<Slot>(capacity, Slot{0, kNoId});
   }
   // The id already there for the same string, or kNoId when it was inserted. Room must have been reserved.
   uint32_t insert(const StringTable& table, uint32_t id) {
     const uint64_t h = hash_bytes(table[id]);
     for (size_t i = h & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
-      Slot& s = slots_[i];
+      Slot& s = slots_.writable()[i];
       if (s.id == kNoId) {
         s = {static_cast<uint32_t>(h >> 32), id};
         return kNoId;
@@ -67,12 +102,35 @@ class StringIndex {
       if (s.check == static_cast<uint32_t>(h >> 32) && table[s.id] == table[id]) return s.id;
     }
   }
-  uint32_t find(const StringTable& table, std::string_view key) const {
+  uint32_t find(const StringTable& table, std::string_view key) const { return find(table, key, hash_bytes(key)); }
+  uint32_t find(const StringTable& table, std::string_view key, uint64_t h) const {
     if (slots_.empty()) return kNoId;
-    const uint64_t h = hash_bytes(key);
     for (size_t i = h & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
       const Slot& s = slots_[i];
       if (s.id == kNoId || (s.check == static_cast<uint32_t>(h >> 32) && table[s.id] == key)) return s.id;
+    }
+  }
+
+  // What find() reads first, and the id that it will most likely return.
+  void prefetch(uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (hash & (slots_.size() - 1)));
+  }
+  uint32_t likely(uint64_t hash) const { return slots_.empty() ? kNoId : slots_[hash & (slots_.size() - 1)].id; }
+
+  // `ids`: how many strings there are.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, const std::string& name, size_t ids) {
+    a.block(name, self.slots_);
+    if constexpr (Archive::kReads) {
+      const size_t capacity = self.slots_.size();
+      size_t free = 0, outside = 0;
+      for (size_t i = 0; i < capacity; ++i) {
+        const uint32_t id = self.slots_[i].id;
+        free += id == kNoId;
+        outside += id != kNoId && id >= ids;
+      }
+      a.require((capacity & (capacity - 1)) == 0 && (capacity == 0 || free > 0), "an index of tokens is full");
+      a.require(outside == 0, "an index of tokens names one that is not there");
     }
   }
 
@@ -80,7 +138,7 @@ class StringIndex {
   struct Slot {
     uint32_t check, id;
   };
-  std::vector<Slot> slots_;
+  Flat<Slot> slots_;
 };
 
 }  // namespace xcore::tokenizer

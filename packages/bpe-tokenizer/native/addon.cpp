@@ -53,6 +53,46 @@ Napi::Value OpenFile(const Napi::CallbackInfo& info) {
       [&core, object](Napi::Env env) { return wrap(env, core, *object); });
 }
 
+// save(tokenizer, path, names: string[], values: string[], control): a promise of undefined
+Napi::Value Save(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const std::string path = xaddon::string_arg(info, 1, "path");
+  struct Texts {
+    std::vector<std::string> names, values;
+  };
+  auto texts = std::make_shared<Texts>();
+  const auto read = [&](size_t i, std::vector<std::string>& out) {
+    const auto list = info[i].As<Napi::Array>();
+    for (uint32_t k = 0; k < list.Length(); ++k) out.push_back(list.Get(k).ToString().Utf8Value());
+  };
+  if (!info[2].IsArray() || !info[3].IsArray()) xaddon::fail(XC_INVALID_ARGUMENT, "properties", "properties must be arrays");
+  read(2, texts->names);
+  read(3, texts->values);
+  if (texts->names.size() != texts->values.size()) xaddon::fail(XC_INVALID_ARGUMENT, "properties", "every property needs a value");
+  return xaddon::Job::start(
+      info, 4, {info[0]},
+      [&core, t, path, texts](const xc_control*, xc_error* e) {
+        std::vector<xc_property> properties;
+        for (size_t i = 0; i < texts->names.size(); ++i)
+          properties.push_back({texts->names[i].data(), texts->names[i].size(), texts->values[i].data(), texts->values[i].size()});
+        return core.save(t.get(), path.data(), path.size(), properties.data(), properties.size(), e);
+      },
+      [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+}
+
+// properties(tokenizer): an object of texts by name
+Napi::Value Properties(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  std::vector<xc_property> properties(core.properties(t.get(), nullptr, 0));
+  core.properties(t.get(), properties.data(), properties.size());
+  auto out = Napi::Object::New(info.Env());
+  for (const xc_property& p : properties)
+    out.Set(Napi::String::New(info.Env(), p.name, p.name_size), Napi::String::New(info.Env(), p.value, p.value_size));
+  return out;
+}
+
 Napi::Value Dispose(const Napi::CallbackInfo& info) {
   Tokenizer::dispose(info[0], kType);
   return info.Env().Undefined();
@@ -290,6 +330,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "openBytes", OpenBytes);
   XADDON_METHOD(exports, "openFileSync", OpenFileSync);
   XADDON_METHOD(exports, "openFile", OpenFile);
+  XADDON_METHOD(exports, "save", Save);
+  XADDON_METHOD(exports, "properties", Properties);
   XADDON_METHOD(exports, "dispose", Dispose);
   XADDON_METHOD(exports, "info", Info);
   XADDON_METHOD(exports, "token", Token);

@@ -46,6 +46,11 @@ type Program = ReturnType<typeof parse>;
 const RANGE_MAX = 1_000_000;
 
 export class ChatTemplate {
+  /** The templates by name, and what they call `bos_token`, ...; what a copy can be made from. */
+  get parts(): { sources: Record<string, string>; tokens: Readonly<Record<string, string>> } {
+    return { sources: Object.fromEntries(this.#sources), tokens: this.#tokens };
+  }
+
   readonly #sources: ReadonlyMap<string, string>;
   readonly #programs = new Map<string, Program>();
   readonly #tokens: Readonly<Record<string, string>>;
@@ -210,4 +215,29 @@ export function chatTemplateBeside(path: string, known: Readonly<Record<string, 
     if (name.endsWith('_token') && typeof content === 'string') tokens[name] = content;
   }
   return new ChatTemplate(source, tokens);
+}
+
+/** The template among the properties of a file: those of a GGUF file, or of an image that a tokenizer saved. */
+export function chatTemplateIn(
+  properties: Readonly<Record<string, string>>,
+  known: Readonly<Record<string, string>>,
+): ChatTemplate | undefined {
+  const sources: Record<string, string> = {};
+  const tokens: Record<string, string> = { ...known };
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === 'chat_template') sources.default = value;
+    else if (name.startsWith('chat_template.')) sources[name.slice('chat_template.'.length)] = value;
+    else if (name.endsWith('_token')) tokens[name] = value;
+  }
+  return Object.keys(sources).length > 0 ? new ChatTemplate(sources, tokens) : undefined;
+}
+
+/** The properties that {@link chatTemplateIn} reads. */
+export function propertiesOf(template: ChatTemplate): Record<string, string> {
+  const { sources, tokens } = template.parts;
+  const named = Object.entries(sources).map(([name, source]) => [
+    name === 'default' ? 'chat_template' : `chat_template.${name}`,
+    source,
+  ]);
+  return { ...tokens, ...Object.fromEntries(named) };
 }

@@ -63,7 +63,7 @@ function oneOf<T extends string>(value: unknown, field: string, choices: readonl
 }
 
 export function checkTruncation(value: unknown): Required<TruncationOptions> | undefined {
-  if (value === undefined) return undefined;
+  if (value === undefined || value === false) return undefined;
   const o = objectIn(value, 'truncation');
   return {
     maxLength: whole(o.maxLength, 'truncation.maxLength', 0),

@@ -15,6 +15,15 @@ interface Addon {
   openRanks(ranks: Uint8Array, pattern: string, contents: readonly string[], ids: Uint32Array): NativeTokenizer;
   openFileSync(path: string): NativeTokenizer;
   openFile(path: string, control: NativeControl): Promise<NativeTokenizer>;
+  save(
+    tokenizer: NativeTokenizer,
+    path: string,
+    names: readonly string[],
+    values: readonly string[],
+    control: NativeControl,
+  ): Promise<void>;
+  /** What the file says beyond tokens: see xc_tokenizer_table.properties. */
+  properties(tokenizer: NativeTokenizer): Record<string, string>;
   dispose(tokenizer: NativeTokenizer): void;
   info(tokenizer: NativeTokenizer): {
     size: number;

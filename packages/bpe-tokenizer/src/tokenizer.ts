@@ -1,6 +1,13 @@
 import { type Device, InvalidArgumentError, NotFoundError } from '@x/cuda-core';
 import { booleanIn, type JobOptions, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
-import { type ChatMessage, ChatTemplate, type ChatTemplateOptions, chatTemplateBeside } from './chat-template';
+import {
+  type ChatMessage,
+  ChatTemplate,
+  type ChatTemplateOptions,
+  chatTemplateBeside,
+  chatTemplateIn,
+  propertiesOf,
+} from './chat-template';
 import { DecodeStream } from './decode-stream';
 import { EncodeStream } from './encode-stream';
 import {
@@ -46,9 +53,9 @@ export interface EncodeOptions {
   disallowedSpecial?: SpecialSelection;
   /** A second text, put beside the first as the file's post-processor says. */
   pair?: string;
-  /** Shorten to so many ids. */
-  truncation?: TruncationOptions;
-  /** Fill up to a length; `true` pads a batch to its longest. */
+  /** Shorten to so many ids. Default: what the file says; `false` does not. */
+  truncation?: TruncationOptions | false;
+  /** Fill up to a length; `true` pads a batch to its longest. Default: what the file says; `false` does not. */
   padding?: PaddingOptions | boolean;
 }
 
@@ -98,6 +105,9 @@ export class Tokenizer {
   readonly #tiktoken: boolean;
   /** Where the file lies, for what lies beside it. */
   readonly #path: string | undefined;
+  readonly #properties: Readonly<Record<string, string>>;
+  /** Truncation and padding that the file asks for. */
+  readonly #lengths: Pick<EncodeOptions, 'truncation' | 'padding'> | undefined;
   #template: ChatTemplate | undefined;
   #vocabulary: Map<string, number> | undefined;
   #policy: SpecialPolicy | undefined;
@@ -105,32 +115,35 @@ export class Tokenizer {
   #templates: [Uint32Array, Uint32Array] | undefined;
   #end: ReadonlySet<number> | undefined;
 
-  private constructor(native: NativeTokenizer, key: typeof HANDLE, tiktoken = false, path?: string) {
+  private constructor(native: NativeTokenizer, key: typeof HANDLE, path?: string) {
     if (key !== HANDLE) throw new InvalidArgumentError('use Tokenizer.fromFile or Tokenizer.fromBytes');
     this.#native = native;
-    this.#tiktoken = tiktoken;
     this.#path = path;
     this.#info = addon.info(native);
+    this.#properties = addon.properties(native);
+    this.#tiktoken = this.#properties.special_tokens === 'tiktoken';
+    this.#lengths = lengthsIn(this.#properties);
   }
 
   /**
-   * Loads a `tokenizer.json` or GGUF file, told apart by content, off the event loop.
+   * Loads a `tokenizer.json`, GGUF or SentencePiece file, or what {@link Tokenizer.save} wrote, told apart by content, off the
+   * event loop.
    *
    * @throws NotFoundError, IoError; InvalidFormatError (with `offset` and the JSON path or metadata key as `field`) for
    * a damaged file; UnsupportedError for a component that this version cannot reproduce exactly.
    */
   static async fromFile(path: string): Promise<Tokenizer> {
     const name = text(path, 'path');
-    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE, false, name);
+    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE, name);
   }
 
   /** {@link Tokenizer.fromFile}, at once. */
   static fromFileSync(path: string): Tokenizer {
     const name = text(path, 'path');
-    return new Tokenizer(addon.openFileSync(name), HANDLE, false, name);
+    return new Tokenizer(addon.openFileSync(name), HANDLE, name);
   }
 
-  /** Loads the bytes of a `tokenizer.json` or GGUF file. The bytes are not kept. Throws as `fromFile` does. */
+  /** Loads the bytes of a file as {@link Tokenizer.fromFile} does. The bytes are not kept. Throws as `fromFile` does. */
   static fromBytes(bytes: Uint8Array): Tokenizer {
     if (!(bytes instanceof Uint8Array))
       throw new InvalidArgumentError('bytes must be a Uint8Array', { field: 'bytes' });
@@ -155,7 +168,6 @@ export class Tokenizer {
     return new Tokenizer(
       addon.openRanks(bytes, text(pattern, 'pattern'), contents, Uint32Array.from(ids)),
       HANDLE,
-      true,
     );
   }
 
@@ -165,11 +177,28 @@ export class Tokenizer {
   }
 
   /**
+   * Writes the tokenizer with all its tables into one file, which `fromFile` loads in milliseconds: special and added tokens, chat
+   * template, decoders, truncation and padding included. The file is for this version of the package on machines of the same byte
+   * order (elsewhere loading it is an UnsupportedError), appears whole or not at all, and carries checksums.
+   *
+   * @throws NotFoundError, IoError when the file cannot be written.
+   */
+  async save(path: string, options: JobOptions = {}): Promise<void> {
+    const name = text(path, 'path');
+    const template = this.#ownTemplate();
+    const properties = template ? propertiesOf(template) : {};
+    await runJob(options, (control) =>
+      addon.save(this.#native, name, Object.keys(properties), Object.values(properties), control),
+    );
+  }
+
+  /**
    * The ids of a text. Lone surrogates count as U+FFFD. Linear time in practice, O(n log n) at worst.
    *
    * @throws LimitExceededError for 2 GiB of UTF-8 or more.
    */
   encode(input: string, options?: EncodeOptions): Uint32Array {
+    if (this.#lengths) options = { ...this.#lengths, ...options };
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids;
     if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
       const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
@@ -195,6 +224,7 @@ export class Tokenizer {
     unit: OffsetUnit = 'utf16',
     options: EncodeOptions = {},
   ): { ids: Uint32Array; offsets: Uint32Array } {
+    if (this.#lengths) options = { ...this.#lengths, ...objectIn(options, 'options') };
     if (isFull(objectIn(options, 'options'))) {
       const { ids, offsets } = this.encodeFull(input, { ...options, unit });
       return { ids, offsets };
@@ -208,6 +238,7 @@ export class Tokenizer {
    * @throws InvalidArgumentError where truncation leaves no room for the special tokens or the stride.
    */
   encodeFull(input: string, options: EncodeFullOptions = {}): Encoding {
+    if (this.#lengths) options = { ...this.#lengths, ...options };
     return pad([this.#full(input, options)], checkPadding(options.padding))[0]!;
   }
 
@@ -217,6 +248,7 @@ export class Tokenizer {
     options: EncodeFullOptions = {},
   ): Encoding[] {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array', { field: 'texts' });
+    if (this.#lengths) options = { ...this.#lengths, ...options };
     const encodings = inputs.map((input, i) => {
       if (typeof input === 'string') return this.#full(input, options);
       if (!Array.isArray(input) || input.length !== 2)
@@ -280,6 +312,7 @@ export class Tokenizer {
    */
   async encodeBatch(inputs: readonly string[], options: EncodeBatchOptions = {}): Promise<Uint32Array[]> {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
+    if (this.#lengths) options = { ...this.#lengths, ...options };
     if (isFull(options)) return this.encodeFullBatch(inputs, options).map((e) => e.ids);
     if (this.#tiktoken || options.allowedSpecial !== undefined || options.disallowedSpecial !== undefined)
       return this.#encodeStretches(inputs, options);
@@ -310,6 +343,7 @@ export class Tokenizer {
 
   /** How many ids `encode` would give, without making them. */
   count(input: string, options?: EncodeOptions): number {
+    if (this.#lengths) options = { ...this.#lengths, ...options };
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids.length;
     if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
       let count = 0;
@@ -323,6 +357,7 @@ export class Tokenizer {
   /** Whether a text has at most `limit` ids; stops counting as soon as it has more. `limit` is 0 or more. */
   isWithinLimit(input: string, limit: number, options?: EncodeOptions): boolean {
     const most = numberIn(limit, 'limit', { min: 0, infinite: true });
+    if (this.#lengths) options = { ...this.#lengths, ...options };
     const plain = options?.allowedSpecial === undefined && options?.disallowedSpecial === undefined;
     if (this.#tiktoken || !plain || (options !== undefined && isFull(options)) || most === Number.POSITIVE_INFINITY)
       return this.count(input, options) <= most;
@@ -426,7 +461,7 @@ export class Tokenizer {
 
   /**
    * A conversation as the model was trained to see it, by the model's own Jinja template: `options.chatTemplate`, or the
-   * `chat_template.jinja` or `tokenizer_config.json` beside the file that was loaded.
+   * `chat_template.jinja` or `tokenizer_config.json` beside the file that was loaded, or the template in a GGUF or saved file.
    *
    * @returns ids, or the text with `tokenize: false`. Special tokens come from the template alone.
    * @throws NotFoundError without a template; else as {@link ChatTemplate.render}.
@@ -443,12 +478,20 @@ export class Tokenizer {
   }
 
   #chatTemplate(): ChatTemplate {
-    this.#template ??= this.#path === undefined ? undefined : chatTemplateBeside(this.#path, this.#tokenNames());
-    if (!this.#template)
+    const template = this.#ownTemplate();
+    if (!template)
       throw new NotFoundError(
-        'no chat template lies beside the tokenizer (chat_template.jinja, or chat_template in tokenizer_config.json); pass chatTemplate',
+        'no chat template is in the tokenizer or lies beside it (chat_template.jinja, or chat_template in tokenizer_config.json); pass chatTemplate',
         { field: 'chatTemplate' },
       );
+    return template;
+  }
+
+  /** The template beside the file, which people edit, else the one inside. */
+  #ownTemplate(): ChatTemplate | undefined {
+    this.#template ??=
+      (this.#path === undefined ? undefined : chatTemplateBeside(this.#path, this.#tokenNames())) ??
+      chatTemplateIn(this.#properties, this.#tokenNames());
     return this.#template;
   }
 
@@ -475,7 +518,7 @@ export class Tokenizer {
     addon.clearCache(this.#native);
   }
 
-  /** Most bytes for all threads together, 1 MiB a thread at least; default 64 MiB. Clears the cache. */
+  /** Most bytes for all threads together, about 0.2 MiB at least; default 64 MiB. Clears the cache. */
   setCacheLimit(bytes: number): void {
     addon.setCacheLimit(this.#native, numberIn(bytes, 'bytes', { min: 0, max: 2 ** 40 }));
   }
@@ -510,7 +553,16 @@ function encodeFlags(options: EncodeOptions | undefined): number {
 
 /** Options that need more than ids. */
 function isFull(options: EncodeOptions): boolean {
-  return options.pair !== undefined || options.truncation !== undefined || (options.padding ?? false) !== false;
+  return options.pair !== undefined || (options.truncation ?? false) !== false || (options.padding ?? false) !== false;
+}
+
+function lengthsIn(properties: Readonly<Record<string, string>>): Pick<EncodeOptions, 'truncation' | 'padding'> | undefined {
+  const { truncation, padding } = properties;
+  if (truncation === undefined && padding === undefined) return undefined;
+  return {
+    ...(truncation !== undefined && { truncation: JSON.parse(truncation) as TruncationOptions }),
+    ...(padding !== undefined && { padding: JSON.parse(padding) as PaddingOptions }),
+  };
 }
 
 function unitIndex(unit: unknown): number {

@@ -1,8 +1,25 @@
 // Networks with known links, common drivers and indirect paths: precision, recall, false discoveries and AUROC of pairwise and
-// multivariate inference beside correlation and pairwise Granger; and how time grows. `node bench/networks.mjs [seeds]`
+// multivariate inference beside correlation and pairwise Granger, and the recall of screening.
+//
+//   node bench/networks.mjs [--systems linear:20:1000,quadratic:100:1000] [--methods granger,ksg] [--seeds 3] [--device auto]
+//   node bench/networks.mjs screening [--systems ...] [--seeds 3]
+//
+// A row a network is written as JSON to --out FILE as it comes; `table FILE...` makes tables of such files.
+import { appendFileSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { transferEntropyNetwork } from '../dist/index.js';
 
-const seeds = Number(process.argv[2] ?? 3);
+const { values: args, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    systems: { type: 'string', default: 'linear:20:1000,quadratic:20:1000,threshold:20:1000,linear:100:1000' },
+    methods: { type: 'string' },
+    seeds: { type: 'string', default: '3' },
+    first: { type: 'string', default: '1' },
+    device: { type: 'string', default: 'auto' },
+    out: { type: 'string' },
+  },
+});
 
 function generator(seed) {
   let s = BigInt(seed) * 7919n + 12345n;
@@ -17,7 +34,14 @@ function generator(seed) {
   return { uniform, normal };
 }
 
-// Chains a -> b -> c (the indirect link a -> c is none) and forks a -> b, a -> c (b -> c is none), linear or by a threshold.
+/** Even couplings have no linear part: no correlation, no Granger causality. */
+const COUPLINGS = {
+  linear: (u) => u,
+  quadratic: (u) => u * u - 1,
+  threshold: (u) => 2 * (Math.abs(u) > 0.9 ? 1 : 0),
+};
+
+// Chains a -> b -> c (the indirect link a -> c is none) and forks a -> b, a -> c (b -> c is none), by one of the couplings.
 function make(variables, samples, seed, kind) {
   const { uniform, normal } = generator(seed);
   const truth = new Set();
@@ -37,8 +61,8 @@ function make(variables, samples, seed, kind) {
     for (let v = 0; v < variables; v++) {
       let sum = 0.3 * x[v][t - 1] + normal();
       for (const [s, lag, weight] of into[v]) {
-        const u = x[s][t - lag];
-        sum += kind === 'linear' ? weight * u : 2 * weight * (Math.abs(u) > 0.9 ? 1 : 0);
+        const u = Math.max(-3, Math.min(3, x[s][t - lag]));
+        sum += weight * COUPLINGS[kind](u);
       }
       x[v][t] = sum;
     }
@@ -56,7 +80,9 @@ function auroc(score, truth, variables) {
   let ranks = 0;
   let positives = 0;
   all.forEach(([, y], r) => {
-    if (y) (ranks += r + 1), positives++;
+    if (!y) return;
+    ranks += r + 1;
+    positives++;
   });
   return (ranks - (positives * (positives + 1)) / 2) / (positives * (all.length - positives));
 }
@@ -88,48 +114,166 @@ const rate = (links, truth, variables) => {
   return { precision: found.size ? right / found.size : 1, recall: right / truth.size };
 };
 
-console.log('| system | V | method | precision | recall | FDR | AUROC | ms |');
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
-for (const [kind, variables, samples] of [
-  ['linear', 20, 1000],
-  ['threshold', 20, 1000],
-  ['linear', 100, 1000],
-  ['linear', 1000, 500],
-]) {
-  const methods = {
-    'Granger, pairwise': { estimator: 'gaussian', maxLag: 2, analytic: true },
-    'Gaussian, multivariate': { estimator: 'gaussian', method: 'multivariate', maxLag: 2 },
-    ...(variables <= 100 && { 'KSG, pairwise': { maxLag: 2, surrogates: variables < 100 ? 999 : 200, stopAfter: 10 } }),
-    ...(variables <= 20 && { 'KSG, multivariate': { method: 'multivariate', maxLag: 2, surrogates: 60 } }),
-  };
-  const rows = new Map();
-  for (let seed = 1; seed <= (variables > 100 ? 1 : seeds); seed++) {
-    const { series, truth } = make(variables, samples, seed, kind);
-    if (variables <= 100) {
-      const list = rows.get('correlation at lag 1') ?? [];
-      list.push({
-        precision: Number.NaN,
-        recall: Number.NaN,
-        area: auroc(lagCorrelation(series), truth, variables),
-        ms: Number.NaN,
-      });
-      rows.set('correlation at lag 1', list);
-    }
-    for (const [name, options] of Object.entries(methods)) {
-      const start = performance.now();
-      const network = await transferEntropyNetwork(series, { ...options, seed });
-      const ms = performance.now() - start;
-      const list = rows.get(name) ?? [];
-      list.push({ ...rate(network.links, truth, variables), area: auroc(network.te, truth, variables), ms });
-      rows.set(name, list);
-    }
+/** Links by the correlation of x[t] and y[t + 1], tested as if samples were independent (Fisher), Benjamini-Hochberg at 0.05. */
+function correlationLinks(score, variables, samples) {
+  const pairs = [];
+  for (let m = 0; m < score.length; m++) {
+    if (m % (variables + 1) === 0) continue;
+    const z = Math.atanh(Math.min(score[m], 1 - 1e-12)) * Math.sqrt(samples - 4);
+    pairs.push([m, erfc(z / Math.SQRT2)]);
   }
-  for (const [name, list] of rows) {
-    const mean = (key) => list.reduce((sum, row) => sum + row[key], 0) / list.length;
-    const show = (value, digits) => (Number.isNaN(value) ? '' : value.toFixed(digits));
-    const p = mean('precision');
-    console.log(
-      `| ${kind} | ${variables} | ${name} | ${show(p, 3)} | ${show(mean('recall'), 3)} | ${show(1 - p, 3)} | ${show(mean('area'), 3)} | ${show(mean('ms'), 0)} |`,
-    );
+  pairs.sort((a, b) => a[1] - b[1]);
+  let passed = pairs.length;
+  while (passed > 0 && pairs[passed - 1][1] * pairs.length > 0.05 * passed) passed--;
+  return pairs.slice(0, passed).map(([m]) => ({ source: Math.floor(m / variables), target: m % variables }));
+}
+/** By its series, and from 2 on by its continued fraction. */
+function erfc(x) {
+  if (x < 2) {
+    let term = x;
+    let sum = x;
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum) && n < 200; n++) {
+      term *= (-x * x) / n;
+      sum += term / (2 * n + 1);
+    }
+    return 1 - (2 / Math.sqrt(Math.PI)) * sum;
+  }
+  let fraction = x;
+  for (let n = 60; n > 0; n--) fraction = x + n / 2 / fraction;
+  return Math.exp(-x * x) / Math.sqrt(Math.PI) / fraction;
+}
+
+const METHODS = {
+  correlation: { name: 'correlation at lag 1' },
+  granger: { name: 'Granger, pairwise', options: { estimator: 'gaussian', maxLag: 2, analytic: true } },
+  gaussian: { name: 'Gaussian, multivariate', options: { estimator: 'gaussian', method: 'multivariate', maxLag: 2 } },
+  ksg: {
+    name: 'KSG, pairwise',
+    options: { maxLag: 2, null: 'pooled' },
+    surrogates: 100,
+  },
+  multivariate: {
+    name: 'KSG, multivariate',
+    options: { method: 'multivariate', maxLag: 2, maxSources: 6 },
+    surrogates: 100,
+  },
+};
+
+async function networkRows() {
+  const wanted = (args.methods ?? Object.keys(METHODS).join()).split(',');
+  for (let seed = Number(args.first); seed < Number(args.first) + Number(args.seeds); seed++)
+    for (const system of args.systems.split(',')) {
+      const [kind, ...numbers] = system.split(':');
+      const [variables, samples] = numbers.map(Number);
+      const { series, truth } = make(variables, samples, seed, kind);
+      for (const method of wanted) {
+        const { name, options, surrogates } = METHODS[method];
+        const start = performance.now();
+        let links;
+        let score;
+        let device = 'cpu';
+        if (options) {
+          const draws = surrogates ? { surrogates } : {};
+          const network = await transferEntropyNetwork(series, { ...options, ...draws, seed, device: args.device });
+          ({ links, te: score, device } = network);
+        } else {
+          score = lagCorrelation(series);
+          links = correlationLinks(score, variables, samples);
+        }
+        emit({
+          kind,
+          variables,
+          samples,
+          method: name,
+          ...rate(links, truth, variables),
+          area: auroc(score, truth, variables),
+          ms: performance.now() - start,
+          device,
+        });
+      }
+    }
+}
+
+/** Of the links there are, and of those that a full KSG test finds, how many are among the pairs that screening keeps. */
+async function screeningRows() {
+  for (let seed = Number(args.first); seed < Number(args.first) + Number(args.seeds); seed++)
+    for (const system of args.systems.split(',')) {
+      const [kind, ...numbers] = system.split(':');
+      const [variables, samples] = numbers.map(Number);
+      const { series, truth } = make(variables, samples, seed, kind);
+      const all = { maxLag: 2, null: 'pooled', surrogates: 100, seed, device: args.device };
+      const full = await transferEntropyNetwork(series, all);
+      const found = full.links.map(({ source, target }) => source * variables + target);
+      for (const keep of [0.02, 0.05, 0.1, 0.2]) {
+        const { te } = await transferEntropyNetwork(series, { maxLag: 2, screen: { keep }, device: args.device });
+        const kept = (m) => !Number.isNaN(te[m]);
+        const share = (links) => (links.length ? links.filter(kept).length / links.length : Number.NaN);
+        emit({
+          kind,
+          variables,
+          samples,
+          keep,
+          ofTruth: share([...truth]),
+          ofFound: share(found),
+          found: found.length,
+        });
+      }
+    }
+}
+
+const rows = [];
+function emit(row) {
+  rows.push(row);
+  if (args.out) appendFileSync(args.out, `${JSON.stringify(row)}\n`);
+}
+
+function table(key, columns) {
+  const groups = new Map();
+  for (const row of rows) {
+    const name = key(row).join(' | ');
+    groups.set(name, [...(groups.get(name) ?? []), row]);
+  }
+  for (const [name, group] of groups) {
+    const mean = (field) => {
+      const known = group.map((row) => row[field]).filter((value) => value !== null && !Number.isNaN(value));
+      return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : Number.NaN;
+    };
+    console.log(`| ${name} | ${group.length} | ${columns(mean, group).join(' | ')} |`);
   }
 }
+function show() {
+  const networks = rows.some((row) => row.method);
+  console.log(
+    networks
+      ? '| system | V | N | method | seeds | precision | recall | FDR | AUROC | ms |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |'
+      : '| coupling | V | N | kept by each | seeds | recall of the links there are | recall of the links that full KSG finds | those |\n| --- | --- | --- | --- | --- | --- | --- | --- |',
+  );
+  if (networks)
+    table(
+      ({ kind, variables, samples, method }) => [kind, variables, samples, method],
+      (mean, group) => [
+        mean('precision').toFixed(3),
+        mean('recall').toFixed(3),
+        (1 - mean('precision')).toFixed(3),
+        mean('area').toFixed(3),
+        `${mean('ms').toFixed(0)} (${group[0].device})`,
+      ],
+    );
+  else
+    table(
+      ({ kind, variables, samples, keep }) => [kind, variables, samples, `${100 * keep} %`],
+      (mean) => [mean('ofTruth').toFixed(3), mean('ofFound').toFixed(3), mean('found').toFixed(0)],
+    );
+}
+
+if (positionals[0] === 'table')
+  for (const file of positionals.slice(1))
+    rows.push(
+      ...readFileSync(file, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    );
+else if (positionals[0] === 'screening') await screeningRows();
+else await networkRows();
+show();

@@ -1,9 +1,12 @@
 // What the router earns on recorded outcomes, beside rivals that learn from the same rows:
-//   node bench/routing.mjs [--sets=mmlu,gsm8k,mtbench,routerbench,llmrouter] [--splits=5] [--markdown]
+//   node bench/routing.mjs [--sets=mmlu,gsm8k,mtbench,routerbench,llmrouter] [--splits=5]
+// On a machine of many cores one process a split, and their results put together:
+//   node bench/routing.mjs --sets=mmlu --only=3 --json=mmlu-3.json;  node bench/routing.mjs --merge=mmlu-1.json,mmlu-2.json,...
 // 70 % of the rows are fitted, the rest is scored once; five splits by the hash of a row's id; 95 % bootstrap intervals over
 // the test rows, averaged over the splits. No benchmark label reaches the router. MT-Bench: five folds over all rows.
 // Defaults throughout: `new QueryRouter({ models })`, `fit`, `route`.
 import { execSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { QueryRouter } from '../dist/index.js';
 import * as baselines from './routing/baselines.mjs';
@@ -19,7 +22,8 @@ if (!present) {
   process.exit(0);
 }
 const SETS = flag('sets', 'mtbench,gsm8k,routerbench,llmrouter,mmlu').split(',');
-const SPLITS = Number(flag('splits', 5));
+const ONLY = Number(flag('only', 0));
+const SPLITS = ONLY > 0 ? [ONLY] : Array.from({ length: Number(flag('splits', 5)) }, (_, i) => i + 1);
 const STRONG = 'gpt-4-1106-preview';
 const WEAK = 'mixtral-8x7b';
 
@@ -59,13 +63,13 @@ const row = (...cells) => table.push(`| ${cells.join(' | ')} |`);
 const pm = (v, digits = 3) => `${mean(v).toFixed(digits)} ± ${deviation(v).toFixed(digits)}`;
 const ci = (v, digits = 3) =>
   `[${mean(v.map((x) => x[0])).toFixed(digits)}, ${mean(v.map((x) => x[1])).toFixed(digits)}]`;
-const percent = (v) => `${(100 * mean(v)).toFixed(1)} %`;
+const percent = (v) => `${(100 * mean(v)).toFixed(1).replace(/^-(0\.0)$/, '$1')} %`;
 
 async function pair(name, file) {
   const rows = load(file);
   const results = Object.fromEntries(['QueryRouter', ...RIVALS].map((r) => [r, []]));
   const fixed = [];
-  for (let s = 1; s <= SPLITS; s++) {
+  for (const s of SPLITS) {
     const { train, test } = split(rows, s);
     const strong = test.map((r) => r.quality[STRONG]);
     const weak = test.map((r) => r.quality[WEAK]);
@@ -96,7 +100,11 @@ async function pair(name, file) {
     fixed.push(own.fixed.map((f) => ({ ...f, qualityShare: f.quality / always.q, costShare: f.cost / always.c })));
     for (const rival of RIVALS) add(rival, baselines[rival](train, test, [STRONG, WEAK]));
   }
-  table.push('', `### ${name}: ${rows.length} rows, ${SPLITS} splits`, '');
+  return { name, rows: rows.length, results, fixed };
+}
+
+function pairTable({ name, rows, results, fixed }) {
+  table.push('', `### ${name}: ${rows} rows, ${fixed.length} splits`, '');
   row('router', 'APGR, mean ± sd of splits', '95 % bootstrap', 'CPT50', 'CPT80', 'saving at 95 %', 'at 98 %');
   row('---', '---', '---', '---', '---', '---', '---');
   for (const [who, r] of Object.entries(results))
@@ -126,7 +134,7 @@ async function mtbench() {
   const rows = load('routellm_mtbench');
   const results = Object.fromEntries(['QueryRouter', ...RIVALS].map((r) => [r, []]));
   // Five folds, five times; every question is scored by a fit that has not seen it, as one curve.
-  for (let s = 1; s <= SPLITS; s++) {
+  for (const s of SPLITS) {
     const order = [...rows].sort((a, b) => draw(a.id, s) - draw(b.id, s));
     const scores = Object.fromEntries(Object.keys(results).map((r) => [r, new Array(rows.length)]));
     for (let f = 0; f < 5; f++) {
@@ -156,7 +164,11 @@ async function mtbench() {
       results[who].push({ ...metrics, interval });
     }
   }
-  table.push('', `### MT-Bench: ${rows.length} questions, 5-fold, ${SPLITS} times`, '');
+  return { rows: rows.length, results, fixed: SPLITS };
+}
+
+function mtbenchTable({ rows, results, fixed }) {
+  table.push('', `### MT-Bench: ${rows} questions, 5-fold, ${fixed.length} times`, '');
   row('router', 'APGR, mean ± sd', '95 % bootstrap', 'CPT50', 'CPT80');
   row('---', '---', '---', '---', '---');
   for (const [who, r] of Object.entries(results))
@@ -174,7 +186,7 @@ async function many(name, file, parts, policies) {
   const models = Object.keys(rows[0].quality).sort();
   const results = Object.fromEntries(['QueryRouter', ...RIVALS, 'best single'].map((r) => [r, []]));
   const fixed = [];
-  for (let s = 1; s <= SPLITS; s++) {
+  for (const s of SPLITS) {
     const { train, test } = split(rows, s);
     const quality = test.map((r) => models.map((m) => r.quality[m]));
     const cost = test.map((r) => models.map((m) => r.cost[m]));
@@ -201,7 +213,11 @@ async function many(name, file, parts, policies) {
       test.map(() => meanCost),
     );
   }
-  table.push('', `### ${name}: ${rows.length} rows, ${models.length} models, ${SPLITS} splits`, '');
+  return { name, rows: rows.length, models: models.length, parts, results, fixed };
+}
+
+function manyTable({ name, rows, models, parts, results, fixed }) {
+  table.push('', `### ${name}: ${rows} rows, ${models} models, ${fixed.length} splits`, '');
   row('router', 'quality at lambda 0', '95 % bootstrap', 'best quality', ...parts.map((p) => `saving at ${100 * p} %`));
   row('---', '---', '---', '---', ...parts.map(() => '---'));
   for (const [who, r] of Object.entries(results))
@@ -233,10 +249,29 @@ const RUN = {
     ),
   llmrouter: () => many('LLMRouter-9', 'llmrouter_9models', [1, 0.98, 0.95], [{ quality: 1 }, { lambda: 0 }]),
 };
-for (const set of SETS) {
-  const before = table.length;
-  await RUN[set]();
-  console.log(table.slice(before).join('\n'));
+const TABLE = { mmlu: pairTable, gsm8k: pairTable, mtbench: mtbenchTable, routerbench: manyTable, llmrouter: manyTable };
+const runs = {};
+const merge = flag('merge', '');
+if (merge) {
+  for (const path of merge.split(','))
+    for (const [set, run] of Object.entries(JSON.parse(readFileSync(path, 'utf8')))) {
+      if (!runs[set]) {
+        runs[set] = run;
+        continue;
+      }
+      for (const [who, values] of Object.entries(run.results)) runs[set].results[who].push(...values);
+      runs[set].fixed.push(...run.fixed);
+    }
+} else for (const set of SETS) runs[set] = await RUN[set]();
+const json = flag('json', '');
+// What lies behind the tables; curves are left out.
+if (json) writeFileSync(json, JSON.stringify(runs, (key, value) => (key === 'points' ? undefined : value)));
+for (const [set, run] of Object.entries(runs)) TABLE[set](run);
+console.log(table.join('\n'));
+let commit = 'unknown';
+try {
+  commit = execSync('git rev-parse --short HEAD', { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim();
+} catch {
+  // A copy without its history.
 }
-const commit = execSync('git rev-parse --short HEAD').toString().trim();
 console.log(`\n${cpus()[0].model}, Node ${process.version}, commit ${commit}`);

@@ -1,5 +1,5 @@
 // What the router's statistics promise, measured:
-//   node bench/routing_statistics.mjs [drift] [ab] [calibration] [te]
+//   node bench/routing_statistics.mjs [drift] [ab] [calibration] [te] [--rows=mmlu,gsm8k,routerbench,llmrouter]
 // drift: delay and false alarms beside CUSUM and Page-Hinkley; ab: false positives under peeking; calibration: coverage of
 // intervals; te: what transfer entropy adds to the fit, with its shuffled-time control.
 import { DriftDetector, QueryRouter, RoutingExperiment } from '../dist/index.js';
@@ -7,6 +7,8 @@ import { load, present, split } from './routing/data.mjs';
 import { deviation, generator, mean, pairMetrics } from './routing/metrics.mjs';
 
 const wanted = process.argv.slice(2).filter((a) => !a.startsWith('--'));
+const only = process.argv.find((a) => a.startsWith('--rows='))?.slice(7).split(',');
+const takes = (file) => !only || only.some((name) => file.includes(name));
 const wants = (name) => wanted.length === 0 || wanted.includes(name);
 const line = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 const header = (...cells) => {
@@ -60,7 +62,7 @@ function drift() {
   );
   const detectors = () => ({
     'e-detector (ours)': (() => {
-      const d = new DriftDetector({ falseAlarmEvery: 20_000, tolerance: 0.05 });
+      const d = new DriftDetector({ falseAlarmEvery: 700, tolerance: 0.05 });
       return { add: (e, o) => d.add(e, o) !== undefined };
     })(),
     CUSUM: new Cusum(CUSUM_AT),
@@ -297,7 +299,7 @@ async function calibration() {
     ['GSM8K', 'routellm_gsm8k'],
     ['RouterBench subset', 'routerbench3_11models'],
     ['LLMRouter-9', 'llmrouter_9models'],
-  ]) {
+  ].filter(([, file]) => takes(file))) {
     const rows = load(file);
     const models = Object.keys(rows[0].quality);
     const splits = file === 'routellm_mmlu' || file === 'llmrouter_9models' ? 2 : 5;
@@ -364,7 +366,7 @@ async function te() {
   for (const [name, file, splits] of [
     ['GSM8K', 'routellm_gsm8k', 5],
     ['MMLU', 'routellm_mmlu', 2],
-  ]) {
+  ].filter(([, file]) => takes(file))) {
     const models = ['gpt-4-1106-preview', 'mixtral-8x7b'];
     const rows = load(file);
     const all = [];

@@ -4,6 +4,7 @@
 // common it is everywhere.
 import { refuse } from '@x/cuda-core/addon';
 import { SLOTS, type TextFeatures } from './features';
+import { RowSums } from './text-model/row-sums';
 
 export interface DomainState {
   seen: number;
@@ -43,9 +44,7 @@ export class Domains {
   private frequency = new Float64Array(SLOTS);
   private list: Domain[] = [];
   /** Part of a domain's members that hold a token of a slot: slots x domains, so that one token's row is contiguous. */
-  private readonly usual: Float32Array;
-  private readonly sums: Float64Array;
-  private readonly weights = new Float64Array(SLOTS);
+  private readonly usual: RowSums;
   /** Weights of slots, and how many questions had been seen when they were worked out. */
   private readonly weighed = new Float64Array(SLOTS);
   private readonly weighedAt = new Float64Array(SLOTS).fill(-1);
@@ -54,8 +53,7 @@ export class Domains {
     private readonly limit: number,
     private readonly threshold: number,
   ) {
-    this.usual = new Float32Array(SLOTS * limit);
-    this.sums = new Float64Array(limit);
+    this.usual = new RowSums(SLOTS, limit, SLOTS);
   }
 
   get count(): number {
@@ -68,20 +66,15 @@ export class Domains {
   /** Finds the nearest domain; changes nothing. */
   find(text: TextFeatures): Assignment {
     const { slots } = text;
-    const { weights } = this;
+    const { index, weight, out: sums } = this.usual;
     let total = 0;
     for (let i = 0; i < slots.length; i++) {
-      weights[i] = this.weight(slots[i]!);
-      total += weights[i]!;
+      index[i] = slots[i]!;
+      weight[i] = this.weight(slots[i]!);
+      total += weight[i]!;
     }
+    this.usual.compute(slots.length);
     const count = this.list.length;
-    const sums = this.sums;
-    sums.fill(0, 0, count);
-    for (let i = 0; i < slots.length; i++) {
-      const from = slots[i]! * this.limit;
-      const weight = weights[i]!;
-      for (let d = 0; d < count; d++) sums[d]! += weight * this.usual[from + d]!;
-    }
     let best = -1;
     let similarity = 0;
     for (let d = 0; d < count; d++)
@@ -105,15 +98,15 @@ export class Domains {
     let third = -1;
     const least = (similarity - 4 * SOFTNESS) * total;
     for (let d = 0; d < this.list.length; d++) {
-      const sum = this.sums[d]!;
+      const sum = this.usual.out[d]!;
       if (d === best || sum < least) continue;
-      if (second < 0 || sum > this.sums[second]!) {
+      if (second < 0 || sum > this.usual.out[second]!) {
         third = second;
         second = d;
-      } else if (third < 0 || sum > this.sums[third]!) third = d;
+      } else if (third < 0 || sum > this.usual.out[third]!) third = d;
     }
     if (second < 0) return [{ domain: best, weight: 1 }];
-    const weight = (d: number) => (d < 0 ? 0 : Math.exp((this.sums[d]! / total - similarity) / SOFTNESS));
+    const weight = (d: number) => (d < 0 ? 0 : Math.exp((this.usual.out[d]! / total - similarity) / SOFTNESS));
     const sum = 1 + weight(second) + weight(third);
     const near = [{ domain: best, weight: 1 / sum }];
     for (const d of [second, third]) if (d >= 0) near.push({ domain: d, weight: weight(d) / sum });
@@ -136,8 +129,9 @@ export class Domains {
     domain.members++;
     // A mean at first, later a slowly moving average.
     const rate = Math.max(1 / domain.members, 0.02);
-    for (let at = found.domain; at < this.usual.length; at += this.limit) this.usual[at]! *= 1 - rate;
-    for (const s of slots) this.usual[s * this.limit + found.domain]! += rate;
+    const { table, stride } = this.usual;
+    for (let at = found.domain; at < table.length; at += stride) table[at]! *= 1 - rate;
+    for (const s of slots) table[s * stride + found.domain]! += rate;
     const off = text.size - domain.sizeMean;
     domain.sizeMean += off / domain.members;
     domain.sizeSquares += off * (text.size - domain.sizeMean);
@@ -164,9 +158,10 @@ export class Domains {
       domains: this.list.map((d, at) => ({
         label: d.label,
         members: d.members,
-        tokens: Array.from({ length: SLOTS }, (_, s): [number, number] => [s, this.usual[s * this.limit + at]!]).filter(
-          ([, part]) => part !== 0,
-        ),
+        tokens: Array.from({ length: SLOTS }, (_, s): [number, number] => [
+          s,
+          this.usual.table[s * this.usual.stride + at]!,
+        ]).filter(([, part]) => part !== 0),
         sizeMean: d.sizeMean,
         sizeSquares: d.sizeSquares,
       })),
@@ -179,7 +174,7 @@ export class Domains {
     if (state.domains.length > this.limit)
       refuse('domains', `there are ${state.domains.length} domains, more than maxDomains.`);
     this.list = state.domains.map((d, at) => {
-      for (const [s, part] of d.tokens) if (s >= 0 && s < SLOTS) this.usual[s * this.limit + at] = part;
+      for (const [s, part] of d.tokens) if (s >= 0 && s < SLOTS) this.usual.table[s * this.usual.stride + at] = part;
       return { label: d.label, members: d.members, sizeMean: d.sizeMean, sizeSquares: d.sizeSquares };
     });
   }

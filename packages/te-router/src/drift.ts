@@ -11,7 +11,8 @@ import { numberIn } from '@x/cuda-core/addon';
 export interface DriftOptions {
   /**
    * Outcomes between false alarms, on average at least, for one model while nothing changes; 10 to 1e9. Higher: fewer
-   * false alarms, later true ones. Default 20,000: at most one in two times ten thousand outcomes.
+   * false alarms, later true ones. This is a bound for expectations that are wrong by the whole tolerance; while they are
+   * right, false alarms are some 15 to 50 times as rare. Default 700: in fact at most one in about 10,000 outcomes.
    */
   falseAlarmEvery?: number;
   /** Differences of this size between expected and real quality are not drift, [0, 0.5). Default 0.05. */
@@ -29,6 +30,9 @@ export interface DriftEvent {
   expected: number;
   observed: number;
 }
+
+/** The default, at which real false alarms are at most about one in 10,000 outcomes at any quality. */
+export const FALSE_ALARM_EVERY = 700;
 
 // Bets from cautious, for small changes, to bold, for the sudden failure of a good model.
 const BETS = [0.05, 0.1, 0.2, 0.4, 0.7, 0.95];

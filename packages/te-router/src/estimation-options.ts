@@ -58,7 +58,8 @@ export interface EstimationOptions {
   /**
    * What a surrogate is: `'permutation'` of the source's embedded vectors; circular `'shift'`; shuffled `'block'`s; or
    * `'iaaft'`, a new series of the same values and spectrum (Schreiber, Schmitz, Phys. Rev. Lett. 77, 635, 1996). The
-   * last three keep the source's own dynamics. Default `'permutation'`.
+   * last three keep the source's own dynamics, which matters when the target remembers more than `targetHistory` holds:
+   * permutation then finds links too often. Default `'permutation'`.
    */
   surrogateMethod?: keyof typeof SURROGATES;
   /** Tuples of a block. Default: the square root of their number. */
@@ -133,19 +134,17 @@ export interface TransferEntropyOptions extends EstimationOptions {
   maxTau?: number;
 }
 
-function choice<T extends Record<string, number>>(
-  table: T,
-  field: string,
-  value: unknown,
-  fallback: keyof T & string,
-): number {
-  const name = value ?? fallback;
-  if (typeof name !== 'string' || !Object.hasOwn(table, name))
-    throw new UnsupportedError(`${field} ${shown(name)} does not exist; there are ${Object.keys(table).join(', ')}`, {
-      field,
-    });
-  return table[name]!;
+/** The name given, or the first of them for one that was left out. */
+export function oneOf<T extends string>(field: string, value: unknown, names: readonly T[]): T {
+  const name = value ?? names[0];
+  if (!names.includes(name as T))
+    throw new UnsupportedError(`${field} ${shown(name)} does not exist; there are ${names.join(', ')}`, { field });
+  return name as T;
 }
+
+/** What native code calls it. */
+const codeOf = (table: Readonly<Record<string, number>>, field: string, value: unknown): number =>
+  table[oneOf(field, value, Object.keys(table))] as number;
 
 /** A whole number within its range, or what stands for one that was left out. */
 export const integer = (
@@ -168,13 +167,12 @@ export interface CheckedOptions {
 /** @throws InvalidArgumentError, UnsupportedError with the field. */
 export function checkOptions(options: TransferEntropyOptions, measure: 'transfer' | 'mutual'): CheckedOptions {
   objectIn(options, 'options');
-  const estimator = options.estimator ?? 'ksg1';
-  const code = choice(ESTIMATORS, 'estimator', estimator, 'ksg1');
+  const estimator = oneOf('estimator', options.estimator, Object.keys(ESTIMATORS) as EstimatorName[]);
   const autoK = options.k === 'auto';
   const surrogates = integer('surrogates', options.surrogates, 0, 0, 1_000_000);
   const level = options.interval ?? (surrogates > 0 ? 0.95 : false);
   const native: NativeOptions = {
-    estimator: code,
+    estimator: ESTIMATORS[estimator],
     k: autoK ? 4 : integer('k', options.k as number | undefined, 4, 1),
     targetHistory: integer('targetHistory', options.targetHistory, 1, 1),
     targetTau: integer('targetTau', options.targetTau, 1, 1),
@@ -188,15 +186,15 @@ export function checkOptions(options: TransferEntropyOptions, measure: 'transfer
     seed: integer('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER),
     device: parseDevice(options.device),
     measure: measure === 'mutual' ? 1 : 0,
-    singlePrecision: choice({ f64: 0, f32: 1 }, 'precision', options.precision, 'f64') === 1,
+    singlePrecision: codeOf({ f64: 0, f32: 1 }, 'precision', options.precision) === 1,
     kernelWidth: numberIn(options.kernelWidth ?? 0.5, 'kernelWidth', { min: 0, above: true }),
     bins: integer('bins', options.bins, 8, 2, 1024),
-    binning: choice(BINNINGS, 'binning', options.binning, 'equal-width'),
+    binning: codeOf(BINNINGS, 'binning', options.binning),
     biasCorrection: booleanIn(options.biasCorrection ?? false, 'biasCorrection'),
-    surrogateMethod: choice(SURROGATES, 'surrogateMethod', options.surrogateMethod, 'permutation'),
+    surrogateMethod: codeOf(SURROGATES, 'surrogateMethod', options.surrogateMethod),
     block: integer('block', options.block, 0, 0),
     stopAfter: integer('stopAfter', options.stopAfter, 0, 0),
-    embedding: choice(EMBEDDINGS, 'embedding', options.embedding, 'given'),
+    embedding: codeOf(EMBEDDINGS, 'embedding', options.embedding),
     maxHistory: integer('maxHistory', options.maxHistory, 5, 1, 64),
     maxTau: integer('maxTau', options.maxTau, 1, 1),
     maxDelay: integer('maxDelay', options.maxDelay, 0, 0),
@@ -216,7 +214,7 @@ export function checkOptions(options: TransferEntropyOptions, measure: 'transfer
   return {
     native,
     locals: booleanIn(options.locals ?? false, 'locals'),
-    unit: choice({ nats: 0, bits: 1 }, 'unit', options.unit, 'nats') === 1 ? Math.LN2 : 1,
+    unit: codeOf({ nats: 0, bits: 1 }, 'unit', options.unit) === 1 ? Math.LN2 : 1,
     estimator,
   };
 }

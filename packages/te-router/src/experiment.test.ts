@@ -1,4 +1,7 @@
-import { InvalidArgumentError } from '@x/cuda-core';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { describe, expect, it } from 'vitest';
 import { RoutingExperiment } from './experiment';
 import { uniforms } from './text-model/random';
@@ -87,5 +90,29 @@ describe('RoutingExperiment', () => {
   ] as const)('refuses a wrong %s', (field, call) => {
     expect(call).toThrow(InvalidArgumentError);
     expect(call).toThrow(expect.objectContaining({ field }));
+  });
+});
+
+describe('a saved experiment', () => {
+  it('goes on with the same numbers, and knows the units it has met', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'experiment-')), 'test.json');
+    const test = new RoutingExperiment({ arms: ['a', 'b', 'c'], shares: [3, 2, 2], seed: 4 });
+    const draw = uniforms(8);
+    const record = (to: RoutingExperiment, u: number, quality: number) =>
+      to.record({ unit: `u${u}`, quality, ...(u % 3 === 0 && { baseline: 0.4 }) });
+    for (let u = 0; u < 700; u++) record(test, u, draw());
+    await test.save(path);
+    const loaded = await RoutingExperiment.load(path);
+    expect(loaded.result()).toEqual(test.result());
+    expect(() => record(loaded, 5, 1)).toThrow(InvalidArgumentError);
+    for (const to of [test, loaded]) record(to, 700, 0.7);
+    expect(loaded.result()).toEqual(test.result());
+  });
+
+  it('is refused when it is damaged', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'experiment-')), 'test.json');
+    await new RoutingExperiment({ arms: ['a', 'b'] }).save(path);
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"a"', '"z"'));
+    await expect(RoutingExperiment.load(path)).rejects.toThrow(InvalidFormatError);
   });
 });

@@ -12,8 +12,13 @@
 // J. R. Stat. Soc. B 86, 2024: hedged capital, bets of the predictable plug-in kind. 1 / max K(0) is a p-value valid at
 // all times, and the d not yet ruined form a confidence sequence.
 import { InvalidArgumentError } from '@x/cuda-core';
-import { numberIn, objectIn, refuse, shown, textIn } from '@x/cuda-core/addon';
+import { numberIn, objectIn, readSaved, refuse, shown, textIn, writeSaved } from '@x/cuda-core/addon';
 import { mix } from './features';
+import { guarded } from './state';
+
+const SAVED = { format: '@x/te-router RoutingExperiment', version: 1 };
+/** Outcomes that a load replays between two turns of the event loop. */
+const REPLAYED = 500;
 
 export interface RoutingExperimentOptions {
   /** Two or more different names; the first is the control that the others are compared with. */
@@ -151,10 +156,13 @@ export class RoutingExperiment {
   readonly shares: readonly number[];
   readonly alpha: number;
   private readonly seed: number;
+  /** Shares as they were given: dividing by their sum anew gives the same numbers. */
+  private readonly given: readonly number[];
   private readonly sums: Float64Array;
   private readonly counts: Float64Array;
   private readonly bettors: Bettor[];
-  private readonly recorded = new Set<string>();
+  /** Quality and baseline of each unit, in the order of the records: all that the rest follows from. */
+  private readonly recorded = new Map<string, [quality: number, baseline: number]>();
   private total = 0;
 
   /** @throws InvalidArgumentError, with `field`, for an option outside its range. */
@@ -174,6 +182,7 @@ export class RoutingExperiment {
     for (const [i, s] of shares.entries()) numberIn(s, `shares[${i}]`, { min: 0, above: true });
     const sum = shares.reduce((a: number, b: number) => a + b, 0);
     this.arms = [...arms];
+    this.given = [...shares];
     this.shares = shares.map((s: number) => s / sum);
     for (const [i, s] of this.shares.entries())
       if (s < 0.01) refuse(`shares[${i}]`, `shares[${i}] is ${s} of all; an arm needs at least 0.01.`);
@@ -208,7 +217,7 @@ export class RoutingExperiment {
       const weight = arm === b ? 1 / this.shares[b]! : arm === 0 ? -1 / this.shares[0]! : 0;
       this.bettors[b - 1]!.add((quality - baseline) * weight);
     }
-    this.recorded.add(outcome.unit);
+    this.recorded.set(outcome.unit, [quality, baseline]);
     this.sums[arm]! += quality;
     this.counts[arm]!++;
     this.total++;
@@ -235,6 +244,38 @@ export class RoutingExperiment {
         };
       }),
     };
+  }
+
+  /** Writes the options and every outcome to a file: whole or not at all (written beside it, synced, then renamed). */
+  async save(path: string): Promise<void> {
+    const { arms, given: shares, alpha, seed } = this;
+    const outcomes = [...this.recorded].map(([unit, [quality, baseline]]) => [unit, quality, baseline]);
+    await writeSaved(path, SAVED, { arms, shares, alpha, seed, outcomes });
+  }
+
+  /**
+   * An experiment that goes on where `save` left off, with the same numbers: its outcomes are recorded anew.
+   * @throws NotFoundError, IoError; InvalidFormatError for a file that is damaged or not an experiment's; UnsupportedError
+   *   for one of a newer schema.
+   */
+  static async load(path: string): Promise<RoutingExperiment> {
+    const state = await readSaved(path, SAVED);
+    const [experiment, outcomes] = guarded(path, () => {
+      const { outcomes: list, ...options } = objectIn(state, 'state');
+      if (!Array.isArray(list)) refuse('outcomes', 'outcomes must be an array.');
+      return [new RoutingExperiment(options as unknown as RoutingExperimentOptions), list as unknown[]] as const;
+    });
+    for (let from = 0; from < outcomes.length; from += REPLAYED) {
+      guarded(path, () => {
+        for (const item of outcomes.slice(from, from + REPLAYED)) {
+          if (!Array.isArray(item)) refuse('outcomes', 'an outcome must be a unit, its quality and its baseline.');
+          const [unit, quality, baseline] = item as [string, number, number];
+          experiment.record({ unit, quality, baseline });
+        }
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return experiment;
   }
 
   private index(unit: string): number {

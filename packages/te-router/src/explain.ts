@@ -1,8 +1,9 @@
 // A decision in words. What they rest on is noted when the decision is made; the words are made when somebody reads them.
+
+import type { ModelEstimate } from './decision';
 import { FEATURE_NAMES, PLAIN } from './features';
 import type { Sparse } from './quality';
-import type { ModelEstimate } from './router';
-import { BLOCKS } from './text-model/text-model';
+import { PARTS } from './text-model/text-model';
 
 interface Circumstances {
   domain: number;
@@ -12,7 +13,7 @@ interface Circumstances {
   best: ModelEstimate;
   /** Its outcomes in the nearest domain. */
   tally: { count: number; sum: number } | undefined;
-  /** What each block of the text model adds to its quality; undefined without a text model. */
+  /** What each part of the text model adds to its quality; undefined without a text model. */
   parts: Float64Array | undefined;
   /** The nearest question that the text model keeps. */
   landmark: string | undefined;
@@ -63,7 +64,7 @@ export function explain({ now: r, count, mean, forIt, against }: Reasons): strin
       ? 'unlike any domain seen so far'
       : `domain ${r.domain} ("${r.label}", ${Math.round(100 * r.similarity)} % alike; ${best.model} there: ${seen})`;
   const text = r.parts
-    ? `its text says ${BLOCKS.map((name, b) => `${name} ${signed(r.parts![b]!)}`).join(', ')}, most like "${r.landmark}"; `
+    ? `its text says ${PARTS.map((name, b) => `${name} ${signed(r.parts![b]!)}`).join(', ')}, most like "${r.landmark}"; `
     : '';
   const why = `${text}most for it: ${FEATURE_NAMES[forIt] ?? 'nothing yet'}, most against: ${FEATURE_NAMES[against] ?? 'nothing yet'}`;
   const choice = r.outlier

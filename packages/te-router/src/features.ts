@@ -137,22 +137,25 @@ const trigram = (start: number, a: number, b: number, c: number) =>
 class Distinct {
   private readonly keys = new Uint32Array(4 * READ_LIMIT);
   private readonly stamps = new Uint32Array(4 * READ_LIMIT);
-  private readonly mask = 4 * READ_LIMIT - 1;
+  private mask = 4 * READ_LIMIT - 1;
   private stamp = 0;
   size = 0;
 
-  clear(): void {
+  /** @param most how many may be added: few use a small part of the table, which stays in the cache. */
+  clear(most: number): void {
     this.size = 0;
+    this.mask = most <= READ_LIMIT / 8 ? READ_LIMIT / 4 - 1 : 4 * READ_LIMIT - 1;
     if (++this.stamp < 0xffffffff) return;
     this.stamps.fill(0);
     this.stamp = 1;
   }
   /** True when it was not there. */
   add(key: number): boolean {
-    let at = (Math.imul(key, 0x9e3779b1) >>> 15) & this.mask;
+    const { mask } = this;
+    let at = (Math.imul(key, 0x9e3779b1) >>> 15) & mask;
     while (this.stamps[at] === this.stamp) {
       if (this.keys[at] === key) return false;
-      at = (at + 1) & this.mask;
+      at = (at + 1) & mask;
     }
     this.stamps[at] = this.stamp;
     this.keys[at] = key;
@@ -160,17 +163,20 @@ class Distinct {
     return true;
   }
 }
+const counts = new Float64Array(8);
+const histogram = new Uint16Array(128);
+const trigrams = new Float64Array(TRIGRAM_SLOTS);
 const tokens = new Distinct();
 const slotsSeen = new Distinct();
 
 /** Reads one text. Any string will do: empty, very long, or with unpaired surrogates. Deterministic by `seed`. */
 export function readText(text: string, seed: number, tokenizer?: QueryTokenizer): TextFeatures {
   const n = Math.min(text.length, READ_LIMIT);
-  const counts = new Float64Array(8);
-  const histogram = new Uint16Array(128);
-  const trigrams = new Float64Array(TRIGRAM_SLOTS);
-  tokens.clear();
-  slotsSeen.clear();
+  counts.fill(0);
+  histogram.fill(0);
+  trigrams.fill(0);
+  tokens.clear(n);
+  slotsSeen.clear(n);
   let slots = 0;
   const token = (hash: number) => {
     if (!tokens.add(hash)) return;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
 import { describe, expect, it } from 'vitest';
-import { QueryRouter, type TrainingRow } from './router';
+import type { TrainingRow } from './decision';
+import { QueryRouter } from './router';
 import { uniforms } from './text-model/random';
 
 const MODELS = [
@@ -204,6 +205,19 @@ describe('tokenizer', () => {
   });
 });
 
+/** A stack whose first node is its own child. */
+function crooked(stack: unknown): unknown {
+  const { forest, ...shares } = stack as { forest: Record<string, unknown> };
+  const next = Buffer.from((forest.next as { i32: string }).i32, 'base64');
+  const feature = Buffer.from((forest.feature as { i16: string }).i16, 'base64');
+  next.writeInt32LE(0, 0);
+  feature.writeInt16LE(0, 0);
+  return {
+    ...shares,
+    forest: { ...forest, next: { i32: next.toString('base64') }, feature: { i16: feature.toString('base64') } },
+  };
+}
+
 describe('a saved text model', () => {
   interface Saved {
     text: Record<string, unknown> & { vocabulary: object; landmarks: object };
@@ -216,6 +230,7 @@ describe('a saved text model', () => {
       'landmarks of no width',
       (s) => ({ ...s, text: { ...s.text, landmarks: { ...s.text.landmarks, topicWidth: 0 } } }),
     ],
+    ['a forest whose trees lead nowhere', (s) => ({ ...s, text: { ...s.text, stack: crooked(s.text.stack) } })],
     ['labels that are missing', (s) => ({ ...s, text: { ...s.text, labels: [] } })],
   ])('is refused with %s even with a right checksum', async (_name, edit) => {
     const path = join(await mkdtemp(join(tmpdir(), 'router-')), 'router.json');

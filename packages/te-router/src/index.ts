@@ -1,3 +1,4 @@
+export type { FitOptions, ModelEstimate, Outcome, Query, RouteDecision, TrainingRow } from './decision';
 export type { DriftEvent, DriftOptions } from './drift';
 export { DriftDetector } from './drift';
 export type { Condition, EstimationOptions, TransferEntropyOptions } from './estimation-options';
@@ -27,7 +28,6 @@ export type { QueryRouterOptions, RoutedModel } from './options';
 export type { Policy, TunedPolicy } from './policy';
 export type { NullSample } from './pooled-null';
 export { pooledPValues } from './pooled-null';
-export type { FitOptions, ModelEstimate, Outcome, Query, RouteDecision, TrainingRow } from './router';
 export { QueryRouter } from './router';
 export type { Series } from './series';
 export type { Embedding, TransferEntropyResult } from './transfer-entropy';

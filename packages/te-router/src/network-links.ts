@@ -59,13 +59,15 @@ export function significantLinks(tested: Tested): NetworkLink[] {
   return links;
 }
 
-/** Benjamini-Hochberg over a list: which pass at `alpha`. */
-export function passing(pValues: readonly number[], alpha: number): boolean[] {
-  const order = pValues.map((_, m) => m).sort((a, b) => (pValues[a] as number) - (pValues[b] as number));
-  let passed = pValues.length;
-  while (passed > 0 && (pValues[order[passed - 1] as number] as number) * pValues.length > alpha * passed) passed--;
-  const out = pValues.map(() => false);
-  for (const m of order.slice(0, passed)) out[m] = true;
+/** Adjusted p-values (Benjamini-Hochberg) of those given, the smallest of `tests`. */
+export function adjustedPValues(pValues: readonly number[], tests: number): number[] {
+  const order = pValues.map((_, m) => m).sort((a, b) => (pValues[b] as number) - (pValues[a] as number));
+  const out = pValues.map(() => 1);
+  let least = 1;
+  order.forEach((m, rank) => {
+    least = Math.min(least, ((pValues[m] as number) * tests) / (pValues.length - rank));
+    out[m] = least;
+  });
   return out;
 }
 

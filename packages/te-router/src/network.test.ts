@@ -208,6 +208,34 @@ describe('multivariate inference', () => {
     expect(network.links.find(({ target }) => target === 5)?.lag).toBe(2);
   });
 
+  it('makes hardly any link where nothing drives anything, and says what each link is worth', async () => {
+    let networks = 0;
+    for (let seed = 100; seed < 110; seed++) {
+      const series = linearNetwork(12, 250, [], seed);
+      const { links } = await transferEntropyNetwork(series, {
+        estimator: 'gaussian',
+        method: 'multivariate',
+        maxLag: 2,
+        ...cpu,
+      });
+      networks += links.length > 0 ? 1 : 0;
+    }
+    expect(networks).toBeLessThanOrEqual(2); // each with a probability of 0.05
+    const one = await transferEntropyNetwork(linearNetwork(12, 400, [[3, 7, 0.6, 1]], 5), {
+      method: 'multivariate',
+      maxLag: 1,
+      surrogates: 40,
+      targets: [6, 9],
+      ...cpu,
+    });
+    // A link among many tests passes with few surrogates, by the tail of their law.
+    expect(one.links.map(({ source, target }) => [source, target])).toContainEqual([3, 7]);
+    for (const { pValue, qValue } of one.links) {
+      expect(qValue).toBeLessThanOrEqual(0.05);
+      expect(qValue).toBeGreaterThanOrEqual(pValue as number);
+    }
+  });
+
   it('finds with KSG a link that has no correlation', async () => {
     const series = linearNetwork(3, 500, [], 9);
     const { values, samples } = series;

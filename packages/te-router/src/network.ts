@@ -1,8 +1,8 @@
 import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
 import { booleanIn, deviceName, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
-import { integer } from './estimation-options';
+import { integer, oneOf } from './estimation-options';
 import { type NativeNetworkOptions, networkAddon } from './native-network';
-import { passing, significantLinks } from './network-links';
+import { adjustedPValues, significantLinks } from './network-links';
 
 /** Series of one network: row v, `values[v * samples .. (v + 1) * samples)`, is variable v. */
 export interface NetworkSeries {
@@ -61,7 +61,7 @@ export interface TransferEntropyNetworkOptions {
   analytic?: boolean;
   /** Level of the tests, in (0, 1). Default 0.05. */
   alpha?: number;
-  /** Controls the false-discovery rate over pairs (multivariate: over targets). Default true. */
+  /** Controls the false-discovery rate over pairs (multivariate: over the tests that let links in). Default true. */
   fdr?: boolean;
   /**
    * Tests only pairs that a cheap estimate ranks high: the best `keep` (0 to 1, default 0.1) of all pairs by Gaussian and by
@@ -91,7 +91,7 @@ export interface NetworkLink {
   /** The delay, or of a multivariate network one chosen lag. */
   lag: number;
   pValue?: number;
-  /** p-value adjusted for the number of pairs (Benjamini-Hochberg). */
+  /** p-value adjusted for the number of pairs, or of multivariate tests (Benjamini-Hochberg). */
   qValue?: number;
 }
 
@@ -117,7 +117,7 @@ export interface TransferEntropyNetwork {
   delay: number;
   alpha: number;
   fdr: boolean;
-  /** Multivariate: all chosen lags before the control over targets, and each target's omnibus test. */
+  /** Multivariate: all chosen lags before the control over tests, and each target's omnibus test. */
   inference?: { links: NetworkLink[]; omnibusTe: Float64Array; omnibusP: Float64Array };
   /** Surrogate values drawn in all. */
   surrogates: number;
@@ -126,15 +126,6 @@ export interface TransferEntropyNetwork {
 }
 
 const ESTIMATORS = { ksg1: 1, gaussian: 2, binned: 3 } as const;
-
-function oneOf<T extends string>(field: string, value: T | undefined, all: readonly T[]): T {
-  if (value === undefined) return all[0] as T;
-  if (!all.includes(value))
-    throw new UnsupportedError(`${field} ${JSON.stringify(value)} does not exist; there are ${all.join(', ')}`, {
-      field,
-    });
-  return value;
-}
 
 function checkSeries(series: NetworkSeries): { values: Float64Array; variables: number; samples: number } {
   objectIn(series, 'series');
@@ -380,17 +371,24 @@ async function multivariate(
   });
 }
 
-/** Control over targets, and the matrices, from what was inferred of each target; also of merged parts. */
+/** Control over all tests, and the matrices, from what was inferred of each target; also of merged parts. */
 export function multivariateResult(
   raw: Pick<TransferEntropyNetwork, 'variables' | 'samples' | 'targets' | 'delay' | 'alpha' | 'fdr' | 'surrogates'> &
     Required<Pick<TransferEntropyNetwork, 'inference'>>,
 ): TransferEntropyNetwork {
   const { variables, targets, alpha, fdr, inference } = raw;
   const [from, to] = targets;
-  const omnibus = Array.from(inference.omnibusP.subarray(from, to));
-  const passed = fdr ? passing(omnibus, alpha) : omnibus.map((p) => p <= alpha);
+  // One test let each link in, and one more a target, which failed, ended its search.
+  const adjusted = fdr
+    ? adjustedPValues(
+        inference.links.map(({ pValue }) => pValue as number),
+        inference.links.length + to - from,
+      )
+    : undefined;
   const links = inference.links
-    .filter(({ target }) => passed[target - from])
+    .map((link, m) => (adjusted ? { ...link, qValue: adjusted[m] as number } : link))
+    .filter((link) => (link.qValue ?? (link.pValue as number)) <= alpha)
+    .filter(({ target }) => (inference.omnibusP[target] as number) <= alpha)
     .sort((a, b) => a.source - b.source || a.target - b.target || a.lag - b.lag);
   const te = new Float64Array(variables * variables).fill(Number.NaN);
   const pValue = new Float64Array(variables * variables).fill(Number.NaN);

@@ -1,7 +1,7 @@
 // What a router is made with, checked.
 import { InvalidArgumentError } from '@x/cuda-core';
 import { numberIn, objectIn, refuse, shown, textIn } from '@x/cuda-core/addon';
-import type { DriftOptions } from './drift';
+import { type DriftOptions, FALSE_ALARM_EVERY } from './drift';
 import type { QueryTokenizer } from './features';
 import { type Policy, policyIn } from './policy';
 
@@ -129,7 +129,10 @@ export function checkOptions(options: QueryRouterOptions): CheckedOptions {
     outlierLevel: numberIn(options.outlierLevel ?? 0.01, 'outlierLevel', { min: 0, max: 0.5 }),
     intervalLevel: inside(options.intervalLevel ?? 0.9, 'intervalLevel'),
     drift: drift !== false && {
-      falseAlarmEvery: numberIn(drift.falseAlarmEvery ?? 20_000, 'drift.falseAlarmEvery', { min: 10, max: 1e9 }),
+      falseAlarmEvery: numberIn(drift.falseAlarmEvery ?? FALSE_ALARM_EVERY, 'drift.falseAlarmEvery', {
+        min: 10,
+        max: 1e9,
+      }),
       tolerance: numberIn(drift.tolerance ?? 0.05, 'drift.tolerance', { min: 0, max: 0.49 }),
     },
     pendingLimit: numberIn(options.pendingLimit ?? 10_000, 'pendingLimit', { min: 0, max: 1_000_000, integer: true }),

@@ -50,12 +50,16 @@ export interface Prediction {
   mean: number;
   /** Standard deviation of what the true rate of success may be. */
   deviation: number;
+  /** Variance of the latent value beside what it was before anything was learnt: 1 at first, then falling. */
+  unlearnt: number;
 }
 
 export class Probit {
   readonly size: number;
   readonly mean: Float64Array;
   readonly covariance: Float64Array;
+  /** Nothing was learnt yet: the covariance is diagonal and all means but the constant's are 0. */
+  private untouched = true;
 
   constructor(
     private readonly prior: Float64Array,
@@ -71,33 +75,57 @@ export class Probit {
 
   /** What was learnt is doubted: the means stay, with these variances. */
   doubt(variances: Float64Array): void {
+    this.untouched = false;
     this.covariance.fill(0);
     for (let i = 0; i < this.size; i++) this.covariance[i * this.size + i] = variances[i]!;
   }
 
-  private latent(x: Sparse): { m: number; v: number } {
-    const { indices, values } = x;
+  /** Mean and covariance from elsewhere, of the right sizes. */
+  restore(mean: Float64Array, covariance: Float64Array): void {
+    this.mean.set(mean);
+    this.covariance.set(covariance);
+    const { size, prior } = this;
+    this.untouched =
+      mean.every((v, i) => i === 0 || v === 0) &&
+      covariance.every((v, at) => v === (at % (size + 1) === 0 ? prior[at / (size + 1)] : 0));
+  }
+
+  /** Mean and variance of the latent value, into `m` and `v`. */
+  private latent({ indices, values, length }: Sparse): void {
+    const { mean, covariance, size, prior } = this;
     let m = 0;
     let v = 0;
-    for (let a = 0; a < x.length; a++) {
-      const i = indices[a]!;
-      m += this.mean[i]! * values[a]!;
-      const row = i * this.size;
-      let sum = 0;
-      for (let b = 0; b < a; b++) sum += this.covariance[row + indices[b]!]! * values[b]!;
-      v += values[a]! * (2 * sum + this.covariance[row + i]! * values[a]!);
+    for (let a = 0; a < length; a++) v += prior[indices[a]!]! * values[a]! * values[a]!;
+    this.before = Math.max(v, 1e-12);
+    if (this.untouched) {
+      if (length > 0 && indices[0] === 0) m = mean[0]! * values[0]!;
+    } else {
+      v = 0;
+      for (let a = 0; a < length; a++) {
+        const i = indices[a]!;
+        const x = values[a]!;
+        m += mean[i]! * x;
+        const row = i * size;
+        let sum = 0;
+        for (let b = 0; b < a; b++) sum += covariance[row + indices[b]!]! * values[b]!;
+        v += x * (2 * sum + covariance[row + i]! * x);
+      }
     }
-    return { m, v: Math.max(v, 1e-12) };
+    this.m = m;
+    this.v = Math.max(v, 1e-12);
   }
+  private m = 0;
+  private v = 0;
+  private before = 1;
 
   /**
    * @param offset what is known of the latent value from elsewhere; uncertainty does not flatten it, so that without
    *   evidence of its own the regression expects just that.
    */
   predict(x: Sparse, offset = 0): Prediction {
-    const latent = this.latent(x);
-    const { v } = latent;
-    const m = latent.m + offset * Math.sqrt(1 + v);
+    this.latent(x);
+    const { v } = this;
+    const m = this.m + offset * Math.sqrt(1 + v);
     const s = Math.sqrt(v);
     let mean = 0;
     let square = 0;
@@ -106,7 +134,7 @@ export class Probit {
       mean += WEIGHTS[q]! * p;
       square += WEIGHTS[q]! * p * p;
     }
-    return { mean, deviation: Math.sqrt(Math.max(0, square - mean * mean)) };
+    return { mean, deviation: Math.sqrt(Math.max(0, square - mean * mean)), unlearnt: v / this.before };
   }
 
   /** One outcome, 0 to 1; between them it counts as that part of a success and the rest of a failure. */
@@ -119,7 +147,9 @@ export class Probit {
       for (let i = 0; i < n * n; i++) this.covariance[i]! *= this.forgetting;
       for (let i = 0; i < n; i++) this.covariance[i * n + i]! += (1 - this.forgetting) * this.prior[i]!;
     }
-    const { m, v } = this.latent(x);
+    this.untouched = false;
+    this.latent(x);
+    const { m, v } = this;
     const spread = Math.sqrt(1 + v);
     const z = m / spread + offset;
     const up = hazard(z);

@@ -1,10 +1,11 @@
 import { InvalidArgumentError } from '@x/cuda-core';
 import { numberIn, objectIn, refuse, shown, signalIn } from '@x/cuda-core/addon';
-import { type Assignment, Domains, type Membership } from './domains';
+import type { FitOptions, ModelEstimate, Outcome, Query, RouteDecision, TrainingRow } from './decision';
+import { Domains } from './domains';
 import { DriftDetector, type DriftEvent } from './drift';
-import { EMBEDDING_SLOTS, projectEmbedding } from './embedding';
+import { projectEmbedding } from './embedding';
 import { explain, reasonsOf } from './explain';
-import { FEATURE_NAMES, mix, PLAIN, type QueryTokenizer, readText } from './features';
+import { FEATURE_NAMES, mix, type QueryTokenizer, readText } from './features';
 import { type FeatureInfluence, type FeatureInfluenceOptions, featureInfluence } from './influence';
 import { Journal, type LoggedRow, Pending, type Reading, type Ticket } from './journal';
 import { type CheckedOptions, checkOptions, type QueryRouterOptions, type RoutedModel } from './options';
@@ -18,98 +19,15 @@ import {
   type TunedPolicy,
   tune,
 } from './policy';
-import { normalCdf, normalQuantile, Probit, type Sparse } from './quality';
+import { normalQuantile, type Probit } from './quality';
+import { dueAt, finish, PassingFit, policyRows, slicesOf } from './refitting';
+import { interval, offsetOf, SecondLayer } from './second-layer';
 import { loadState, type RouterState, saveState } from './state';
 import { type FitResult, fitTextModel } from './text-model/fit';
-import { BLOCKS, TextModel, type TextPrediction } from './text-model/text-model';
+import { PARTS, TextModel } from './text-model/text-model';
 
-/** A question: its text, or its text and an embedding of any length that the caller has. */
-export type Query = string | { text: string; embedding?: ArrayLike<number> };
-
-export interface ModelEstimate {
-  model: string;
-  /** Expected cost of this question: learnt where outcomes came with costs, else the model's. */
-  cost: number;
-  /** Expected quality of this model's answer, 0 to 1. */
-  quality: number;
-  /** Standard deviation of that expectation: what is not known yet, not how answers vary. */
-  uncertainty: number;
-  /** Holds the true rate with probability `intervalLevel`, as far as the model is right. */
-  interval: [low: number, high: number];
-}
-
-export interface RouteDecision {
-  /** Names this decision in a later `observe`, also after save and load. */
-  id: string;
-  /** Values of the features named in `QueryRouter.featureNames`. */
-  features: Float64Array;
-  /** Index of the nearest inferred domain, from 0; -1 for a question unlike any seen. */
-  domain: number;
-  /** The beginning of the domain's first question, as a template; undefined for domain -1. */
-  domainLabel: string | undefined;
-  /** The domains the question belongs to, up to three, nearest first; weights sum to 1. */
-  domains: Membership[];
-  /** 1 - the models' mean expected quality. */
-  difficulty: number;
-  /** In the order of `options.models`. */
-  models: ModelEstimate[];
-  /** The model to ask under the router's policy; the safe model for an outlier. */
-  choice: string;
-  /** Part of known questions that are at least as strange, (0, 1]: a conformal p-value. 1 while too few are known. */
-  familiarity: number;
-  /** The question is unlike what is known: `familiarity` is at most `outlierLevel`. */
-  outlier: boolean;
-  /** In words: the domain, what was seen there, what speaks for and against the best model, and why the choice fell so. */
-  explanation: string;
-}
-
-export interface Outcome {
-  /** A decision of this router's `route`. */
-  decision?: RouteDecision;
-  /** Or the id of one, however long ago, as long as it is among the latest `pendingLimit`. */
-  id?: string;
-  /** Or the question itself. */
-  query?: Query;
-  /** The model that answered. */
-  model: string;
-  /** How good its answer was, 0 to 1. */
-  quality: number;
-  /** What the call cost, more than 0, in the unit of the models' costs. */
-  cost?: number;
-}
-
-/** A question with the outcomes that are known of it. */
-export interface TrainingRow {
-  query: Query;
-  /** By model name, 0 to 1. Not every model need be there. */
-  quality: Readonly<Record<string, number>>;
-  /** By model name, more than 0. */
-  cost?: Readonly<Record<string, number>>;
-}
-
-export interface FitOptions {
-  /** Replaces the router's policy; levels and shares are tuned on these rows, each judged by a fit that had not seen it. */
-  policy?: Policy;
-  signal?: AbortSignal;
-  /** Pieces of work done, and how many there are about in all. */
-  onProgress?: (done: number, total: number) => void;
-}
-
-const DENSE = 1 + PLAIN;
 /** Outcomes of a model before its drift is watched. */
 const WARM_UP = 50;
-/** Outcomes before the first fit in passing, and the growth that calls for the next. */
-const FIRST_REFIT = 400;
-const GROWTH = 1.5;
-
-interface Refit {
-  work: Generator<void, FitResult>;
-  rows: readonly LoggedRow[];
-  /** Outcomes observed when it began. */
-  began: number;
-  slicesAnOutcome: number;
-}
-
 /**
  * Learns, from the outcomes of questions, how good each model is at what kind of question. Reads structure and n-grams, not
  * keywords; finds domains and difficulty by itself; says how sure it is. Deterministic: the same calls give the same
@@ -133,11 +51,12 @@ export class QueryRouter {
   readonly models: readonly Required<RoutedModel>[];
   private readonly options: CheckedOptions;
   private readonly tokenizer: QueryTokenizer | undefined;
-  private readonly row: Sparse = {
-    indices: new Int32Array(DENSE + EMBEDDING_SLOTS + 6),
-    values: new Float64Array(DENSE + EMBEDDING_SLOTS + 6),
-    length: 0,
-  };
+  private readonly second: SecondLayer;
+  /** Of the question being routed. */
+  private readonly expected: Float64Array;
+  private readonly costs: Float64Array;
+  /** Half the width of the intervals, in standard deviations. */
+  private readonly tail: number;
   private readonly indexOf: Map<string, number>;
   private readonly domains: Domains;
   private quality: Probit[];
@@ -160,7 +79,7 @@ export class QueryRouter {
   /** Outcomes a model that the text model was fitted to. */
   private fitted: Float64Array;
   private lastFit = 0;
-  private refitting: Refit | undefined;
+  private refitting: PassingFit | undefined;
   private policy: Policy;
   private tuned: TunedPolicy | undefined;
   /** Rows of the last fit that know all outcomes, with what was expected of them; not saved. */
@@ -175,15 +94,19 @@ export class QueryRouter {
     this.options = checkOptions(options);
     this.tokenizer = options.tokenizer;
     this.models = this.options.models;
+    this.second = new SecondLayer(this.options);
     this.policy = this.options.policy;
     this.indexOf = new Map(this.models.map((m, i) => [m.name, i]));
     this.domains = new Domains(this.options.maxDomains, this.options.domainThreshold);
     this.pending = new Pending(this.options.pendingLimit);
     this.journal = new Journal(this.models.length, this.options.journalLimit);
+    this.expected = new Float64Array(this.models.length);
+    this.costs = new Float64Array(this.models.length);
+    this.tail = normalQuantile((1 + this.options.intervalLevel) / 2);
     this.fitted = new Float64Array(this.models.length);
     this.outcomes = new Float64Array(this.models.length);
     this.scale = Math.max(...this.models.map((m) => m.cost));
-    this.quality = this.freshQuality();
+    this.quality = this.second.fresh(this.text && this.fitted);
     const { drift } = this.options;
     this.detectors = drift ? this.models.map(() => new DriftDetector(drift)) : [];
   }
@@ -196,27 +119,30 @@ export class QueryRouter {
   route(query: Query): RouteDecision {
     const reading = this.read(query);
     const assignment = this.domains.find(reading.text);
-    const x = this.regressors(reading, assignment);
+    const x = this.second.regressors(reading, assignment);
     const said = this.text?.predict(reading);
-    const tail = normalQuantile((1 + this.options.intervalLevel) / 2);
+    const { tail } = this;
+    const { expected, costs } = this;
+    const models = new Array<ModelEstimate>(this.models.length);
     let total = 0;
     let best = 0;
-    const models = this.models.map((m, i) => {
+    for (let i = 0; i < models.length; i++) {
       const p = this.quality[i]!.predict(x, offsetOf(said, i));
-      const uncertainty = said ? Math.hypot(p.deviation, said.deviation[i]!) : p.deviation;
+      // How far the text model may be off is for the second layer to learn: it knows what part of that is left.
+      const uncertainty = said
+        ? Math.min(said.deviation[i]! * Math.sqrt(p.unlearnt), Math.hypot(p.deviation, said.deviation[i]!))
+        : p.deviation;
+      const { name, cost: listed } = this.models[i]!;
+      const cost = said && !Number.isNaN(said.cost[i]!) ? said.cost[i]! : listed;
+      expected[i] = p.mean;
+      costs[i] = cost;
       total += p.mean;
-      const cost = said && !Number.isNaN(said.cost[i]!) ? said.cost[i]! : m.cost;
-      return { model: m.name, cost, quality: p.mean, uncertainty, interval: interval(p.mean, uncertainty, tail) };
-    });
-    for (let i = 1; i < models.length; i++) if (models[i]!.quality > models[best]!.quality) best = i;
+      if (p.mean > expected[best]!) best = i;
+      models[i] = { model: name, cost, quality: p.mean, uncertainty, interval: interval(p.mean, uncertainty, tail) };
+    }
     const familiarity = said?.familiarity ?? 1;
     const outlier = familiarity <= this.options.outlierLevel;
-    const chosen = choose(
-      models.map((m) => m.quality),
-      models.map((m) => m.cost),
-      this.lambda,
-      this.scale,
-    );
+    const chosen = choose(expected, costs, this.lambda, this.scale);
     const { domain } = assignment;
     const label = domain < 0 ? undefined : this.domains.label(domain);
     const choice = outlier ? this.options.safeModel : models[chosen]!.model;
@@ -226,7 +152,7 @@ export class QueryRouter {
       similarity: assignment.similarity,
       best: models[best]!,
       tally: this.tallies.get(domain * this.models.length + best),
-      parts: said?.parts.slice(best * BLOCKS.length, (best + 1) * BLOCKS.length),
+      parts: said?.parts.slice(best * PARTS.length, (best + 1) * PARTS.length),
       landmark: said && this.text!.state.labels[said.nearest],
       choice,
       outlier,
@@ -273,7 +199,7 @@ export class QueryRouter {
     const reading: Reading = { query, embedding, text: readText(query, this.options.seed, this.tokenizer) };
     const assignment = ticket.learnt ? this.domains.find(reading.text) : this.domains.learn(reading.text);
     ticket.learnt = true;
-    const x = this.regressors(reading, assignment);
+    const x = this.second.regressors(reading, assignment);
     const said = this.text?.predict(reading);
     const offset = offsetOf(said, model);
     const expected = this.quality[model]!.predict(x, offset).mean;
@@ -284,7 +210,7 @@ export class QueryRouter {
     const change = watched ? this.detectors[model]?.add(expected, quality) : undefined;
     if (change) {
       this.events.push({ model: this.models[model]!.name, at: this.observations, ...change });
-      this.quality[model]!.doubt(this.prior(0));
+      this.quality[model]!.doubt(this.second.prior(this.text && 0));
       this.journal.forget(model, change.since);
     }
     this.quality[model]!.update(x, quality, offset);
@@ -336,24 +262,10 @@ export class QueryRouter {
     this.refitting = undefined;
     this.meanwhile = [];
     const began = this.observations;
-    const work = this.fitWork(rows, 'full');
     const about = slicesOf(rows.length, this.models.length, 'full');
-    let slices = 0;
     this.fits++;
     try {
-      for (let started = performance.now(); ; ) {
-        const step = work.next();
-        if (step.done) {
-          this.adopt(step.value, rows, began);
-          break;
-        }
-        slices++;
-        if (performance.now() - started < 8) continue;
-        onProgress?.(Math.min(slices, about), Math.max(slices + 1, about));
-        await new Promise((resolve) => setImmediate(resolve));
-        signal?.throwIfAborted();
-        started = performance.now();
-      }
+      this.adopt(await finish(this.fitWork(rows, 'full'), about, signal, onProgress), rows, began);
     } finally {
       this.fits--;
     }
@@ -562,26 +474,19 @@ export class QueryRouter {
     return fitTextModel(rows, { models: this.models.length, seed, effort, features: this.usedFeatures });
   }
 
-  /** A slice of a fit with every outcome; how much depends on counts alone, so the same calls give the same numbers. */
+  /** A slice of a fit with every outcome. */
   private refitInPassing(): void {
-    const due = Math.max(FIRST_REFIT, Math.ceil(GROWTH * this.lastFit));
-    if (!this.refitting && this.observations >= due) {
+    if (!this.refitting && this.observations >= dueAt(this.lastFit)) {
       const rows = this.fitRows();
       if (this.fits === 0) this.meanwhile = [];
-      const outcomes = Math.max(1, Math.floor(this.observations / 8));
-      const slicesAnOutcome = Math.ceil(slicesOf(rows.length, this.models.length, 'light') / outcomes);
-      this.refitting = { work: this.fitWork(rows, 'light'), rows, began: this.observations, slicesAnOutcome };
+      this.refitting = new PassingFit(this.fitWork(rows, 'light'), rows, this.observations, this.models.length);
     }
     const now = this.refitting;
-    if (!now) return;
-    for (let s = 0; s < now.slicesAnOutcome; s++) {
-      const step = now.work.next();
-      if (!step.done) continue;
-      this.refitting = undefined;
-      this.lastFit = now.began;
-      if (predictsBetter(step.value, now.rows, this.models.length)) this.adopt(step.value, now.rows, now.began);
-      return;
-    }
+    const result = now?.advance();
+    if (!now || result === undefined) return;
+    this.refitting = undefined;
+    this.lastFit = now.began;
+    if (result) this.adopt(result, now.rows, now.began);
   }
 
   /** Puts a fitted text model to use, under a second layer that knows only what came after. */
@@ -591,85 +496,20 @@ export class QueryRouter {
     this.lastFit = began;
     this.fitted = new Float64Array(M);
     for (const { quality } of rows) for (let m = 0; m < M; m++) if (!Number.isNaN(quality[m]!)) this.fitted[m]!++;
-    this.quality = this.freshQuality();
+    this.quality = this.second.fresh(this.text && this.fitted);
     for (const d of this.detectors) d.reset();
     for (const { ticket, model, quality } of this.meanwhile) {
       const reading = { ...ticket, text: readText(ticket.query, this.options.seed, this.tokenizer) };
-      const x = this.regressors(reading, this.domains.find(reading.text));
+      const x = this.second.regressors(reading, this.domains.find(reading.text));
       this.quality[model]!.update(x, quality, offsetOf(this.text.predict(reading), model));
     }
     this.tune(result, rows);
   }
 
   private tune(result: FitResult, rows: readonly LoggedRow[]): void {
-    const M = this.models.length;
-    const full = rows.flatMap((r, i) => (r.quality.some(Number.isNaN) ? [] : [i]));
-    const take = (of: (i: number, m: number) => number) =>
-      Float64Array.from({ length: full.length * M }, (_, x) => of(full[Math.floor(x / M)]!, x % M));
-    const expectedCost = take((i, m) => {
-      const cost = result.heldOutCost[i * M + m]!;
-      return Number.isNaN(cost) ? this.models[m]!.cost : cost;
-    });
-    if (full.length === 0) {
-      this.policyRows = undefined;
-      this.tuned = undefined;
-      return;
-    }
-    this.scale = costScale(expectedCost, M);
-    this.policyRows = {
-      expected: take((i, m) => result.heldOut[i * M + m]!),
-      outcome: take((i, m) => rows[i]!.quality[m]!),
-      expectedCost,
-      cost: take((i, m) => {
-        const cost = rows[i]!.cost?.[m] ?? Number.NaN;
-        return Number.isNaN(cost) ? this.models[m]!.cost : cost;
-      }),
-      models: this.models.map((m) => m.name),
-    };
-    this.tuned = tune(this.policy, this.policyRows);
-  }
-
-  /** The second layer as it is before it has learnt: wide where there is no text model, narrow on top of one. */
-  private freshQuality(): Probit[] {
-    const { forgetting } = this.options;
-    return this.models.map(
-      (m, i) => new Probit(this.prior(this.fitted[i]!), forgetting, this.text ? 0 : probitOf(m.priorQuality)),
-    );
-  }
-
-  /** Prior variances; a text model that rests on many outcomes leaves little to correct. */
-  private prior(fitted: number): Float64Array {
-    const { maxDomains, priorStrength } = this.options;
-    const prior = new Float64Array(DENSE + EMBEDDING_SLOTS + 2 * maxDomains);
-    const shrink = this.text ? 1 / (1 + fitted / 10) : 1;
-    // Features carry most: what they teach holds for domains not seen yet. Domains correct them.
-    prior[0] = this.text ? 0.4 / (1 + fitted / 100) + 0.002 : 0.4;
-    prior.fill(3 * shrink, 1, DENSE + EMBEDDING_SLOTS);
-    prior.fill(0.3 * shrink, DENSE + EMBEDDING_SLOTS, DENSE + EMBEDDING_SLOTS + maxDomains);
-    prior.fill(0.03 * shrink, DENSE + EMBEDDING_SLOTS + maxDomains);
-    for (let i = 0; i < prior.length; i++) prior[i]! /= priorStrength;
-    return prior;
-  }
-
-  /** Bias, features, embedding, the domains' effects and slopes; what is 0 is left out. Written over by the next call. */
-  private regressors({ text, embedding }: Reading, { memberships, relativeSize }: Assignment): Sparse {
-    const { row } = this;
-    row.length = 0;
-    const { indices, values } = row;
-    const add = (index: number, value: number) => {
-      if (value === 0) return;
-      indices[row.length] = index;
-      values[row.length++] = value;
-    };
-    add(0, 1);
-    const features = text.values;
-    for (let f = 0; f < PLAIN; f++) add(1 + f, features[f]!);
-    if (embedding) for (let s = 0; s < EMBEDDING_SLOTS; s++) add(DENSE + s, embedding[s]!);
-    for (const { domain, weight } of memberships) {
-      add(DENSE + EMBEDDING_SLOTS + domain, weight);
-      add(DENSE + EMBEDDING_SLOTS + this.options.maxDomains + domain, weight * relativeSize);
-    }
-    return row;
+    this.policyRows = policyRows(result, rows, this.models);
+    if (this.policyRows) this.scale = costScale(this.policyRows.expectedCost, this.models.length);
+    this.tuned = this.policyRows && tune(this.policy, this.policyRows);
   }
 
   private state(): RouterState {
@@ -713,12 +553,11 @@ export class QueryRouter {
     this.domains.restore(state.domains);
     this.fitted = state.fitted;
     if (state.text) this.text = new TextModel(state.text);
-    this.quality = this.freshQuality();
+    this.quality = this.second.fresh(this.text && this.fitted);
     state.quality.forEach((q, i) => {
       if (q.mean.length !== this.quality[i]!.size || q.covariance.length !== this.quality[i]!.size ** 2)
         refuse('quality', `the regression of ${shown(this.models[i]!.name)} has another size than these options give.`);
-      this.quality[i]!.mean.set(q.mean);
-      this.quality[i]!.covariance.set(q.covariance);
+      this.quality[i]!.restore(q.mean, q.covariance);
     });
     const M = this.models.length;
     for (const [key, count, sum] of state.tallies) {
@@ -750,55 +589,9 @@ export class QueryRouter {
   }
 }
 
-/** The latent mean of a prior quality: an inverse normal distribution function in its logistic approximation. */
-function probitOf(p: number): number {
-  // The prior's variance v flattens the expectation by sqrt(1 + v); 3 stands for a typical question's.
-  return (3 * Math.log(p / (1 - p))) / 1.702;
-}
-
-const offsetOf = (said: TextPrediction | undefined, model: number): number =>
-  said ? normalQuantile(said.quality[model]!) : 0;
-
-/** Normal on the probit scale, so that it stays within 0 and 1. */
-function interval(mean: number, deviation: number, tail: number): [number, number] {
-  const z = normalQuantile(Math.max(1e-9, Math.min(1 - 1e-9, mean)));
-  const slope = Math.max(1e-3, Math.exp(-0.5 * z * z) * 0.3989422804014327);
-  const width = (tail * deviation) / slope;
-  return [normalCdf(z - width), normalCdf(z + width)];
-}
-
 function hashOf(text: string): number {
   let hash = 2166136261;
   const n = Math.min(text.length, 64);
   for (let i = 0; i < n; i++) hash = mix(hash, text.charCodeAt(i));
   return mix(hash, text.length);
-}
-
-/** About how many pieces a fit has: an estimate from the loops of `fitTextModel`, for progress and pace. */
-function slicesOf(rows: number, models: number, effort: 'full' | 'light'): number {
-  const fits = effort === 'full' ? 7 : 5;
-  return 400 + Math.ceil(rows / 16) + fits * 2 * 35 * Math.max(1, Math.ceil(rows / 256)) + models;
-}
-
-/** Does the fit, on rows held out, beat what was expected of them as they came? On the later half, by the log score. */
-function predictsBetter({ heldOut }: FitResult, rows: readonly LoggedRow[], M: number): boolean {
-  let gain = 0;
-  let squares = 0;
-  let count = 0;
-  const score = (p: number, y: number) => {
-    const q = Math.max(0.01, Math.min(0.99, p));
-    return y * Math.log(q) + (1 - y) * Math.log(1 - q);
-  };
-  for (let i = rows.length >> 1; i < rows.length; i++)
-    for (let m = 0; m < M; m++) {
-      const y = rows[i]!.quality[m]!;
-      const before = rows[i]!.expected[m]!;
-      if (Number.isNaN(y) || Number.isNaN(before)) continue;
-      const g = score(heldOut[i * M + m]!, y) - score(before, y);
-      gain += g;
-      squares += g * g;
-      count++;
-    }
-  // Rows of `fit` were never expected anything of: then there is nothing to lose.
-  return count === 0 || gain > Math.sqrt(squares);
 }

@@ -41,7 +41,14 @@ export interface RouterState {
   usedFeatures: Uint8Array;
 }
 
-const ARRAYS = { f64: Float64Array, f32: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
+const ARRAYS = {
+  f64: Float64Array,
+  f32: Float32Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  i16: Int16Array,
+  u8: Uint8Array,
+} as const;
 
 /** Typed arrays as base64 of their bytes (little-endian), so that every bit comes back, NaN too. */
 function encode(_key: string, value: unknown): unknown {
@@ -82,7 +89,8 @@ export async function loadState<T>(path: string, build: (state: RouterState) => 
   return built;
 }
 
-function guarded<T>(path: string, call: () => T): T {
+/** A wrong content found while `call` runs becomes an error of the file's format. */
+export function guarded<T>(path: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
@@ -99,7 +107,7 @@ function arrayIn(value: unknown, field: string): unknown[] {
   return value as unknown[];
 }
 
-type Numbers = Float64Array | Float32Array | Uint32Array | Uint8Array;
+type Numbers = Float64Array | Float32Array | Uint32Array | Int32Array | Int16Array | Uint8Array;
 
 /** A typed array of this type, length and finite content. */
 function numbersIn<T extends Numbers>(value: unknown, field: string, type: new () => T, length?: number): T {
@@ -241,9 +249,31 @@ function checkText(value: unknown, models: number): void {
   numbersIn(text.honesty, 'text.honesty', Float64Array, models);
   numbersIn(text.priced, 'text.priced', Uint8Array, models);
   numbersIn(text.strangeness, 'text.strangeness', Float64Array);
+  if (text.stack !== undefined) checkStack(text.stack, models, FEATURE_NAMES.length + rank + embedding + 1 + models);
   const labels = arrayIn(text.labels, 'text.labels');
   if (labels.length !== count || !labels.every((l) => typeof l === 'string'))
     refuse('text.labels', 'text.labels must hold one text a landmark.');
+}
+
+/** Trees are walked by what the file says, so children must lie behind their parents and within bounds. */
+function checkStack(value: unknown, models: number, width: number): void {
+  const stack = objectIn(value, 'text.stack');
+  for (const name of ['common', 'difference']) numberIn(stack[name], `text.stack.${name}`, { min: 0, max: 1 });
+  const field = 'text.stack.forest';
+  const forest = objectIn(stack.forest, field);
+  if (forest.outputs !== models + 1) refuse(`${field}.outputs`, `${field}.outputs must be ${models + 1}.`);
+  const feature = numbersIn(forest.feature, `${field}.feature`, Int16Array);
+  const nodes = feature.length;
+  numbersIn(forest.threshold, `${field}.threshold`, Float32Array, nodes);
+  const leaves = numbersIn(forest.values, `${field}.values`, Float32Array).length / (models + 1);
+  const roots = numbersIn(forest.roots, `${field}.roots`, Int32Array);
+  if (roots.length === 0 || !roots.every((r) => r >= 0 && r < nodes))
+    refuse(`${field}.roots`, `${field}.roots must name nodes.`);
+  numbersIn(forest.next, `${field}.next`, Int32Array, nodes).forEach((next, node) => {
+    const leaf = feature[node]! < 0;
+    if (leaf ? next < 0 || next >= leaves : feature[node]! >= width || next <= node || next + 1 >= nodes)
+      refuse(`${field}.next`, `node ${node} of ${field} leads nowhere.`);
+  });
 }
 
 const OLD_FEATURES = PLAIN;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from '@x/cuda-core';
 import { describe, expect, it } from 'vitest';
 import { diagnostics } from './index';
@@ -71,6 +72,43 @@ describe('diagnostics', () => {
     // Antithetic draws are worth more than independent ones, up to log10 of their number times.
     expect(diagnostics.essMean(chains(1000, -0.8))).toBeGreaterThan(4000);
     expect(diagnostics.essMean(chains(1000, -0.8))).toBeLessThanOrEqual(4000 * Math.log10(4000) + 1e-6);
+  });
+
+  // Two chains of Stan's "blocker" example (BSD-3-Clause; three of its parameters, columns `name.chain`) and what the R package
+  // posterior says of them, as recorded by ArviZ in test_diagnostics (R 4.4.2, posterior after 1.6.0, December 2024).
+  it.each([
+    ['d', 1.00780272388603, 465.136513484671, 349.135270438316, 467.84472286415, 754.211496074801, 0.00265985849234941],
+    [
+      'sigma_delta',
+      1.01090190553445,
+      73.2498471698009,
+      48.5806371372426,
+      95.5938079021702,
+      63.6980562732759,
+      0.00508027514881167,
+    ],
+    [
+      'delta_new',
+      1.00208610605722,
+      917.51606421515,
+      591.868599290854,
+      715.969590769736,
+      461.972146449706,
+      0.00625781442705714,
+    ],
+  ])('are those of the R package posterior for the draws of %s', (name, rHat, bulk, tail, mean, tenth, error) => {
+    const [head, ...rows] = readFileSync(new URL('./diagnostics.reference.csv', import.meta.url), 'utf8')
+      .trim()
+      .split('\n');
+    const columns = head!.split(',');
+    const draws = [1, 2].map((chain) => rows.map((row) => Number(row.split(',')[columns.indexOf(`${name}.${chain}`)])));
+    const near = (got: number, published: number) => expect(Math.abs(got / published - 1)).toBeLessThan(1e-9);
+    near(diagnostics.rHat(draws), rHat);
+    near(diagnostics.essBulk(draws), bulk);
+    near(diagnostics.essTail(draws), tail);
+    near(diagnostics.essMean(draws), mean);
+    near(diagnostics.essQuantile(draws, 0.1), tenth);
+    near(diagnostics.mcseMean(draws), error);
   });
 
   it('the effective sample size is its definition, written out', () => {

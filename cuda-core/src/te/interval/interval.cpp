@@ -5,83 +5,27 @@
 #include <numeric>
 #include <vector>
 
-#include "runtime/philox.hpp"
 #include "runtime/thread_pool.hpp"
-#include "te/gaussian/gaussian.hpp"
+#include "te/interval/extrapolation.hpp"
+#include "te/interval/noncentral.hpp"
+#include "te/kernel/kernel.hpp"
+#include "te/ksg/ksg.hpp"
+#include "te/ksg/ksg_estimator.hpp"
 #include "te/surrogates/permutation.hpp"
 
 namespace xcore::te {
 namespace {
 
-constexpr int kControls = 32;
-constexpr int kSplits = 2;
-const double kExtrapolation = 1 / (std::sqrt(2.0) - 1);
-constexpr uint64_t kSplitStream = uint64_t{1} << 43;
-constexpr uint64_t kControlStream = uint64_t{1} << 41;
+constexpr int32_t kNeighbours[] = {2, 3, 4, 6, 8, 12, 16, 24, 32};
+constexpr int kPairs = 12;    // of halves
+constexpr int kBlocks = 32;   // of time, to halve
+constexpr uint64_t kHalfStream = uint64_t{1} << 43;
 
-// Between neighbouring locals of independent tuples there is no covariance, so the plain variance is the one to compare.
-double plain_variance(const double* values, int64_t n) {
-  const double mean = std::accumulate(values, values + n, 0.0) / static_cast<double>(n);
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += (values[i] - mean) * (values[i] - mean);
-  return sum / static_cast<double>(n) / static_cast<double>(n);
-}
-
-// Lower factor of the covariance of all columns (P, S, F), row by row; a column explained by others gets a row without
-// a diagonal.
-std::vector<std::vector<double>> covariance_factor(const Embedding& e) {
-  std::vector<const double*> columns;
-  for (const Block* b : {&e.past, &e.source, &e.future})
-    for (int32_t c = 0; c < b->dims; ++c) columns.push_back(b->values.data() + c * e.n);
-  const size_t d = columns.size();
-  const double n = static_cast<double>(e.n);
-  std::vector<double> mean(d);
-  for (size_t a = 0; a < d; ++a) mean[a] = std::accumulate(columns[a], columns[a] + e.n, 0.0) / n;
-  std::vector<std::vector<double>> factor(d);
-  for (size_t a = 0; a < d; ++a) {
-    double own = 0;
-    for (size_t b = 0; b <= a; ++b) {
-      double sum = 0;
-      for (int64_t i = 0; i < e.n; ++i) sum += (columns[a][i] - mean[a]) * (columns[b][i] - mean[b]);
-      sum /= n;
-      if (b == a) own = sum;
-      for (size_t q = 0; q < b; ++q) sum -= factor[a][q] * (q < factor[b].size() ? factor[b][q] : 0.0);
-      if (b < a) factor[a].push_back(factor[b][b] > 0 ? sum / factor[b][b] : 0.0);
-      else factor[a].push_back(sum > 1e-12 * own ? std::sqrt(sum) : 0.0);
-    }
-  }
-  return factor;
-}
-
-Embedding control_embedding(const Embedding& e, const std::vector<std::vector<double>>& factor, uint64_t seed, int index) {
-  Embedding out;
-  out.n = e.n, out.first = e.first;
-  const size_t d = factor.size();
-  Scratch<double> rows(d * static_cast<size_t>(e.n));
-  Philox random(seed, kControlStream + static_cast<uint64_t>(index));
-  std::vector<double> z(d);
-  for (int64_t i = 0; i < e.n; ++i) {
-    for (double& v : z) v = random.next_normal();
-    for (size_t a = 0; a < d; ++a) {
-      double sum = 0;
-      for (size_t b = 0; b <= a; ++b) sum += factor[a][b] * z[b];
-      rows[a * e.n + i] = sum;
-    }
-  }
-  size_t at = 0;
-  const auto take = [&](Block& block, int32_t dims) {
-    block.dims = dims;
-    block.values.assign(rows.begin() + at * e.n, rows.begin() + (at + dims) * e.n);
-    at += dims;
-  };
-  take(out.past, e.past.dims);
-  take(out.source, e.source.dims);
-  take(out.future, e.future.dims);
-  return out;
-}
-
-// Part of the tuples, in time order.
-Embedding selected(const Embedding& e, const std::vector<int32_t>& rows) {
+// The tuples whose block of time is kept.
+Embedding selected(const Embedding& e, const std::vector<uint8_t>& kept) {
+  std::vector<int32_t> rows;
+  for (int64_t i = 0; i < e.n; ++i)
+    if (kept[i * static_cast<int64_t>(kept.size()) / e.n]) rows.push_back(static_cast<int32_t>(i));
   Embedding out;
   out.n = static_cast<int64_t>(rows.size()), out.first = e.first;
   const auto take = [&](const Block& from, Block& to) {
@@ -97,22 +41,6 @@ Embedding selected(const Embedding& e, const std::vector<int32_t>& rows) {
   return out;
 }
 
-// The estimate less the mean of random halves; 0 when halves are too small for k and the Theiler window.
-double half_difference(const Embedding& e, const xc_te_options& o, double whole, uint64_t stream, const Control& control) {
-  if (e.n / 2 < 4 * (static_cast<int64_t>(o.k) + 2 * static_cast<int64_t>(o.theiler) + 1)) return 0;
-  double sum = 0;
-  std::vector<int32_t> rows(e.n);
-  for (int split = 0; split < kSplits; ++split) {
-    permutation(o.seed, kSplitStream + stream * kSplits + static_cast<uint64_t>(split), e.n, rows.data());
-    for (int half = 0; half < 2; ++half) {
-      std::vector<int32_t> part(rows.begin() + (half ? e.n / 2 : 0), half ? rows.end() : rows.begin() + e.n / 2);
-      std::sort(part.begin(), part.end());
-      sum += make_ksg(selected(e, part), o)->value(nullptr, control);
-    }
-  }
-  return whole - sum / (2 * kSplits);
-}
-
 double normal_quantile(double p) {
   // Newton on the complementary error function from a rough start.
   double x = p < 0.5 ? -1 : 1;
@@ -124,6 +52,120 @@ double normal_quantile(double p) {
     if (std::fabs(step) < 1e-13) break;
   }
   return x;
+}
+
+// Algorithm 1 at several k.
+std::vector<double> curve(const Embedding& e, const xc_te_options& o, const std::vector<int32_t>& neighbours, const Control& control) {
+  xc_te_options own = o;
+  own.estimator = XC_TE_KSG1;
+  return ksg_values(e, own, neighbours, control);
+}
+
+// Values of random halves: kPairs x 2 x `many`, the two of a pair sharing nothing.
+class Halves {
+ public:
+  template <class Values>
+  Halves(const Embedding& e, uint64_t seed, int32_t blocks, size_t many, const Values& values_of) : many_(many), values_(2 * kPairs * many) {
+    thread_pool().parallel_for(2 * kPairs, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t h = begin; h < end; ++h) {
+        std::vector<int32_t> order(blocks);
+        permutation(seed, kHalfStream + static_cast<uint64_t>(h / 2), blocks, order.data());
+        std::vector<uint8_t> kept(blocks);
+        for (int32_t b = 0; b < blocks; ++b) kept[order[b]] = (b < blocks / 2) == (h % 2 == 0);
+        const std::vector<double> part = values_of(selected(e, kept));
+        std::copy(part.begin(), part.end(), values_.begin() + h * static_cast<int64_t>(many));
+      }
+    });
+  }
+  // Mean square of half the difference of two halves: the variance of the weighted value of the whole.
+  double variance(const std::vector<double>& weights) const {
+    double sum = 0;
+    for (int pair = 0; pair < kPairs; ++pair) {
+      double difference = 0;
+      for (size_t i = 0; i < many_; ++i) difference += weights[i] * (values_[2 * pair * many_ + i] - values_[(2 * pair + 1) * many_ + i]);
+      sum += difference * difference / 4;
+    }
+    return sum / kPairs;
+  }
+  double mean() const { return std::accumulate(values_.begin(), values_.end(), 0.0) / static_cast<double>(values_.size()); }
+
+ private:
+  size_t many_;
+  std::vector<double> values_;
+};
+
+int32_t blocks_of(const Embedding& e) { return static_cast<int32_t>(std::min<int64_t>(kBlocks, e.n / 2)); }
+
+Interval of_neighbours(const Embedding& e, const xc_te_options& o, double te, const double* locals, double p, const Control& control) {
+  const int32_t blocks = blocks_of(e);
+  std::vector<int32_t> neighbours;
+  for (const int32_t k : kNeighbours)
+    if (e.n / 2 - e.n / std::max(1, blocks) > 4 * int64_t{k} + 2 * int64_t{o.theiler}) neighbours.push_back(k);
+  if (neighbours.size() < 3) {  // too short for halves: the locals' error, as it is
+    const double error = std::sqrt(hac_variance(locals, e.n)), q = student_quantile(p, 10);
+    return {te - q * error, te + q * error, error, 0};
+  }
+  const size_t many = neighbours.size();
+  const auto curve_of = [&](const Embedding& part) { return curve(part, o, neighbours, control); };
+  const std::vector<double> values = curve_of(e);
+  const Halves halves(e, o.seed, blocks, many, curve_of);
+  double observed = 0, expected = 0;
+  for (size_t i = 0; i + 1 < many; ++i) {
+    std::vector<double> weights(many, 0.0);
+    weights[i] = 1, weights[many - 1] = -1;
+    observed += halves.variance(weights);
+    expected += neighbour_noise(neighbours[i]) - neighbour_noise(neighbours[many - 1]);
+  }
+  const double noise = std::max(observed / expected, 0.01 / static_cast<double>(e.n));
+  const Extrapolation at_none = extrapolate(neighbours, values, noise);
+  const double sampling = halves.variance(at_none.weights), variance = sampling + at_none.model_variance;
+  const double freedom = sampling > 0 ? kPairs * (variance / sampling) * (variance / sampling) : 1e9;
+  const double error = std::sqrt(variance), q = student_quantile(p, freedom);
+  return {at_none.value - q * error, at_none.value + q * error, error, te - at_none.value};
+}
+
+// The box kernel's value with the digamma of each count in the place of its logarithm.
+double value_of_boxes(const Embedding& e, const xc_te_options& o, const Control& control) {
+  Scratch<KernelCounts> counts(e.n);
+  kernel_counts_cpu(kernel_problem(e, o), nullptr, counts.data(), control);
+  const std::vector<double> psi = digamma_table(e.n + 1);
+  double sum = 0;
+  for (const KernelCounts& c : counts) sum += psi[c.all] + psi[c.past] - psi[c.source_past] - psi[c.future_past];
+  return sum / static_cast<double>(e.n);
+}
+
+Interval of_boxes(const Embedding& e, const xc_te_options& o, double te, double p, const Control& control) {
+  const int32_t blocks = blocks_of(e);
+  const double whole = value_of_boxes(e, o, control);
+  if (blocks < 4) return {whole, whole, 0, te - whole};
+  const Halves halves(e, o.seed, blocks, 1, [&](const Embedding& part) { return std::vector<double>{value_of_boxes(part, o, control)}; });
+  const double centre = 2 * whole - halves.mean();  // what is left of the bias falls with 1/n
+  const double error = std::sqrt(halves.variance({1.0})), q = student_quantile(p, kPairs);
+  return {centre - q * error, centre + q * error, error, te - centre};
+}
+
+Interval of_smooth(const Embedding& e, const xc_te_options& o, double te, const double* locals, const Control& control) {
+  const double n = static_cast<double>(e.n);
+  double raw = te, bias = static_cast<double>(e.source.dims) * e.future.dims / (2 * n);
+  if (o.estimator == XC_TE_BINNED) {
+    xc_te_options plain = o;
+    plain.bias_correction = 0;
+    raw = make_binned(e, plain)->value(nullptr, control);
+    if (const int32_t blocks = blocks_of(e); blocks >= 4) {
+      const Halves halves(e, o.seed, blocks, 1, [&](const Embedding& part) {
+        return std::vector<double>{make_binned(part, plain)->value(nullptr, control)};
+      });
+      bias = std::max(0.0, halves.mean() - raw);  // twice in halves
+    }
+  } else if (o.bias_correction) {
+    raw += bias;
+  }
+  raw = std::max(0.0, raw);
+  const double variance = hac_variance(locals, e.n);
+  const double unit = raw > 0 && variance > 0 ? variance / (4 * raw) : 1 / (2 * n);
+  const double freedom = std::max(1.0, std::round(bias / unit));
+  const Limits limits = noncentrality_limits(raw / unit, freedom, o.interval);
+  return {limits.low * unit, limits.high * unit, std::sqrt(variance + 2 * freedom * unit * unit), te - (raw - bias)};
 }
 
 }  // namespace
@@ -151,49 +193,13 @@ double student_quantile(double p, double freedom) {
 }
 
 Interval confidence_interval(const Embedding& e, const xc_te_options& o, double te, const double* locals, const Control& control) {
-  const double n = static_cast<double>(e.n), p = 0.5 + o.interval / 2;
-  double variance = hac_variance(locals, e.n), bias = 0, quantile = 0;
-  if (o.estimator == XC_TE_KSG1 || o.estimator == XC_TE_KSG2) {
-    const auto factor = covariance_factor(e);
-    const double truth = gaussian_te(e, nullptr);
-    const double centre = te + kExtrapolation * half_difference(e, o, te, kControls, control);
-    std::vector<double> values(kControls), errors(kControls);
-    thread_pool().parallel_for(kControls, 1, [&](int64_t begin, int64_t end) {
-      std::vector<double> own(e.n);
-      for (int64_t c = begin; c < end; ++c) {
-        const Embedding drawn = control_embedding(e, factor, o.seed, static_cast<int>(c));
-        const double whole = make_ksg(drawn, o)->value(own.data(), control);
-        values[c] = whole + kExtrapolation * half_difference(drawn, o, whole, static_cast<uint64_t>(c), control);
-        errors[c] = plain_variance(own.data(), e.n);
-      }
-    });
-    const double mean = std::accumulate(values.begin(), values.end(), 0.0) / kControls;
-    double spread = 0;
-    for (const double v : values) spread += (v - mean) * (v - mean);
-    spread /= kControls - 1;
-    const double expected = std::accumulate(errors.begin(), errors.end(), 0.0) / kControls;
-    bias = te - centre + (std::isfinite(truth) ? mean - truth : 0.0);
-    if (expected > 0) variance *= std::max(1.0, spread / expected);
-    variance += spread / kControls;  // of the bias
-    quantile = student_quantile(p, kControls - 1);
-  } else {
-    double freedom = static_cast<double>(e.source.dims) * e.future.dims;
-    if (o.estimator == XC_TE_BINNED) {
-      xc_te_options corrected = o;
-      corrected.bias_correction = 1;
-      const double plain = o.bias_correction ? 0 : te;
-      if (!o.bias_correction) bias = plain - make_binned(e, corrected)->value(nullptr, control);
-      freedom = std::max(0.0, 2 * n * bias);
-    } else if (o.estimator == XC_TE_GAUSSIAN) {
-      if (!o.bias_correction) bias = freedom / (2 * n);
-    } else {
-      freedom = 0;
-    }
-    variance += freedom / (2 * n * n);
-    quantile = normal_quantile(p);
+  const double p = 0.5 + o.interval / 2;
+  switch (o.estimator) {
+    case XC_TE_KSG1:
+    case XC_TE_KSG2: return of_neighbours(e, o, te, locals, p, control);
+    case XC_TE_KERNEL: return of_boxes(e, o, te, p, control);
+    default: return of_smooth(e, o, te, locals, control);
   }
-  const double error = std::sqrt(variance);
-  return {te - bias - quantile * error, te - bias + quantile * error, error, bias};
 }
 
 }  // namespace xcore::te

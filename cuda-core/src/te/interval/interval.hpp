@@ -1,22 +1,21 @@
-// Confidence intervals.
+// Confidence intervals of the transfer entropy itself: their centre is the estimate less its estimated bias.
 //
-// Gaussian and binned estimates are smooth functionals of the sample, so the mean of their locals has the estimate's own
-// standard error: a HAC one with Bartlett's weights for dependent samples (W. K. Newey, K. D. West, Econometrica 55, 703
-// (1987)), plus the variance dof / 2n^2 that the chi-squared law leaves when there is no influence at all. Their bias is
-// dof / 2n, or Panzeri and Treves' for the binned one.
+// Nearest neighbours. The bias is neither zero nor known, and locals of neighbouring tuples share counts, so that their error is
+// not that of the mean. Neither is assumed:
+//   1. The value at no neighbours is extrapolated from algorithm 1 with 2 to 32 of them; see extrapolation.hpp. (The
+//      interval is one for both algorithms and all k: what is sought is the same.)
+//   2. The tuples are cut in 32 blocks of time, which are dealt at random to two halves, 12 times. The half differences of the
+//      halves' values have the variance of the whole's (P. J. McCarthy, "Pseudo-replication: half samples", Rev. Int.
+//      Stat. Inst. 37, 239 (1969); in blocks for dependence in time). What the choice of the curve leaves open is added.
+// Plain bootstrap would not do: repeated tuples have distance 0. About 120 estimates of the whole in cost.
 //
-// Nearest neighbours are not smooth: locals of neighbouring tuples share counts, so their HAC error is 20 to 60 % too
-// small, and the bias is neither zero nor known. Both are met in two steps.
-//   1. What finer neighbourhoods would still find: bias falls like a power of the number of tuples, so the difference D
-//      between the estimate and the mean of random halves says how much is left. The centre is U = estimate + D / (2^a - 1)
-//      with a = 1/2 (smooth densities have a = 2/3 in three columns, edges 1/3).
-//   2. A control: Gaussian tuples of the same covariance, whose true value is known in closed form, drawn and estimated
-//      as the data were, U included. The mean error of U there is taken off; the ratio of the spread of U to the locals'
-//      error inflates the data's HAC error.
-// Extrapolation in the number of samples as in C. M. Holmes, I. Nemenman, Phys. Rev. E 100, 022404 (2019), calibrated
-// instead of fitted. Plain bootstrap would not do: repeated tuples have distance 0.
+// Gaussian and binned estimates are smooth functionals of the sample. Around a true value T, te / s^2 is noncentral chi-squared
+// with noncentrality T / s^2, as many degrees as the estimate has of bias, and s^2 = v / 4 te, where v is the variance of the mean
+// of the locals: a HAC one with Bartlett's weights (W. K. Newey, K. D. West, Econometrica 55, 703 (1987)). This holds with
+// influence and without; see noncentral.hpp. Bias: dof / 2n; of bins what halves of the tuples have more, since it falls with 1/n.
 //
-// The box kernel's value depends on its width by definition; its interval holds the sampling error alone.
+// The box kernel's value depends on its width by definition, and so does what its interval holds: the information between
+// boxes. The digamma of a count in the place of its logarithm takes most of the bias off, halves tell the rest, and the error.
 #pragma once
 
 #include <cstdint>

@@ -1,16 +1,15 @@
-// xcore_te_bench: one pair and surrogates on this machine's CPU, medians of wall time.
+// One pair and surrogates on this machine's CPU, medians of wall time.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "runtime/thread_pool.hpp"
+#include "te/bench.hpp"
 #include "te/estimate/estimate.hpp"
 #include "te/testing_options.hpp"
 #include "te/testing_series.hpp"
 
-using namespace xcore;
-using namespace xcore::te;
-
+namespace xcore::te {
 namespace {
 
 double median_ms(int repeats, const xc_te_options& o, const std::vector<double>& x, const std::vector<double>& y) {
@@ -27,7 +26,7 @@ double median_ms(int repeats, const xc_te_options& o, const std::vector<double>&
 
 }  // namespace
 
-int main() {
+void bench_pair() {
   const int all = thread_pool().threads();
   std::printf("samples history surrogates threads median_ms\n");
   for (const int threads : {1, all}) {
@@ -46,3 +45,5 @@ int main() {
     }
   }
 }
+
+}  // namespace xcore::te

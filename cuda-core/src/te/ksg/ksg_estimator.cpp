@@ -4,6 +4,7 @@
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
 #include "te/estimate/estimator.hpp"
+#include "te/ksg/ksg_estimator.hpp"
 #include "te/ksg/target_index.hpp"
 
 namespace xcore::te {
@@ -82,7 +83,26 @@ class KsgOnCuda : public Estimator {
 };
 #endif
 
+template <class T>
+std::vector<double> values_of(KsgProblem p, const std::vector<int32_t>& neighbours, const Control& control) {
+  const TargetIndex<T> target(p);
+  const SourceIndex<T> source(p.source, p.source_dims, p.n);
+  const std::vector<double> psi = digamma_table(p.n + 1);
+  Scratch<KsgCounts> counts(p.n);
+  std::vector<double> out;
+  for (const int32_t k : neighbours) {
+    p.k = k;
+    target.scan(source, nullptr, {k, p.theiler, p.algorithm, nullptr}, counts.data(), control);
+    out.push_back(ksg_value(p, counts.data(), psi, nullptr));
+  }
+  return out;
+}
+
 }  // namespace
+
+std::vector<double> ksg_values(const Embedding& e, const xc_te_options& o, const std::vector<int32_t>& neighbours, const Control& control) {
+  return o.single_precision ? values_of<float>(problem_of(e, o), neighbours, control) : values_of<double>(problem_of(e, o), neighbours, control);
+}
 
 std::unique_ptr<Estimator> make_ksg(const Embedding& e, const xc_te_options& o) {
   if (o.single_precision) return std::make_unique<KsgOnCpu<float>>(problem_of(e, o));

@@ -28,6 +28,23 @@ class CharacterTable {
     }
   }
 
+  // See image/image.hpp.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a) {
+    a.block("characters", self.slots_);
+    a.number(self.unknown_);
+    if constexpr (Archive::kReads) {
+      const size_t capacity = self.slots_.size();
+      size_t free = 0, outside = 0;
+      for (size_t i = 0; i < capacity; ++i) {
+        free += self.slots_[i].code_point == kFree;
+        outside += self.slots_[i].code_point != kFree && self.slots_[i].symbol > self.unknown_;
+      }
+      a.require((capacity & (capacity - 1)) == 0 && (capacity == 0 || free > 0), "the table of characters is full");
+      a.require(outside == 0, "a character has no symbol");
+    }
+  }
+
  private:
   struct Slot {
     uint32_t code_point, symbol;

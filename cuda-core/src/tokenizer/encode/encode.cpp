@@ -5,6 +5,8 @@
 #include "runtime/error.hpp"
 #include "runtime/trace.hpp"
 #include "tokenizer/encode/piece_encoder.hpp"
+#include "tokenizer/image/reader.hpp"
+#include "tokenizer/image/writer.hpp"
 #include "tokenizer/tokenizer.hpp"
 #include "tokenizer/unicode/unicode.hpp"
 
@@ -19,6 +21,31 @@ constexpr std::string_view kBlank = "\xe2\x96\x81";  // U+2581, SentencePiece's 
 Tokenizer::~Tokenizer() = default;
 
 Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
+  find_added_tokens();
+  pieces_ = std::make_unique<PieceEncoder>(model_);
+  decode_ = DecodeTable(model_);
+  find_scanner();
+}
+
+Tokenizer::Tokenizer(Model model, ImageReader& image, bool packed) : model_(std::move(model)) {
+  find_added_tokens();
+  pieces_ = std::make_unique<PieceEncoder>(model_, image);
+  image.require(pieces_->packed() == packed || !packed, "there are no merges");
+  DecodeTable::fields(decode_, image, model_.flags.size());
+  image.finish();
+  find_scanner();
+}
+
+void Tokenizer::save(ImageWriter& image) const {
+  pieces_->save(image);
+  DecodeTable::fields(decode_, image, model_.flags.size());
+}
+
+bool Tokenizer::packed() const { return pieces_->packed(); }
+
+PairTable Tokenizer::pairs() const { return pieces_->pairs(); }
+
+void Tokenizer::find_added_tokens() {
   std::vector<AddedToken> raw, normalized;
   for (const AddedToken& t : model_.added) {
     if (!t.normalized) {
@@ -38,36 +65,41 @@ Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
   }
   added_.build(std::move(raw));
   added_normalized_.build(std::move(normalized));
-  pieces_ = std::make_unique<PieceEncoder>(model_);
-  decode_ = DecodeTable(model_);
+}
+
+void Tokenizer::find_scanner() {
   if (model_.kind == Kind::byte_level && model_.steps.size() == 1 && !model_.steps[0].prefix_space) {
     scan_ = scanner(model_.steps[0].pattern);
   }
 }
 
 void Tokenizer::encode(std::string_view text, uint32_t flags, Sink& sink) const {
+  const trace::OpTimer timer("tokenizer.encode", kCpu, text.size());
+  const ScratchPool::Lease scratch(scratches_);
+  encode(text, flags, *scratch, sink);
+}
+
+void Tokenizer::encode(std::string_view text, uint32_t flags, Scratch& scratch, Sink& sink) const {
   if (text.size() >= kMaxText) {
     throw error(XC_LIMIT_EXCEEDED, "text", -1, "the text has %zu bytes; one call takes less than 2 GiB", text.size());
   }
-  const trace::OpTimer timer("tokenizer.encode", kCpu, text.size());
   const bool special = (flags & XC_ENCODE_PARSE_SPECIAL) != 0;
-  const ScratchPool::Lease scratch(scratches_);
   if (flags & XC_ENCODE_ADD_SPECIAL) {
     for (const uint32_t id : model_.prefix) sink.push(id);
   }
   if (!model_.pipeline.simple) {
     std::vector<Token> tokens;
-    run_pipeline(text, flags, false, *scratch, tokens);
+    run_pipeline(text, flags, false, scratch, tokens);
     for (const Token& t : tokens) sink.push(t.id);
   } else if (model_.kind == Kind::byte_level) {
     for (size_t at = 0; at < text.size() && !sink.stopped();) {
       const auto match = added_.find(text, at, special);
-      encode_plain(text.substr(at, match.begin - at), special, *scratch, sink);
+      encode_plain(text.substr(at, match.begin - at), special, scratch, sink);
       if (match.token) sink.push(match.token->id);
       at = match.end;
     }
   } else {
-    encode_sentencepiece(text, special, (flags & XC_ENCODE_CONTINUE) == 0, *scratch, sink);
+    encode_sentencepiece(text, special, (flags & XC_ENCODE_CONTINUE) == 0, scratch, sink);
   }
   if (flags & XC_ENCODE_ADD_SPECIAL) {
     for (const uint32_t id : model_.suffix) sink.push(id);
@@ -82,7 +114,7 @@ void Tokenizer::encode_plain(std::string_view text, bool special, Scratch& scrat
     const auto match = added_normalized_.find(text, at, special);
     const std::string_view plain = text.substr(at, match.begin - at);
     if (scan_ && pieces_->pays_in_parallel(plain.size())) {
-      pieces_->encode_parallel(plain, scan_, scratches_, sink);
+      pieces_->encode_parallel(plain, scan_, scratch, scratches_, sink);
     } else if (scan_) {
       pieces_->encode(plain, scan_, scratch, sink);
     } else if (!plain.empty()) {
@@ -141,7 +173,7 @@ bool Tokenizer::wants_prefix(std::string_view segment, bool after_special, bool 
 }
 
 void Tokenizer::encode_blanks(std::string_view text, bool prefix, Scratch& scratch, Sink& sink) const {
-  // Taken out while it is read: in a parallel call this thread's scratch may be lent to itself again.
+  // Taken out while it is read: the scratch is lent on.
   std::string escaped = std::move(scratch.normalized);
   // Three bytes a blank, one a byte else; four are written each time and what is too much is written over.
   const size_t blanks = static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + prefix;
@@ -161,7 +193,7 @@ void Tokenizer::encode_blanks(std::string_view text, bool prefix, Scratch& scrat
   }
   escaped.resize(static_cast<size_t>(p - escaped.data()));
   if (pieces_->pays_in_parallel(escaped.size())) {
-    pieces_->encode_parallel(escaped, nullptr, scratches_, sink);
+    pieces_->encode_parallel(escaped, nullptr, scratch, scratches_, sink);
   } else {
     pieces_->encode_characters(escaped, scratch, sink);
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tokenizer/image/reader.hpp"
+#include "tokenizer/image/writer.hpp"
 #include "tokenizer/tokenizer.hpp"
 #include "tokenizer/unicode/utf8.hpp"
 
@@ -22,13 +24,47 @@ std::string_view view(const uint8_t* p, size_t size) { return {reinterpret_cast<
 
 }  // namespace
 
-PieceEncoder::PieceEncoder(Model& model)
+PieceEncoder::PieceEncoder(const Model& model, Blank)
     : model_(model),
       characters_only_(model.kind == Kind::sentencepiece),
       all_bytes_(std::find(std::begin(model.byte_token), std::end(model.byte_token), kNoId) == std::end(model.byte_token)),
       // Unknown bytes of one piece may become one token: such pieces must stay whole.
       cuts_(all_bytes_ || !model.fuse_unknown || model.unknown == kNoId),
-      part_mark_(model.ignore_merges ? uint64_t{1} << 63 : 0) {
+      part_mark_(model.ignore_merges ? uint64_t{1} << 63 : 0) {}
+
+template <class Self, class Archive>
+void PieceEncoder::fields(Self& self, Archive& a) {
+  const size_t ids = self.model_.tokens.size();
+  if (self.characters_only_) CharacterTable::fields(self.characters_, a);
+  MergeTables::fields(self.merges_, a, ids);
+  Seams::fields(self.seams_, a);
+  TokenTable::fields(self.tokens_, a, ids);
+  a.bits("reached", self.reached_);
+  StringIndex::fields(self.long_pieces_, a, "whole.long", ids);
+  if constexpr (Archive::kReads) {
+    a.require(self.reached_.empty() || self.reached_.size() == ids, "not every token is said to be reached or not");
+    a.require(!self.merges_.packed() || self.characters_.unknown() < MergeTables::kMaxSymbols, "a character's symbol is too large to merge");
+    a.require(!self.merges_.packed() || self.characters_only_ || self.merges_.has_byte_ranks(), "the ranks of pairs of bytes are missing");
+  }
+}
+
+PieceEncoder::PieceEncoder(const Model& model, ImageReader& image) : PieceEncoder(model, Blank{}) { fields(*this, image); }
+
+void PieceEncoder::save(ImageWriter& image) const { fields(*this, image); }
+
+PairTable PieceEncoder::pairs() const {
+  PairTable out;
+  out.reserve(merges_.packed() ? merges_.size() : model_.pairs.size());
+  const auto insert = [&](const PairTable::Entry& e) { out.insert(e.left, e.right, e.rank, e.joined); };
+  if (merges_.packed()) {
+    merges_.each(insert);
+  } else {
+    model_.pairs.each(insert);
+  }
+  return out;
+}
+
+PieceEncoder::PieceEncoder(Model& model) : PieceEncoder(model, Blank{}) {
   if (characters_only_) characters_ = CharacterTable(model);
   merges_ = MergeTables(model.pairs, characters_only_ ? nullptr : model.byte_token);
   uint32_t largest = characters_.unknown();
@@ -55,6 +91,7 @@ PieceEncoder::PieceEncoder(Model& model)
   tokens_ = TokenTable(model, contents, model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : reached);
   if (!model.ignore_merges) return;
   reached_ = std::move(reached);
+  if (!reached_.empty()) reached_.resize(model.tokens.size());  // tokens beyond the last that merges name are in no pair
   size_t long_ones = 0;
   for (uint32_t id = 0; id < model.tokens.size(); ++id) long_ones += contents[id].size() > PieceKey::kMaxBytes;
   long_pieces_.reserve(long_ones + 1);
@@ -79,7 +116,7 @@ class PieceEncoder::Batch {
       if (count_ == kItems) flush();
       // No call in this loop: everything stays in registers.
       const size_t stop = std::min(count, i + (kItems - count_));
-      const PieceMemo::Lines lines = scratch_.memo.lines();
+      const PieceMemo::View::Lines lines = scratch_.memo.lines();
       const uint8_t* const base = base_;
       const uint64_t part_mark = encoder_.part_mark_;
       Item* item = items_ + count_;
@@ -107,8 +144,10 @@ class PieceEncoder::Batch {
   }
   void flush() {
     if (count_ == 0) return;
-    if (missed_) prepare_misses();
-    missed_ = 0;
+    scratch_.memo.refresh();
+    learned_ = 0;
+    if (missed_) learn();
+    missed_ = learned_;
     const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin;
     if (sink_.capacity == 0) {
       resolve<false>(nullptr);
@@ -154,14 +193,14 @@ class PieceEncoder::Batch {
       __builtin_prefetch(scratch_.memo.lines().at(item.hash));
     } else {
       item.key = {size | part_mark, kLong};
-      item.hash = (size <= LongMemo::kMaxBytes ? LongMemo::hash(p, size) : 0) ^ part_mark;
-      scratch_.long_memo.prefetch(item.hash);
+      item.hash = (size <= PieceMemo::kMaxLong ? PieceMemo::View::hash(p, size) : 0) ^ part_mark;
+      scratch_.memo.prefetch_long(item.hash);
     }
   }
 
  private:
   static constexpr size_t kItems = 128;
-  static constexpr size_t kSlack = 16;
+  static constexpr size_t kSlack = Sink::kSlack;
   static constexpr uint64_t kLong = ~uint64_t{0};  // in key.high: no key, its length would be 255
 
   struct Item {
@@ -177,34 +216,53 @@ class PieceEncoder::Batch {
     return scratch_.staged.data();
   }
 
-  // Where many pieces are new, what looking them up will read is asked for beforehand as well.
-  void prepare_misses() {
+  // Where many pieces are new: what each of them waits for is asked for beforehand for all, and those that are merged are
+  // merged together. They are in the memo afterwards.
+  void learn() {
     uint16_t fresh[kItems];
     size_t n = 0;
-    const PieceMemo::Lines lines = scratch_.memo.lines();
+    const PieceMemo::View::Lines lines = scratch_.memo.lines();
     for (size_t i = 0; i < count_; ++i) {
       const PieceMemo::Entry* const line = lines.at(items_[i].hash);
       const PieceKey& key = items_[i].key;
-      if ((line[0].low == key.low && line[0].high == key.high) || (line[1].low == key.low && line[1].high == key.high)) continue;
-      if (key.high == kLong) continue;
+      if (line[0].difference(key) == 0 || line[1].difference(key) == 0 || key.high == kLong) continue;
       encoder_.tokens_.prefetch(items_[i].hash);
       fresh[n++] = static_cast<uint16_t>(i);
     }
     for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch_key(items_[fresh[k]].hash);
+    size_t jobs = 0;
+    for (size_t k = 0; k < n; ++k) {
+      const Item& item = items_[fresh[k]];
+      uint32_t ids[PieceKey::kMaxBytes];
+      if (scratch_.memo.find(item.key, item.hash, ids) != PieceMemo::kUnknown) continue;
+      const uint32_t whole = encoder_.whole_token(item.key, item.hash);
+      if (whole != kNoId) {
+        scratch_.memo.insert(item.key, item.hash, &whole, 1);
+        ++learned_;
+      } else if (encoder_.prepare_merge(base_ + item.begin, size_of(item), jobs_[jobs])) {
+        job_items_[jobs++] = fresh[k];
+      }
+    }
+    encoder_.merges_.merge_many(jobs_, jobs);
+    for (size_t k = 0; k < jobs; ++k) {
+      const Item& item = items_[job_items_[k]];
+      scratch_.memo.insert(item.key, item.hash, jobs_[k].symbols, jobs_[k].count);
+    }
+    learned_ += jobs;
+    scratch_.misses += learned_;
   }
 
   template <bool kStore>
   void resolve(uint32_t* const out_begin) {
     uint32_t* out = out_begin;
     size_t counted = 0;
-    PieceMemo::Lines lines = scratch_.memo.lines();
+    PieceMemo::View::Lines lines = scratch_.memo.lines();
     const uint32_t* spilled = scratch_.memo.spilled();
     const Item* const stop = items_ + count_;
     for (const Item* item = items_; item < stop; ++item) {
       const PieceMemo::Entry* const line = lines.at(item->hash);
       // Which of the two it is cannot be predicted: no branch asks that.
-      const uint64_t first = (line[0].low ^ item->key.low) | (line[0].high ^ item->key.high);
-      const uint64_t second = (line[1].low ^ item->key.low) | (line[1].high ^ item->key.high);
+      const uint64_t first = line[0].difference(item->key), second = line[1].difference(item->key);
       const PieceMemo::Entry* const e = line + (first != 0);
       uint64_t miss = std::min(first, second);
 #if defined(__GNUC__)
@@ -249,8 +307,11 @@ class PieceEncoder::Batch {
   Scratch& scratch_;
   Sink& sink_;
   size_t count_ = 0;
-  size_t missed_ = 0;  // in the batch before
+  size_t missed_ = 0;   // in the batch before
+  size_t learned_ = 0;  // in this one
   Item items_[kItems];
+  MergeJob jobs_[kItems];
+  uint16_t job_items_[kItems];
 };
 
 void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Sink& sink) const {
@@ -288,23 +349,52 @@ void PieceEncoder::encode_characters(std::string_view text, Scratch& scratch, Si
   batch.flush();
 }
 
+// The token that a piece, or a part of one, is; kNoId when it is none or that is not known.
+uint32_t PieceEncoder::whole_token(const PieceKey& key, uint64_t hash) const {
+  if (key.high >> 63 == 0) return tokens_.find(key, hash);
+  if (reached_.empty()) return kNoId;
+  const PieceKey plain{key.low, key.high & ~part_mark_};
+  const uint32_t whole = tokens_.find(plain, plain.hash());
+  return whole != kNoId && reached_[whole] ? whole : kNoId;
+}
+
+// The symbols of a piece whose merging needs nothing else; false for others.
+bool PieceEncoder::prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const {
+  if (!merges_.packed()) return false;
+  if (characters_only_) {
+    size_t count = 0;
+    const uint8_t* const end = piece + size;
+    for (const uint8_t* p = piece; p < end;) {
+      const CodePoint c = decode_utf8(p, end);
+      const uint32_t symbol = characters_.symbol(c.value);
+      if (symbol >= model_.tokens.size() || count == MergeJob::kMost) return false;
+      job.symbols[count++] = symbol;
+      p += c.length;
+    }
+    for (size_t i = 0; i + 1 < count; ++i) job.ranks[i] = merges_.rank(job.symbols[i], job.symbols[i + 1]);
+    job.count = static_cast<uint32_t>(count);
+    return count >= 2;
+  }
+  if (!all_bytes_ || size < 2 || size > MergeJob::kMost) return false;
+  if (cuts_ && size > 3 && !is_ascii(piece, size)) {
+    for (const uint8_t* at = piece + 1; at < piece + size; ++at) {
+      if (seams_.cut(piece, at, piece + size)) return false;
+    }
+  }
+  for (size_t i = 0; i < size; ++i) job.symbols[i] = model_.byte_token[piece[i]];
+  for (size_t i = 0; i + 1 < size; ++i) job.ranks[i] = merges_.byte_rank(piece[i], piece[i + 1]);
+  job.count = static_cast<uint32_t>(size);
+  return true;
+}
+
 // A piece that has a key.
 size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch,
                                   uint32_t* out) const {
-  if (const auto* const e = scratch.memo.find(key, hash)) {
-    std::copy_n(scratch.memo.ids(*e), e->count, out);
-    return e->count;
-  }
+  size_t n = scratch.memo.find(key, hash, out);
+  if (n != PieceMemo::kUnknown) return n;
   ++scratch.misses;
-  size_t n = 0;
-  uint32_t whole = kNoId;
-  if (key.high >> 63 == 0) {
-    whole = tokens_.find(key, hash);
-  } else if (!reached_.empty()) {
-    const PieceKey plain{key.low, key.high & ~part_mark_};
-    whole = tokens_.find(plain, plain.hash());
-    if (whole != kNoId && !reached_[whole]) whole = kNoId;
-  }
+  n = 0;
+  const uint32_t whole = whole_token(key, hash);
   if (whole != kNoId) {
     out[0] = whole;
     n = 1;
@@ -330,28 +420,25 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
   } else {
     n = merge_bytes(piece, size, scratch, out);
   }
-  scratch.memo.insert(key, hash, out, static_cast<uint32_t>(n));
+  scratch.memo.insert(key, hash, out, n);
   return n;
 }
 
 // A piece that is too long for a key.
 size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t hash, bool part, Scratch& scratch,
                                  uint32_t* out) const {
-  const bool kept = size <= LongMemo::kMaxBytes;
-  uint32_t count = 0;
-  if (const uint32_t* const ids = kept ? scratch.long_memo.find(piece, size, hash, count) : nullptr) {
-    std::copy_n(ids, count, out);
-    return count;
-  }
+  const bool kept = size <= PieceMemo::kMaxLong;
+  size_t n = kept ? scratch.memo.find_long(piece, size, hash, out) : PieceMemo::kUnknown;
+  if (n != PieceMemo::kUnknown) return n;
   ++scratch.misses;
   const uint32_t whole = model_.ignore_merges && !part ? long_pieces_.find(model_.bytes, view(piece, size)) : kNoId;
-  size_t n = 1;
   if (whole != kNoId) {
     out[0] = whole;
+    n = 1;
   } else {
     n = characters_only_ ? merge_characters(piece, size, scratch, out) : merge_bytes(piece, size, scratch, out);
   }
-  if (kept) scratch.long_memo.insert(piece, size, hash, out, static_cast<uint32_t>(n));
+  if (kept) scratch.memo.insert_long(piece, size, hash, out, n);
   return n;
 }
 
@@ -397,12 +484,12 @@ size_t PieceEncoder::merge_characters(const uint8_t* piece, size_t size, Scratch
   for (size_t i = 0; i < count; ++i) {
     if (symbols[i] < model_.tokens.size()) {
       out[n++] = symbols[i];
-      p += model_.tokens[symbols[i]].size();
+      p += std::min(model_.tokens[symbols[i]].size(), static_cast<size_t>(end - p));  // all of it, in a table that makes sense
       after_unknown = false;
       continue;
     }
     // No token: its bytes.
-    for (const uint8_t* const stop = p + decode_utf8(p, end).length; p < stop; ++p) {
+    for (const uint8_t* const stop = p < end ? p + decode_utf8(p, end).length : p; p < stop; ++p) {
       const uint32_t byte = model_.byte_token[*p];
       const uint32_t id = byte != kNoId ? byte : model_.unknown;
       if (id != kNoId && !(byte == kNoId && after_unknown && model_.fuse_unknown)) out[n++] = id;

@@ -17,11 +17,21 @@
 namespace xcore::tokenizer {
 
 struct Model;
+class ImageReader;
+class ImageWriter;
 
 class PieceEncoder {
  public:
   // The model must stay where it is. Its pairs are made from its scores where it has some.
   explicit PieceEncoder(Model& model);
+  // With the tables that were saved; see image/image.hpp.
+  PieceEncoder(const Model& model, ImageReader& image);
+  void save(ImageWriter& image) const;
+
+  // The pairs of the model, also where it keeps only the packed form of them.
+  PairTable pairs() const;
+  // False when merging needs the model's own table of pairs.
+  bool packed() const { return merges_.packed(); }
 
   // Byte-level models: the pieces that `scan` cuts. Text below 4 GiB, as everywhere here.
   void encode(std::string_view text, Scan scan, Scratch& scratch, Sink& sink) const;
@@ -30,14 +40,20 @@ class PieceEncoder {
   // SentencePiece models: text in which blanks are written U+2581. It is cut where nothing merges across.
   void encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const;
 
-  // The same ids as the calls above, made by all threads.
+  // The same ids as the calls above, made by all threads, of which the calling one has `scratch`. scan: nullptr for characters.
   static bool pays_in_parallel(size_t bytes);
-  void encode_parallel(std::string_view text, Scan scan, ScratchPool& pool, Sink& sink) const;  // scan: nullptr for characters
-
+  void encode_parallel(std::string_view text, Scan scan, Scratch& scratch, ScratchPool& pool, Sink& sink) const;
 
  private:
   class Batch;
 
+  struct Blank {};
+  PieceEncoder(const Model& model, Blank);
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a);
+
+  uint32_t whole_token(const PieceKey& key, uint64_t hash) const;
+  bool prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const;
   size_t encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, bool part, Scratch& scratch, uint32_t* out) const;
   size_t merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;

@@ -1,8 +1,7 @@
 #include "tokenizer/encode/piece_memo.hpp"
 
 #include <algorithm>
-
-#include "tokenizer/vocabulary.hpp"
+#include <utility>
 
 namespace xcore::tokenizer {
 
@@ -13,136 +12,292 @@ const PieceKey::Mask PieceKey::kMask[16] = {
     {~uint64_t{0}, XC_BYTES(4)}, {~uint64_t{0}, XC_BYTES(5)}, {~uint64_t{0}, XC_BYTES(6)}, {~uint64_t{0}, XC_BYTES(7)}};
 #undef XC_BYTES
 
+namespace {
+
+constexpr size_t kRead = 16;  // words that may be read where the ids of an entry begin, if there are more than four
+
+size_t power_of_two_below(size_t n, size_t least) {
+  while (least * 2 <= n) least *= 2;
+  return least;
+}
+
+uint8_t logarithm(size_t n) { return static_cast<uint8_t>(63 - __builtin_clzll(n | 1)); }
+
+}  // namespace
+
+// ---- tables ----
+
+PieceMemo::Short::Short(size_t capacity) : entries(Flat<Entry>::zeroed(capacity)), shift(64 - __builtin_ctzll(capacity / 2)) {}
+
+PieceMemo::Entry* PieceMemo::Short::place(const PieceKey& key, uint64_t hash) const {
+  const size_t lines = entries.size() / 2;
+  auto* const table = const_cast<Entry*>(entries.data());
+  size_t at = hash >> shift;
+  for (size_t i = 0; i < kLines; ++i, at = (at + 1) & (lines - 1)) {
+    for (Entry* e = table + at * 2; e < table + at * 2 + 2; ++e) {
+      uint64_t seen = __atomic_load_n(&e->high, __ATOMIC_RELAXED);
+      if (seen == key.high && __atomic_load_n(&e->low, __ATOMIC_RELAXED) == key.low) return nullptr;  // by another thread
+      if (seen == 0 && __atomic_compare_exchange_n(&e->high, &seen, kClaimed, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return e;
+    }
+  }
+  return nullptr;
+}
+
+const PieceMemo::Entry* PieceMemo::Short::find(const PieceKey& key, uint64_t hash) const {
+  const size_t lines = entries.size() / 2;
+  size_t at = hash >> shift;
+  for (size_t i = 0; i < kLines; ++i, at = (at + 1) & (lines - 1)) {
+    const Entry* const line = entries.data() + at * 2;
+    if (line[0].difference(key) == 0) return line;
+    if (line[1].difference(key) == 0) return line + 1;
+    if (__atomic_load_n(&line[1].high, __ATOMIC_RELAXED) == 0) return nullptr;
+  }
+  return nullptr;
+}
+
+PieceMemo::Slot* PieceMemo::Long::place(uint64_t hash) const {
+  auto* const table = const_cast<Slot*>(slots.data());
+  const size_t mask = slots.size() - 1;
+  for (size_t i = hash & mask, tries = 0; tries < slots.size(); ++tries, i = (i + 1) & mask) {
+    uint64_t seen = 0;
+    if (__atomic_compare_exchange_n(&table[i].hash, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return table + i;
+  }
+  return nullptr;
+}
+
+PieceMemo::Arena::Arena(size_t n) : words(new uint32_t[n]), size(n) {}
+
+size_t PieceMemo::Arena::take(size_t n) {
+  if (used.load(std::memory_order_relaxed) + n > size) return kUnknown;
+  const size_t at = used.fetch_add(n, std::memory_order_relaxed);
+  return at + n <= size ? at : kUnknown;
+}
+
+// ---- the memo ----
+
 void PieceMemo::limit(size_t bytes) {
-  // A quarter for spilled ids.
-  most_entries_ = kFirst;
-  while (most_entries_ * 2 * sizeof(Entry) <= bytes / 4 * 3) most_entries_ *= 2;
-  most_spilled_ = std::max<size_t>(bytes / 4 / sizeof(uint32_t), 4096);
-  if (table_.size() > most_entries_ || spilled_.capacity() > most_spilled_) clear();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // Of each generation, eighths of what it may take: four for short pieces, one for the slots of long ones, and two for
+    // the arena; one is left for the table that a larger one is made from.
+    const size_t eighth = bytes / 16;
+    most_shorts_ = power_of_two_below(4 * eighth / sizeof(Entry), kFirst);
+    most_longs_ = power_of_two_below(eighth / sizeof(Slot), kFirstLong);
+    most_words_ = std::max<size_t>(2 * eighth / sizeof(uint32_t), 8192);
+  }
+  clear();
 }
 
 void PieceMemo::clear() {
-  table_ = Flat<Entry>(kFirst, Entry{0, 0, {0, 0, 0}, 0});
-  spilled_.assign(kRead, 0);
-  shift_ = 64 - __builtin_ctzll(kFirst / 2);
-  used_ = 0;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  publish({fresh(kFirst, kFirstLong), {}});
 }
 
-const PieceMemo::Entry* PieceMemo::find(const PieceKey& key, uint64_t hash) {
-  const size_t lines = table_.size() / 2;
-  const size_t home = hash >> shift_;
-  size_t at = home;
-  for (size_t i = 0; i < kLines; ++i, at = (at + 1) & (lines - 1)) {
-    Entry* e = table_.writable() + at * 2;
-    if (e[0].high == 0) return nullptr;
-    if (e->low != key.low || e->high != key.high) {
-      ++e;
-      if (e->high == 0) return nullptr;
-      if (e->low != key.low || e->high != key.high) continue;
+PieceMemo::Generation PieceMemo::fresh(size_t shorts, size_t longs) const {
+  return {std::make_shared<Short>(shorts), std::make_shared<Long>(longs), std::make_shared<Arena>(most_words_)};
+}
+
+void PieceMemo::publish(State state) {
+  state_ = std::make_shared<const State>(std::move(state));
+  version_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void PieceMemo::make_room(Full what, uint64_t version) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (version != version_.load(std::memory_order_relaxed)) return;
+  State next = *state_;
+  const Short& shorts = *next.now.shorts;
+  const Long& longs = *next.now.longs;
+  if (what == Full::shorts && shorts.entries.size() < most_shorts_) {
+    auto larger = std::make_shared<Short>(std::min(shorts.entries.size() * (shorts.entries.size() < kLarge ? 4 : 2), most_shorts_));
+    // What was met early is met often: it gets the first places.
+    const uint8_t early = logarithm(shorts.entries.size() / 8);
+    size_t kept = 0;
+    for (const bool first : {true, false}) {
+      for (size_t i = 0; i < shorts.entries.size(); ++i) {
+        const Entry& e = shorts.entries[i];
+        const uint64_t high = __atomic_load_n(&e.high, __ATOMIC_ACQUIRE);
+        if (high <= kClaimed || (e.age < early) != first) continue;
+        const PieceKey key{e.low, high};
+        Entry* const place = larger->place(key, key.hash());
+        if (!place) continue;  // crowded: forgotten
+        *place = e;
+        ++kept;
+      }
     }
-    if (i == 0) return e;
-    Entry* const first = table_.writable() + home * 2 + (victim_++ & 1);
-    std::swap(*e, *first);
-    return first;
-  }
-  return nullptr;
-}
-
-PieceMemo::Entry* PieceMemo::free_place(uint64_t hash) {
-  const size_t lines = table_.size() / 2;
-  size_t at = hash >> shift_;
-  for (size_t i = 0; i < kLines; ++i, at = (at + 1) & (lines - 1)) {
-    Entry* const e = table_.writable() + at * 2;
-    if (e[0].high == 0) return e;
-    if (e[1].high == 0) return e + 1;
-  }
-  return nullptr;
-}
-
-void PieceMemo::grow() {
-  Flat<Entry> old(table_.size() * 4 <= most_entries_ ? table_.size() * 4 : table_.size() * 2, Entry{0, 0, {0, 0, 0}, 0});
-  std::swap(old, table_);
-  shift_ = 64 - __builtin_ctzll(table_.size() / 2);
-  used_ = 0;
-  for (size_t i = 0; i < old.size(); ++i) {
-    if (old[i].high == 0) continue;
-    Entry* const place = free_place(PieceKey{old[i].low, old[i].high}.hash());
-    if (!place) continue;  // crowded: forgotten
-    *place = old[i];
-    ++used_;
-  }
-}
-
-void PieceMemo::insert(const PieceKey& key, uint64_t hash, const uint32_t* ids, uint32_t count) {
-  if (count > kInline && spilled_.size() + count > most_spilled_) clear();
-  if (used_ * 8 >= table_.size() * 3 && table_.size() < most_entries_) grow();
-  Entry e{key.low, key.high, {0, 0, 0}, count};
-  if (count <= kInline) {
-    std::copy_n(ids, count, e.ids);
+    larger->used = kept;
+    next.now.shorts = std::move(larger);
+  } else if (what == Full::longs && longs.slots.size() < most_longs_) {
+    auto larger = std::make_shared<Long>(longs.slots.size() * 2);
+    size_t kept = 0;
+    for (size_t i = 0; i < longs.slots.size(); ++i) {
+      const uint64_t hash = __atomic_load_n(&longs.slots[i].hash, __ATOMIC_ACQUIRE);
+      if (hash <= 1) continue;
+      *larger->place(hash) = longs.slots[i];
+      ++kept;
+    }
+    larger->used = kept;
+    next.now.longs = std::move(larger);
   } else {
-    // The last kRead are room to read.
-    const size_t at = spilled_.size() - kRead;
-    e.ids[0] = static_cast<uint32_t>(at);
-    spilled_.resize(spilled_.size() + count);
-    std::copy_n(ids, count, spilled_.data() + at);
+    next.before = std::move(next.now);
+    next.now = fresh(std::max(shorts.entries.size() / 4, kFirst), std::max(longs.slots.size() / 4, kFirstLong));
   }
-  Entry* place = free_place(hash);
-  if (place) {
-    ++used_;
+  publish(std::move(next));
+}
+
+CacheStats PieceMemo::stats() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  CacheStats s;
+  for (const Generation* g : {&state_->now, &state_->before}) {
+    if (!g->shorts) continue;
+    s.entries += g->shorts->used.load() + g->longs->used.load();
+    s.bytes += g->shorts->entries.bytes() + g->longs->slots.bytes() + std::min(g->arena->used.load(), g->arena->size) * sizeof(uint32_t);
+  }
+  return s;
+}
+
+// ---- a call's access ----
+
+PieceMemo::View& PieceMemo::View::operator=(View&& o) noexcept {
+  leave();
+  memo_ = o.memo_;
+  state_ = std::move(o.state_);
+  version_ = o.version_;
+  lines_ = o.lines_;
+  spilled_ = o.spilled_;
+  added_ = std::exchange(o.added_, 0);
+  added_long_ = std::exchange(o.added_long_, 0);
+  return *this;
+}
+
+void PieceMemo::View::leave() {
+  if (!state_) return;
+  state_->now.shorts->used.fetch_add(std::exchange(added_, 0), std::memory_order_relaxed);
+  state_->now.longs->used.fetch_add(std::exchange(added_long_, 0), std::memory_order_relaxed);
+  state_.reset();
+}
+
+void PieceMemo::View::follow() {
+  leave();
+  const std::lock_guard<std::mutex> lock(memo_->mutex_);
+  state_ = memo_->state_;
+  version_ = memo_->version_.load(std::memory_order_relaxed);
+  lines_ = {state_->now.shorts->entries.data(), state_->now.shorts->shift};
+  spilled_ = state_->now.arena->words.get();
+}
+
+size_t PieceMemo::View::find(const PieceKey& key, uint64_t hash, uint32_t* ids) {
+  const auto copy = [&](const Generation& g, const Entry& e) {
+    std::copy_n(e.count <= kInline ? e.ids : g.arena->words.get() + e.ids[0], e.count, ids);
+    return size_t{e.count};
+  };
+  if (const Entry* const e = state_->now.shorts->find(key, hash)) return copy(state_->now, *e);
+  if (!state_->before.shorts) return kUnknown;
+  const Entry* const e = state_->before.shorts->find(key, hash);
+  if (!e) return kUnknown;
+  const size_t count = copy(state_->before, *e);
+  insert(key, hash, ids, count);
+  return count;
+}
+
+void PieceMemo::View::insert(const PieceKey& key, uint64_t hash, const uint32_t* ids, size_t count) {
+  const auto full = [&] {
+    const Short& s = *state_->now.shorts;
+    // At the limit tables get fuller.
+    const size_t eighths = s.entries.size() < memo_->most_shorts_ ? 4 : 5;
+    return (s.used.load(std::memory_order_relaxed) + added_) * 8 >= s.entries.size() * eighths;
+  };
+  if (full()) {
+    memo_->make_room(Full::shorts, version_);
+    follow();
+  }
+  size_t at = 0;
+  if (count > kInline) {
+    const size_t words = count > 4 ? kRead : 4;
+    at = state_->now.arena->take(words);
+    if (at == kUnknown) {
+      memo_->make_room(Full::arena, version_);
+      follow();
+      at = state_->now.arena->take(words);
+      if (at == kUnknown) return;
+    }
+    std::copy_n(ids, count, state_->now.arena->words.get() + at);
+  }
+  Short& table = *state_->now.shorts;
+  Entry* const e = table.place(key, hash);
+  if (!e) return;
+  if (count > kInline) {
+    e->ids[0] = static_cast<uint32_t>(at);
   } else {
-    const size_t lines = table_.size() / 2;
-    victim_ = (victim_ + 1) % (2 * kLines);
-    place = table_.writable() + (((hash >> shift_) + victim_ / 2) & (lines - 1)) * 2 + victim_ % 2;
+    std::copy_n(ids, count, e->ids);
   }
-  *place = e;
+  e->count = static_cast<uint8_t>(count);
+  e->age = logarithm(table.used.load(std::memory_order_relaxed) + added_);
+  __atomic_store_n(&e->low, key.low, __ATOMIC_RELAXED);
+  __atomic_store_n(&e->high, key.high, __ATOMIC_RELEASE);
+  if (++added_ == kAddedAtMost) table.used.fetch_add(std::exchange(added_, 0), std::memory_order_relaxed);
 }
 
-void LongMemo::clear() {
-  slots_ = {};
-  arena_ = {};
-  used_ = 0;
-}
-
-uint64_t LongMemo::hash(const uint8_t* piece, size_t size) {
+uint64_t PieceMemo::View::hash(const uint8_t* piece, size_t size) {
   return hash_bytes({reinterpret_cast<const char*>(piece), size});
 }
 
-const uint32_t* LongMemo::find(const uint8_t* piece, size_t size, uint64_t hash, uint32_t& count) const {
-  if (slots_.empty()) return nullptr;
-  const size_t mask = slots_.size() - 1;
-  for (size_t i = hash & mask; slots_[i].at != kFree; i = (i + 1) & mask) {
-    const Slot& s = slots_[i];
-    if (s.hash != hash || s.size != size) continue;
-    const uint32_t* const ids = arena_.data() + s.at;
-    if (std::memcmp(ids + s.count, piece, size) != 0) continue;
+bool PieceMemo::View::find_long_in(const Generation& g, const uint8_t* piece, size_t size, uint64_t hash, const uint32_t*& ids,
+                                   size_t& count) const {
+  const Flat<Slot>& slots = g.longs->slots;
+  const size_t mask = slots.size() - 1;
+  for (size_t i = hash & mask, tries = 0; tries < slots.size(); ++tries, i = (i + 1) & mask) {
+    const Slot& s = slots[i];
+    const uint64_t seen = __atomic_load_n(&s.hash, __ATOMIC_ACQUIRE);
+    if (seen == 0) return false;
+    if (seen != hash || s.size != size) continue;
+    ids = g.arena->words.get() + s.at;
     count = s.count;
-    return ids;
+    if (std::memcmp(ids + count, piece, size) == 0) return true;
   }
-  return nullptr;
+  return false;
 }
 
-void LongMemo::insert(const uint8_t* piece, size_t size, uint64_t hash, const uint32_t* ids, uint32_t count) {
-  const size_t words = count + (size + 3) / 4;
-  // Vectors double: what they may come to must fit.
-  if ((arena_.size() + words) * 2 * sizeof(uint32_t) + slots_.bytes() * 2 > limit_) clear();
-  if (slots_.empty() || used_ * 2 >= slots_.size()) {
-    Flat<Slot> old(slots_.empty() ? 256 : slots_.size() * 2, Slot{0, kFree, 0, 0});
-    std::swap(old, slots_);
-    for (size_t i = 0; i < old.size(); ++i) {
-      if (old[i].at == kFree) continue;
-      size_t k = old[i].hash & (slots_.size() - 1);
-      while (slots_[k].at != kFree) k = (k + 1) & (slots_.size() - 1);
-      slots_.writable()[k] = old[i];
-    }
+size_t PieceMemo::View::find_long(const uint8_t* piece, size_t size, uint64_t hash, uint32_t* out) {
+  hash |= 2;
+  const uint32_t* ids = nullptr;
+  size_t count = 0;
+  const bool now = find_long_in(state_->now, piece, size, hash, ids, count);
+  if (!now && !(state_->before.longs && find_long_in(state_->before, piece, size, hash, ids, count))) return kUnknown;
+  std::copy_n(ids, count, out);
+  if (!now) insert_long(piece, size, hash, out, count);
+  return count;
+}
+
+void PieceMemo::View::insert_long(const uint8_t* piece, size_t size, uint64_t hash, const uint32_t* ids, size_t count) {
+  hash |= 2;
+  const auto full = [&] {
+    const Long& l = *state_->now.longs;
+    return (l.used.load(std::memory_order_relaxed) + added_long_) * 2 >= l.slots.size();
+  };
+  if (full()) {
+    memo_->make_room(Full::longs, version_);
+    follow();
   }
-  size_t k = hash & (slots_.size() - 1);
-  while (slots_[k].at != kFree) k = (k + 1) & (slots_.size() - 1);
-  slots_.writable()[k] = {hash, static_cast<uint32_t>(arena_.size()), static_cast<uint16_t>(size), static_cast<uint16_t>(count)};
-  ++used_;
-  arena_.insert(arena_.end(), ids, ids + count);
-  const size_t at = arena_.size();
-  arena_.resize(at + (size + 3) / 4);
-  std::memcpy(arena_.data() + at, piece, size);
+  const size_t words = count + (size + 3) / 4;
+  size_t at = state_->now.arena->take(words);
+  if (at == kUnknown) {
+    memo_->make_room(Full::arena, version_);
+    follow();
+    at = state_->now.arena->take(words);
+    if (at == kUnknown) return;
+  }
+  uint32_t* const place = state_->now.arena->words.get() + at;
+  std::copy_n(ids, count, place);
+  std::memcpy(place + count, piece, size);
+  Long& table = *state_->now.longs;
+  Slot* const slot = table.place(hash);
+  if (!slot) return;
+  slot->at = static_cast<uint32_t>(at);
+  slot->size = static_cast<uint16_t>(size);
+  slot->count = static_cast<uint16_t>(count);
+  __atomic_store_n(&slot->hash, hash, __ATOMIC_RELEASE);
+  if (++added_long_ == kAddedAtMost) table.used.fetch_add(std::exchange(added_long_, 0), std::memory_order_relaxed);
 }
 
 }  // namespace xcore::tokenizer

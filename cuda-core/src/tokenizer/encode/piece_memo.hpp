@@ -1,10 +1,18 @@
-// What short pieces were encoded to, so that a piece met again costs one probe. Entries are half a cache line and hold
-// up to three ids; a probe reads one line of two entries and only rarely the next. The table grows from 64 KiB to the
-// limit it is given and then replaces entries, so memory stays bounded whatever text comes.
+// What pieces were encoded to, so that a piece met again costs one probe. One memo serves all threads of a tokenizer: what
+// one has learned none learns again, and it is in memory once.
+//
+// Nobody waits for it. Entries are only ever added: whoever adds one claims a free place, fills it, and publishes it by
+// storing its key last; readers see a whole entry or none. Two threads may add the same piece; that costs a place. A
+// table that gets full is replaced by a larger one, and at the limit by an empty one, beside which the old one is still
+// asked (two generations, as a bounded approximation of "least recently used"). Running calls keep the tables that they
+// have begun to read until their next batch of pieces.
 #pragma once
 
+#include <atomic>
 #include <cstring>
-#include <vector>
+#include <memory>
+#include <mutex>
+#include <utility>
 
 #include "tokenizer/flat.hpp"
 #include "tokenizer/vocabulary.hpp"
@@ -49,76 +57,139 @@ struct PieceKey {
 class PieceMemo {
  public:
   static constexpr uint32_t kInline = 3;
-  struct Entry {
-    uint64_t low, high;  // zero: free
-    uint32_t ids[kInline];
-    uint32_t count;  // more than kInline: the ids are at spilled()[ids[0]], behind which kRead can be read
-  };
+  static constexpr size_t kMaxLong = 512;       // bytes of the longest piece that is kept
+  static constexpr size_t kUnknown = SIZE_MAX;  // instead of a number of ids
 
-  PieceMemo() { clear(); }
+  // Half a cache line; a probe reads one line of two entries and only rarely the next.
+  struct Entry {
+    uint64_t low, high;  // the key; high is 0 in a free place and kClaimed in one that is being filled
+    uint32_t ids[kInline];
+    uint8_t count;  // more than kInline: the ids are at spilled()[ids[0]], where at least four words or sixteen can be read
+    uint8_t age;    // logarithm of the entries that were there before
+
+    // Of the other fields nothing may be read before both are as wanted.
+    uint64_t difference(const PieceKey& key) const {
+      return (__atomic_load_n(&high, __ATOMIC_ACQUIRE) ^ key.high) | (__atomic_load_n(&low, __ATOMIC_RELAXED) ^ key.low);
+    }
+  };
+  static_assert(sizeof(Entry) == 32);
+
+  explicit PieceMemo(size_t limit) { this->limit(limit); }
+  PieceMemo(const PieceMemo&) = delete;
+  PieceMemo& operator=(const PieceMemo&) = delete;
+
+  // Bytes that all tables may take; empties the memo.
   void limit(size_t bytes);
   void clear();
+  // Entries of both generations, but for a few that running calls have just added; bytes of what is allocated and used.
+  CacheStats stats() const;
 
-  // Where an entry of a hash is, if it is in its first place: a line of two entries. Good until the next insert().
-  struct Lines {
-    const Entry* table;
+ private:
+  struct Short {
+    explicit Short(size_t capacity);
+    Entry* place(const PieceKey& key, uint64_t hash) const;  // claimed for the key; nullptr where it is crowded
+    const Entry* find(const PieceKey& key, uint64_t hash) const;
+    Flat<Entry> entries;
     int shift;
-    const Entry* at(uint64_t hash) const { return table + ((hash >> shift) << 1); }
+    std::atomic<size_t> used{0};
   };
-  Lines lines() const { return {table_.data(), shift_}; }
-  // Anywhere, or nullptr. An entry that was found behind its first place is moved there. Good until the next find().
-  const Entry* find(const PieceKey& key, uint64_t hash);
-  static constexpr size_t kRead = 16;
-  const uint32_t* spilled() const { return spilled_.data(); }
-  const uint32_t* ids(const Entry& e) const { return e.count <= kInline ? e.ids : spilled_.data() + e.ids[0]; }
-  void insert(const PieceKey& key, uint64_t hash, const uint32_t* ids, uint32_t count);
-
-  size_t entries() const { return used_; }
-  size_t bytes() const { return table_.bytes() + spilled_.capacity() * sizeof(uint32_t); }
-
- private:
-  static constexpr size_t kFirst = 2048;  // entries at the start
-  static constexpr size_t kLines = 4;     // an entry is at most so many lines behind its first place
-
-  void grow();
-  Entry* free_place(uint64_t hash);
-
-  Flat<Entry> table_;
-  std::vector<uint32_t> spilled_;
-  int shift_ = 0;
-  size_t used_ = 0, most_entries_ = size_t{1} << 18, most_spilled_ = size_t{1} << 20;
-  uint32_t victim_ = 0;
-};
-
-// The same for longer pieces: their bytes and ids lie in one arena. Starts afresh when its limit is reached.
-class LongMemo {
- public:
-  static constexpr size_t kMaxBytes = 512;
-
-  void limit(size_t bytes) { limit_ = bytes; }
-  void clear();
-  static uint64_t hash(const uint8_t* piece, size_t size);
-  // The ids, or nullptr.
-  const uint32_t* find(const uint8_t* piece, size_t size, uint64_t hash, uint32_t& count) const;
-  void insert(const uint8_t* piece, size_t size, uint64_t hash, const uint32_t* ids, uint32_t count);
-  void prefetch(uint64_t hash) const {
-    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (hash & (slots_.size() - 1)));
-  }
-
-  size_t entries() const { return used_; }
-  size_t bytes() const { return slots_.bytes() + arena_.capacity() * sizeof(uint32_t); }
-
- private:
   struct Slot {
-    uint64_t hash;
-    uint32_t at;  // in the arena: the ids, then the bytes; kFree for none
+    uint64_t hash;  // 0: free, 1: being filled
+    uint32_t at;    // in the arena: the ids, then the bytes
     uint16_t size, count;
   };
-  static constexpr uint32_t kFree = 0xffffffffu;
+  struct Long {
+    explicit Long(size_t capacity) : slots(Flat<Slot>::zeroed(capacity)) {}
+    Slot* place(uint64_t hash) const;
+    Flat<Slot> slots;
+    std::atomic<size_t> used{0};
+  };
+  struct Arena {
+    explicit Arena(size_t words);
+    // Where so many words are, or kUnknown.
+    size_t take(size_t words);
+    std::unique_ptr<uint32_t[]> words;  // only what is used is touched
+    size_t size;
+    std::atomic<size_t> used{0};
+  };
+  struct Generation {
+    std::shared_ptr<Short> shorts;
+    std::shared_ptr<Long> longs;
+    std::shared_ptr<Arena> arena;
+  };
+  struct State {
+    Generation now, before;
+  };
 
-  Flat<Slot> slots_;
-  std::vector<uint32_t> arena_;
-  size_t used_ = 0, limit_ = size_t{4} << 20;
+ public:
+  // A running call's access.
+  class View {
+   public:
+    View() = default;
+    explicit View(PieceMemo& memo) : memo_(&memo) { follow(); }
+    ~View() { leave(); }
+    View(View&& o) noexcept { *this = std::move(o); }
+    View& operator=(View&& o) noexcept;
+
+    // To be called from time to time: goes on with the tables that are current.
+    void refresh() {
+      if (version_ != memo_->version_.load(std::memory_order_relaxed)) follow();
+    }
+
+    // Where an entry of a hash is, if it is in its first place: a line of two entries. Good until the next call of
+    // refresh(), find() or insert().
+    struct Lines {
+      const Entry* table;
+      int shift;
+      const Entry* at(uint64_t hash) const { return table + ((hash >> shift) << 1); }
+    };
+    Lines lines() const { return lines_; }
+    const uint32_t* spilled() const { return spilled_; }
+
+    // Wherever it is: writes the ids and returns their number, or kUnknown.
+    size_t find(const PieceKey& key, uint64_t hash, uint32_t* ids);
+    void insert(const PieceKey& key, uint64_t hash, const uint32_t* ids, size_t count);
+
+    // Pieces that have no key, of up to kMaxLong bytes.
+    static uint64_t hash(const uint8_t* piece, size_t size);
+    size_t find_long(const uint8_t* piece, size_t size, uint64_t hash, uint32_t* ids);
+    void insert_long(const uint8_t* piece, size_t size, uint64_t hash, const uint32_t* ids, size_t count);
+    void prefetch_long(uint64_t hash) const {
+      const Flat<Slot>& slots = state_->now.longs->slots;
+      __builtin_prefetch(slots.data() + (hash & (slots.size() - 1)));
+    }
+
+   private:
+    void follow();
+    void leave();
+    bool find_long_in(const Generation& g, const uint8_t* piece, size_t size, uint64_t hash, const uint32_t*& ids, size_t& count) const;
+
+    PieceMemo* memo_ = nullptr;
+    std::shared_ptr<const State> state_;
+    uint64_t version_ = 0;
+    Lines lines_{nullptr, 0};
+    const uint32_t* spilled_ = nullptr;
+    size_t added_ = 0, added_long_ = 0;  // not yet in `used`
+  };
+
+ private:
+  static constexpr uint64_t kClaimed = 1;
+  static constexpr size_t kFirst = 2048;    // entries at the start
+  static constexpr size_t kLarge = 32768;   // entries from which on tables double
+  static constexpr size_t kFirstLong = 256;
+  static constexpr size_t kLines = 4;       // an entry is at most so many lines behind its first place
+  static constexpr size_t kAddedAtMost = 32;
+
+  enum class Full { shorts, longs, arena };
+  // Makes room where the tables of `version` are full, if no other thread has.
+  void make_room(Full what, uint64_t version);
+  Generation fresh(size_t shorts, size_t longs) const;
+  void publish(State state);
+
+  std::atomic<uint64_t> version_{0};
+  mutable std::mutex mutex_;  // guards the rest
+  std::shared_ptr<const State> state_;
+  size_t most_shorts_ = 0, most_longs_ = 0, most_words_ = 0;
 };
 
 }  // namespace xcore::tokenizer

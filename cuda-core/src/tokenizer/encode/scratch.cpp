@@ -6,65 +6,55 @@
 
 namespace xcore::tokenizer {
 
-size_t ScratchPool::share() const {
-  return std::max<size_t>(limit_ / static_cast<size_t>(thread_pool().threads()), size_t{1} << 20);
-}
-
 std::unique_ptr<Scratch> ScratchPool::take() {
+  std::unique_ptr<Scratch> scratch;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!idle_.empty()) {
-      auto scratch = std::move(idle_.back());
+      scratch = std::move(idle_.back());
       idle_.pop_back();
-      return scratch;
+    } else {
+      idle_.reserve(static_cast<size_t>(thread_pool().threads()) + 1);  // giving back must not fail
     }
   }
-  auto scratch = std::make_unique<Scratch>();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  scratch->limit(share());
-  scratch->generation = generation_;
-  // Giving back must not fail: room for it is made here.
-  idle_.reserve(static_cast<size_t>(thread_pool().threads()) + 1);
+  if (!scratch) scratch = std::make_unique<Scratch>();
+  scratch->memo = PieceMemo::View(memo_);
   return scratch;
 }
 
 void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
+  scratch->memo = {};  // tables that nobody reads any more can go
   // One huge text must not pin its buffers for ever.
-  if (scratch->merge.columns.size() > (size_t{6} << 18) || scratch->merge.next.capacity() > (size_t{1} << 18)) scratch->merge = {};
-  if (scratch->symbols.capacity() > (size_t{1} << 20)) scratch->symbols = {};
-  if (scratch->staged.capacity() > (size_t{1} << 20)) scratch->staged = {};
-  if (scratch->normalized.capacity() > (size_t{1} << 22)) scratch->normalized = {};
+  constexpr size_t kSymbols = size_t{1} << 18;
+  const MergeScratch& m = scratch->merge;
+  if (m.columns.size() > 6 * kSymbols || std::max(m.next.capacity(), m.heap.capacity()) > kSymbols) scratch->merge = {};
+  if (scratch->symbols.capacity() > 4 * kSymbols) scratch->symbols = {};
+  if (scratch->staged.capacity() > 4 * kSymbols) scratch->staged = {};
+  if (scratch->normalized.capacity() > 16 * kSymbols) scratch->normalized = {};
   const std::lock_guard<std::mutex> lock(mutex_);
-  lookups_ += scratch->lookups;
-  misses_ += scratch->misses;
-  scratch->lookups = scratch->misses = 0;
-  if (scratch->generation != generation_ || idle_.size() == idle_.capacity()) return;
-  idle_.push_back(std::move(scratch));
+  lookups_ += std::exchange(scratch->lookups, 0);
+  misses_ += std::exchange(scratch->misses, 0);
+  if (idle_.size() < idle_.capacity()) idle_.push_back(std::move(scratch));
 }
 
 CacheStats ScratchPool::stats() const {
+  CacheStats s = memo_.stats();
   const std::lock_guard<std::mutex> lock(mutex_);
-  CacheStats s;
   s.lookups = lookups_;
   s.misses = misses_;
-  for (const auto& scratch : idle_) {
-    s.entries += scratch->memo.entries() + scratch->long_memo.entries();
-    s.bytes += scratch->memo.bytes() + scratch->long_memo.bytes();
-  }
   return s;
 }
 
 void ScratchPool::clear() {
+  memo_.clear();
   const std::lock_guard<std::mutex> lock(mutex_);
   idle_.clear();
-  ++generation_;
   lookups_ = misses_ = 0;
 }
 
 void ScratchPool::limit(size_t bytes) {
+  memo_.limit(bytes);
   const std::lock_guard<std::mutex> lock(mutex_);
-  idle_.clear();
-  ++generation_;
   limit_ = bytes;
 }
 

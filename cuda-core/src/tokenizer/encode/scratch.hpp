@@ -1,5 +1,5 @@
-// What one running encode call owns: memos of pieces encoded before, and buffers. A tokenizer keeps the scratches of past
-// calls for the next ones, so each running thread has warm memos of its own and none waits for another.
+// What one running encode call owns: its access to the memo of pieces encoded before, and buffers, which a tokenizer keeps
+// for the next calls.
 #pragma once
 
 #include <memory>
@@ -13,25 +13,17 @@
 namespace xcore::tokenizer {
 
 struct Scratch {
-  PieceMemo memo;
-  LongMemo long_memo;
+  PieceMemo::View memo;
   uint64_t lookups = 0, misses = 0;
   MergeScratch merge;
   std::vector<uint32_t> symbols;
   std::vector<uint32_t> staged;  // ids that the caller's buffer may not have room for
   std::string normalized;
-  uint64_t generation = 0;
-
-  void limit(size_t bytes) {
-    memo.limit(bytes / 4 * 3);
-    long_memo.limit(bytes / 4);
-  }
 };
 
 class ScratchPool {
  public:
-  // Together the memos of all running threads take at most so much; at least 1 MiB each.
-  static constexpr size_t kDefaultLimit = size_t{64} << 20;
+  static constexpr size_t kDefaultLimit = size_t{64} << 20;  // bytes of the memo
 
   ScratchPool() = default;
   ScratchPool(const ScratchPool&) = delete;
@@ -51,7 +43,7 @@ class ScratchPool {
     std::unique_ptr<Scratch> scratch_;
   };
 
-  // Entries and bytes are those of calls that have ended.
+  // Lookups and misses are those of calls that have ended.
   CacheStats stats() const;
   void clear();
   void limit(size_t bytes);
@@ -60,12 +52,11 @@ class ScratchPool {
  private:
   std::unique_ptr<Scratch> take();
   void give_back(std::unique_ptr<Scratch> scratch);
-  size_t share() const;  // of the limit, for one scratch
 
-  mutable std::mutex mutex_;
+  PieceMemo memo_{kDefaultLimit};
+  mutable std::mutex mutex_;  // guards the rest
   std::vector<std::unique_ptr<Scratch>> idle_;
   size_t limit_ = kDefaultLimit;
-  uint64_t generation_ = 0;  // counts clear() and limit(): scratches that were running are brought up to it when they return
   uint64_t lookups_ = 0, misses_ = 0;
 };
 

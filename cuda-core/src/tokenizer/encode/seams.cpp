@@ -4,21 +4,26 @@
 
 namespace xcore::tokenizer {
 
-Seams::Seams() : bytes_(1024, 0), partial_(1024, 0), characters_(size_t{1} << (kBits - 6), 0) {}
+Seams::Seams() : kinds_(65536, kSeam), characters_(size_t{1} << (kBits - 6), 0) {
+  for (size_t pair = 0; pair < 65536; ++pair) {
+    if ((pair & 0xc0) == 0x80) kinds_.writable()[pair] = kNoSeam;
+  }
+}
 
 void Seams::add(std::string_view token) {
   const uint8_t* const begin = bytes_of(token);
   const uint8_t* const end = begin + token.size();
-  const auto set = [](Flat<uint64_t>& bits, size_t i) { bits.writable()[i >> 6] |= uint64_t{1} << (i & 63); };
   for (const uint8_t* at = begin + 1; at < end; ++at) {
-    const size_t pair = static_cast<size_t>(at[-1]) << 8 | at[0];
-    set(bytes_, pair);
-    if ((at[-1] | at[0]) < 0x80 || (at[0] & 0xc0) == 0x80) continue;
-    if (at - begin < left_bytes(at[-1]) || end - at < right_bytes(at[0])) {
-      set(partial_, pair);
-    } else {
-      set(characters_, hash(at));
+    uint8_t& kind = kinds_.writable()[pair(at)];
+    if (kind == kNoSeam) continue;
+    // Of a character too little may be in the token.
+    if ((at[-1] | at[0]) < 0x80 || at - begin < left_bytes(at[-1]) || end - at < right_bytes(at[0])) {
+      kind = kNoSeam;
+      continue;
     }
+    kind = kAsk;
+    const size_t h = hash(at);
+    characters_.writable()[h >> 6] |= uint64_t{1} << (h & 63);
   }
 }
 

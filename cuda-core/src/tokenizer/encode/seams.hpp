@@ -5,6 +5,8 @@
 // tokenization", 2023, treat when tokenization can be cut.)
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string_view>
 
 #include "tokenizer/flat.hpp"
@@ -19,49 +21,69 @@ class Seams {
 
   // Nothing merges across `at`, begin < at < end. False inside of characters.
   bool cut(const uint8_t* begin, const uint8_t* at, const uint8_t* end) const {
-    const uint8_t left = at[-1], right = *at;
-    const size_t pair = static_cast<size_t>(left) << 8 | right;
-    if (!(bytes_[pair >> 6] >> (pair & 63) & 1)) return (right & 0xc0) != 0x80;
-    if ((left | right) < 0x80 || (right & 0xc0) == 0x80) return false;
-    if (partial_[pair >> 6] >> (pair & 63) & 1) return false;
-    if (at - begin < left_bytes(left) || end - at < right_bytes(right)) return false;
-    const size_t h = hash(at);
-    return !(characters_[h >> 6] >> (h & 63) & 1);
+    const uint8_t kind = kinds_[pair(at)];
+    if (kind != kAsk) return kind == kSeam;
+    return at - begin >= left_bytes(at[-1]) && end - at >= right_bytes(*at) && !joined(at);
   }
 
   // The ends of the parts of [begin, end) between seams, in order, the last being `end`: offsets from `base`, at most
   // kMostParts of them. Returns their number and moves `begin` behind the last.
-  static constexpr size_t kMostParts = 128;
+  static constexpr size_t kMostParts = 256;
   size_t parts(const uint8_t* base, const uint8_t*& begin, const uint8_t* end, uint32_t* ends) const {
-    const uint8_t* at = begin + length(*begin);
+    const uint8_t* at = begin + 1;
     size_t n = 0;
-    // Whether there is a seam is hard to predict: nothing branches on it.
-    while (end - at >= 3 && n < kMostParts - 3) {
-      const uint8_t left = at[-1], right = *at;
-      const size_t pair = static_cast<size_t>(left) << 8 | right;
-      const size_t h = hash(at);
-      const uint64_t beside = bytes_[pair >> 6] >> (pair & 63);
-      const uint64_t known = partial_[pair >> 6] >> (pair & 63) | characters_[h >> 6] >> (h & 63) | ((left | right) < 0x80);
-      // A stray byte may stand alone on the left.
-      const uint64_t seam = ~(beside & (known | ((left >= 0x80) & (at - begin < 2)))) & ((right & 0xc0) != 0x80);
-      ends[n] = static_cast<uint32_t>(at - base);
-      n += seam & 1;
-      at += length(right);
-    }
-    if (n < kMostParts - 3) {
-      for (; at < end; ++at) {
+    const auto look = [&](const uint8_t* stop) {
+      for (; at < stop; ++at) {
         if (cut(begin, at, end)) ends[n++] = static_cast<uint32_t>(at - base);
       }
+    };
+    look(std::min(begin + 2, end));
+    // The pairs of 64 bytes are looked up one by one, but none of them waits for another; then the characters around the
+    // few places that the pairs leave open. Whether there is a seam is hard to predict: nothing branches on it.
+    while (end - at >= 3 && n <= kMostParts - 64 - 3) {
+      const auto size = std::min<size_t>(64, static_cast<size_t>(end - at) - 2);
+      uint64_t seams = 0, open = 0;
+      for (size_t i = 0; i < size; ++i) {
+        const uint64_t kind = kinds_[pair(at + i)];
+        seams |= (~kind & ~(kind >> 1) & 1) << i;
+        open |= (kind >> 1) << i;
+      }
+      for (uint64_t rest = seams | open; rest; rest &= rest - 1) {
+        const auto i = static_cast<size_t>(__builtin_ctzll(rest));
+        ends[n] = static_cast<uint32_t>(at + i - base);
+        n += (seams >> i & 1) | !joined(at + i);
+      }
+      at += size;
+    }
+    if (end - at < 3) {
+      look(end);
       ends[n++] = static_cast<uint32_t>(end - base);
     }
     begin = base + ends[n - 1];
     return n;
   }
 
+  // See image/image.hpp.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a) {
+    a.block("seams.pairs", self.kinds_);
+    a.block("seams.characters", self.characters_);
+    if constexpr (Archive::kReads) {
+      a.require(self.kinds_.size() == 65536 && self.characters_.size() == size_t{1} << (kBits - 6), "the seams are of another size");
+      a.require(*std::max_element(self.kinds_.data(), self.kinds_.data() + 65536) <= kAsk, "a seam is of no kind");
+    }
+  }
+
  private:
   // Of the characters beside a place, the last two bytes on the left and the first three on the right are looked at.
   static int left_bytes(uint8_t last) { return last < 0x80 ? 1 : 2; }
   static int right_bytes(uint8_t first) { return first < 0xc0 ? 1 : first < 0xe0 ? 2 : 3; }
+  static size_t pair(const uint8_t* at) { return static_cast<size_t>(at[-1]) << 8 | at[0]; }
+  // Whether the characters beside `at` may stand side by side in a token.
+  bool joined(const uint8_t* at) const {
+    const size_t h = hash(at);
+    return characters_[h >> 6] >> (h & 63) & 1;
+  }
   // Of the bytes left_bytes before `at` and right_bytes from it on; the others may be read but do not count. At most two
   // bytes before and three from `at` are read.
   static size_t hash(const uint8_t* at) {
@@ -70,12 +92,12 @@ class Seams {
                            (at[0] >= 0xe0 ? at[2] : 0);
     return (left << 24 | right) * 0x9e3779b97f4a7c15ull >> (64 - kBits);
   }
-  // Of the character that begins so; 1 for a stray byte.
-  static size_t length(uint8_t first) { return first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
   static constexpr int kBits = 18;
 
-  Flat<uint64_t> bytes_;       // pairs of bytes that stand side by side in some token
-  Flat<uint64_t> partial_;     // pairs at a character start, in tokens that hold too little of one of the characters
+  // By the bytes beside a place: a seam, because no token has them side by side; none, because some token may, or a character
+  // goes on; or to be decided by the characters.
+  enum Kind : uint8_t { kSeam = 0, kNoSeam = 1, kAsk = 2 };
+  Flat<uint8_t> kinds_;
   Flat<uint64_t> characters_;  // a Bloom filter of one hash: pairs of characters
 };
 

@@ -8,14 +8,17 @@ namespace xcore::tokenizer {
 
 std::vector<bool> reached_symbols(const PairTable& pairs, const MergeTables& tables) {
   if (!tables.packed() || !tables.monotone()) return {};
-  std::vector<PairTable::Entry> by_rank;
-  by_rank.reserve(pairs.size());
-  uint32_t symbols = 0;
+  uint32_t symbols = 0, ranks = 0;
   pairs.each([&](const PairTable::Entry& e) {
-    by_rank.push_back(e);
     symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
+    ranks = std::max(ranks, e.rank + 1);
   });
-  std::sort(by_rank.begin(), by_rank.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; });
+  // Sorted by counting: a rank is below 2^24, and few are missing or come twice.
+  std::vector<uint32_t> begin(ranks + 1, 0);
+  pairs.each([&](const PairTable::Entry& e) { ++begin[e.rank + 1]; });
+  for (uint32_t r = 0; r < ranks; ++r) begin[r + 1] += begin[r];
+  std::vector<PairTable::Entry> by_rank(pairs.size());
+  pairs.each([&](const PairTable::Entry& e) { by_rank[begin[e.rank]++] = e; });
   // Symbols that no pair makes are what merging starts from.
   struct Origin {
     uint32_t left, right;

@@ -42,6 +42,29 @@ class TokenTable {
     if (s.id != kNoId) __builtin_prefetch(keys_.data() + s.id);
   }
 
+  // See image/image.hpp.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, size_t ids) {
+    a.block("whole.slots", self.slots_);
+    a.block("whole.keys", self.keys_);
+    if constexpr (Archive::kReads) {
+      const size_t capacity = self.slots_.size();
+      a.require((capacity & (capacity - 1)) == 0 && capacity != 1, "the table of whole pieces has no power of two as its size");
+      if (capacity == 0) return;
+      a.require(self.keys_.size() == ids, "the table of whole pieces has not one key a token");
+      self.mask_ = capacity - 1;
+      self.shift_ = 64 - __builtin_ctzll(capacity);
+      size_t free = 0, outside = 0;
+      for (size_t i = 0; i < capacity; ++i) {
+        const uint32_t id = self.slots_[i].id;
+        free += id == kNoId;
+        outside += id != kNoId && id >= ids;
+      }
+      a.require(free > 0, "the table of whole pieces is full");
+      a.require(outside == 0, "the table of whole pieces names a token that is not there");
+    }
+  }
+
  private:
   struct Slot {
     uint32_t check, id;

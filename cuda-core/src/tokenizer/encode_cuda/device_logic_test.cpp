@@ -218,8 +218,12 @@ TEST(EncodeCudaLogic, long_texts_are_cut_into_parts_that_give_the_same_ids_and_a
       texts.push_back(text);
     }
     std::vector<xc_text> views;
-    for (const auto& t : texts) views.push_back({t.data(), t.size()});
-    Planner planner(tables, tables.added, views.data(), views.size(), 1u << 20, 1000);
+    size_t bytes = 0;
+    for (const auto& t : texts) {
+      views.push_back({t.data(), t.size()});
+      bytes += t.size();
+    }
+    Planner planner(tables, tables.added, views.data(), views.size(), bytes, 1u << 20, 4, 1000);
     std::vector<std::vector<uint32_t>> got(texts.size());
     std::set<size_t> opened, closed;
     PlannedChunk chunk;

@@ -1,7 +1,5 @@
 #include "tokenizer/encode_cuda/encode_cuda.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -46,6 +44,8 @@ struct Slot {
   std::vector<uint32_t> cpu_ids;   // of the parts that the CPU encodes, in order
   std::vector<size_t> cpu_ends;
   PlannedChunk plan;
+  size_t begin = 0;     // of its ids in the result
+  double seconds[5];    // as in CudaBatchEncoder::Stats
 };
 
 class Laps {
@@ -106,34 +106,15 @@ void stream_copy(void* to, const void* from, size_t bytes) {
 #endif
 }
 
-// Room for the most ids that there can be; only pages that are written cost memory.
-uint32_t* reserve_ids(size_t count) {
-  const size_t bytes = std::max<size_t>(count, 1) * sizeof(uint32_t);
-  auto* ids = static_cast<uint32_t*>(std::malloc(bytes));
-  if (!ids) throw std::bad_alloc();
-  // Fewer and larger pages are fewer faults while the workers write.
-  constexpr uintptr_t kHuge = uintptr_t{2} << 20;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(ids) + kHuge - 1) & ~(kHuge - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(ids) + bytes) & ~(kHuge - 1);
-  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-  return ids;
-}
-
 }  // namespace
 
 std::string encode_cuda_unsupported(const Model& model) { return gpu::unsupported(model); }
 
 struct CudaBatchEncoder::Impl {
   Impl(const Tokenizer& t, int device, EncodeCudaOptions o)
-      : tokenizer(t), device(device), options(o), tables(t.model()), stream(device), model(tables, stream) {
+      : tokenizer(t), device(device), options(o), tables(t), stream(device), model(tables, stream) {
     most_parts = std::max(1u, options.chunk / 8);
-    slots.resize(static_cast<size_t>(options.workers));
-  }
-
-  // Two rounds of chunks for every worker where that leaves them large enough to fill the device.
-  uint32_t chunk_for(size_t bytes) const {
-    const size_t least = std::min<size_t>(options.chunk, Planner::kLongest);
-    return static_cast<uint32_t>(std::clamp<size_t>(bytes / (2 * slots.size()), least, options.chunk));
+    slots.resize(static_cast<size_t>(options.workers) * static_cast<size_t>(options.depth));
   }
 
   struct Batch {
@@ -151,56 +132,77 @@ struct CudaBatchEncoder::Impl {
     std::thread::id caller = std::this_thread::get_id();  // progress is reported from there alone
   };
 
+  // Sends a chunk to the device before it waits for the one it sent before, and places the ids of one before that while
+  // the device works on both. A worker settles its chunks in their order, so the first chunk that is not settled is
+  // always that of a worker which waits for no other.
   void work(Batch& b, size_t worker) {
+    const auto depth = static_cast<size_t>(options.depth);
     try {
       cuda::DeviceScope current(device);
-      for (;;) {
-        if (b.order.failed() || b.planner.exhausted()) return;
-        b.control.throw_if_cancelled();
-        if (!slots[worker]) slots[worker] = std::make_unique<Slot>(device, options.chunk, most_parts);
-        Slot& slot = *slots[worker];
-        if (!b.planner.next(slot.plan)) return;
-        run(b, slot);
+      size_t sent = 0, settled = 0, placed = 0;  // chunks of this worker
+      const auto slot = [&](size_t chunk) -> Slot& { return *slots[worker * depth + chunk % depth]; };
+      for (bool more = true; more || placed < sent;) {
+        if (b.order.failed()) throw Abandoned{};
+        if (more) {
+          b.control.throw_if_cancelled();
+          auto& memory = slots[worker * depth + sent % depth];
+          if (!memory && !b.planner.exhausted()) memory = std::make_unique<Slot>(device, options.chunk, most_parts);
+          more = memory && b.planner.next(memory->plan);
+          if (more) send(b, slot(sent++));
+        }
+        if (settled < sent && (!more || sent - settled >= std::min<size_t>(depth, 2))) settle(b, slot(settled++));
+        if (placed < settled && (!more || sent - placed >= depth)) place(b, slot(placed++));
       }
     } catch (const Abandoned&) {
+      drain(worker);
     } catch (...) {
       b.order.fail();
+      drain(worker);
       throw;
     }
   }
 
-  // One chunk, from the texts to their ids in the result.
-  void run(Batch& b, Slot& s) {
-    const PlannedChunk& plan = s.plan;
-    Totals& totals = *s.totals.data();
-    totals = {};
-    const uint32_t* ids = s.ids.data();
+  // Nothing of an abandoned batch may still write to the memory of the slots.
+  void drain(size_t worker) noexcept {
+    for (size_t k = 0; k < static_cast<size_t>(options.depth); ++k) {
+      const auto& s = slots[worker * static_cast<size_t>(options.depth) + k];
+      if (s) cudaStreamSynchronize(s->stream);
+    }
+  }
+
+  // Waits for the kernels of a chunk; then its ids are counted, have their place in the result, and are on their way.
+  void settle(Batch& b, Slot& s) {
     Laps laps;
-    double seconds[5] = {};
-    if (plan.device_parts > 0) {
-      send(b, s);
-      seconds[0] = laps.next();
+    if (s.plan.device_parts > 0) {
       s.stream.synchronize();
-      seconds[1] = laps.next();
-      const Chunk c = s.memory.chunk(plan.device_bytes, plan.device_parts);
-      XC_CUDA(cudaMemcpyAsync(s.ids.data(), c.ids, totals.ids * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
+      s.seconds[1] = laps.next();
+      const Chunk c = s.memory.chunk(s.plan.device_bytes, s.plan.device_parts);
+      XC_CUDA(cudaMemcpyAsync(s.ids.data(), c.ids, s.totals.data()->ids * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
     }
     const size_t count = encode_on_cpu(b, s);
-    const size_t begin = b.order.take(plan.index, count);
-    seconds[2] = laps.next();
-    if (plan.device_parts > 0) s.stream.synchronize();
-    seconds[3] = laps.next();
-    place(b, s, ids, b.out.ids + begin, begin);
-    seconds[4] = laps.next();
+    s.begin = b.order.take(s.plan.index, count);
+    s.seconds[2] = laps.next();
+  }
+
+  void place(Batch& b, Slot& s) {
+    Laps laps;
+    if (s.plan.device_parts > 0) s.stream.synchronize();
+    s.seconds[3] = laps.next();
+    copy_ids(b, s, b.out.ids + s.begin, s.begin);
+    s.seconds[4] = laps.next();
     const std::lock_guard<std::mutex> lock(b.mutex);
     double* const sums[] = {&b.stats.sending, &b.stats.device, &b.stats.order, &b.stats.receiving, &b.stats.placing};
-    for (int i = 0; i < 5; ++i) *sums[i] += seconds[i];
-    for (const Part& p : plan.parts) b.done += p.size;
+    for (int i = 0; i < 5; ++i) *sums[i] += s.seconds[i];
+    for (const Part& p : s.plan.parts) b.done += p.size;
     if (std::this_thread::get_id() == b.caller) b.control.progress(static_cast<double>(b.done), static_cast<double>(b.bytes));
   }
 
   void send(Batch& b, Slot& s) {
     const PlannedChunk& plan = s.plan;
+    std::fill(s.seconds, s.seconds + 5, 0.0);
+    *s.totals.data() = {};
+    if (plan.device_parts == 0) return;
+    Laps laps;
     uint32_t at = 0, segment = 0;
     for (const Part& p : plan.parts) {
       if (!p.on_device) continue;
@@ -216,6 +218,7 @@ struct CudaBatchEncoder::Impl {
     XC_CUDA(cudaMemcpyAsync(s.segment_ids.data(), c.segment_ids, (segment + 1) * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
     XC_CUDA(cudaMemcpyAsync(s.flags.data(), c.flags, segment, cudaMemcpyDeviceToHost, s.stream));
     XC_CUDA(cudaMemcpyAsync(s.totals.data(), c.totals, sizeof(Totals), cudaMemcpyDeviceToHost, s.stream));
+    s.seconds[0] = laps.next();
   }
 
   // An id is a byte at least; NFC makes up to three times as many bytes of UTF-8 (Unicode Standard Annex 15, section 12).
@@ -259,7 +262,8 @@ struct CudaBatchEncoder::Impl {
   }
 
   // Ids of the device and of the CPU, and those around each text, to their place; `position` is its index.
-  void place(Batch& b, Slot& s, const uint32_t* ids, uint32_t* out, size_t position) {
+  void copy_ids(Batch& b, Slot& s, uint32_t* out, size_t position) {
+    const uint32_t* const ids = s.ids.data();
     const Model& m = tokenizer.model();
     const bool special = (b.flags & XC_ENCODE_ADD_SPECIAL) != 0;
     uint32_t* const first = out;
@@ -330,22 +334,22 @@ void CudaBatchEncoder::encode(const xc_text* texts, size_t count, uint32_t flags
   const bool parse = (flags & XC_ENCODE_PARSE_SPECIAL) != 0;
   i.model.tidy(i.stream);
   Impl::Batch b{texts, count, flags, control, i.model.tables(flags),
-                {i.tables, parse ? i.tables.added : i.tables.added_ordinary, texts, count, i.chunk_for(bytes), i.most_parts},
+                {i.tables, parse ? i.tables.added : i.tables.added_ordinary, texts, count, bytes, i.options.chunk, 2 * i.slots.size(), i.most_parts},
                 {}, out, {}, {}, bytes};
   try {
-    const auto workers = static_cast<int64_t>(i.slots.size());
+    const int64_t workers = i.options.workers;
     thread_pool().parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
       for (int64_t w = begin; w < end; ++w) i.work(b, static_cast<size_t>(w));
     });
     control.throw_if_cancelled();
   } catch (...) {
-    std::free(out.ids);
+    release_ids(out.ids);
     out.ids = nullptr;
     throw;
   }
   const size_t total = b.order.total();
   out.offsets[count] = total;
-  if (auto* smaller = static_cast<uint32_t*>(std::realloc(out.ids, std::max<size_t>(total, 1) * sizeof(uint32_t)))) out.ids = smaller;
+  out.ids = shrink_ids(out.ids, total);
   if (stats) *stats = b.stats;
 }
 

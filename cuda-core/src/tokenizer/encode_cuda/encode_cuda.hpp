@@ -14,32 +14,26 @@
 #include <memory>
 #include <string>
 
-#include "runtime/control.hpp"
-#include "tokenizer/tokenizer.hpp"
+#include "tokenizer/encode/encode_batch.hpp"
 
 namespace xcore::tokenizer {
-
-// Ids of text i at ids[offsets[i]] .. ids[offsets[i + 1]]; `ids` is from malloc, `offsets` the caller's.
-struct EncodedBatch {
-  uint32_t* ids = nullptr;
-  size_t* offsets = nullptr;  // [count + 1]
-};
 
 // "" when `model` can be encoded on a GPU, else why not.
 std::string encode_cuda_unsupported(const Model& model);
 
-// From this many bytes on `auto` takes the GPU. The first batch of a tokenizer also pays for its tables and buffers
-// (0.1 to 0.2 s), which is why the threshold lies above the size at which a later one breaks even.
-inline constexpr size_t kEncodeCudaPays = size_t{64} << 20;
+// From this many bytes on `auto` takes the GPU: where an H200 passes 16 cores, between 4 MiB (gpt2) and 32 MiB (llama3);
+// bench/results/bpe-gpu.md. The first batch of a tokenizer also pays for its tables and buffers, 0.2 to 0.3 s.
+inline constexpr size_t kEncodeCudaPays = size_t{32} << 20;
 
 struct EncodeCudaOptions {
-  uint32_t chunk = 4u << 20;  // bytes of text a chunk
-  int workers = 16;           // chunks under way at most; also limited by the threads of the pool
+  uint32_t chunk = 3u << 20;  // bytes of text a chunk
+  int workers = 16;           // threads at most; also limited by the threads of the pool
+  int depth = 2;              // chunks that a worker has under way at once
 };
 
 // The tables of one tokenizer on one device and the memory of its chunks, kept between batches.
-// Device memory: tables of 15 to 35 MB, and 24 bytes a byte of the chunks under way: 1.6 GB with the default options and
-// 16 threads. Page-locked memory: 6.2 bytes a byte, 0.4 GB. Used from any thread; batches take turns.
+// Device memory: tables of 15 to 35 MB, and 24 bytes a byte of the chunks under way: 2.4 GB with the default options and
+// 16 threads. Page-locked memory: 6.2 bytes a byte, 0.6 GB. Used from any thread; batches take turns.
 class CudaBatchEncoder {
  public:
   // Throws XC_UNSUPPORTED for a model that cannot be encoded there, XC_DEVICE_* and XC_OUT_OF_MEMORY. The tokenizer

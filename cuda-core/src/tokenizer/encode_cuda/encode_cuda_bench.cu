@@ -112,12 +112,13 @@ void bench_stages(const DeviceModel& model, const Batch& batch, uint32_t capacit
 struct Result {
   EncodedBatch batch;
   std::vector<size_t> offsets;
-  ~Result() { std::free(batch.ids); }
+  ~Result() { release_ids(batch.ids); }
 };
 
 }  // namespace
 
-// Arguments: MB, then pairs of a name and a tokenizer (json or gguf, or either with .gz), after the corpus.
+// Arguments: the corpus, MB, then tokenizers (json or gguf, or either with .gz); among them settings for those that follow,
+// "4x16x2" for chunks of 4 MB, 16 workers, 2 chunks a worker; "sections" for the sections by themselves.
 void bench_encode_cuda(int argc, char** argv) {
   if (argc < 4) {
     std::printf("encode-cuda CORPUS.gz MB TOKENIZER...\n");
@@ -127,16 +128,28 @@ void bench_encode_cuda(int argc, char** argv) {
   const std::string text = corpus::read_gzip(argv[1]);
   const size_t bytes = static_cast<size_t>(std::atoi(argv[2])) << 20;
   const cuda::Stream stream(0);
+  std::vector<EncodeCudaOptions> settings;
+  bool sections = false;
   for (int a = 3; a < argc; ++a) {
     const std::string path = argv[a];
+    EncodeCudaOptions setting;
+    if (std::sscanf(argv[a], "%ux%dx%d", &setting.chunk, &setting.workers, &setting.depth) == 3) {
+      setting.chunk <<= 20;
+      settings.push_back(setting);
+      continue;
+    }
+    if (path == "sections") {
+      sections = true;
+      continue;
+    }
     const std::string content = path.size() > 3 && path.substr(path.size() - 3) == ".gz" ? corpus::read_gzip(path) : std::string();
     const auto tokenizer = content.empty() ? load_file(path) : load_bytes(content);
     const auto start = Clock::now();
-    const Tables tables(tokenizer->model());
+    const Tables tables(*tokenizer);
     const double build = seconds(start);
     const DeviceModel model(tables, stream);
     std::printf("%s: tables %.1f MB, built in %.0f ms\n", path.c_str(), tables.bytes() / 1e6, build * 1e3);
-    for (int s = -1; s < 5; ++s) {
+    for (int s = -1; s < (sections ? 5 : 0); ++s) {
       const std::string section = s < 0 ? text : text.substr(corpus::kSections[s].begin, corpus::kSections[s].end - corpus::kSections[s].begin);
       const char* const name = s < 0 ? "all" : corpus::kSections[s].name;
       // Other documents in another order, other words changed, in every round: none sees a text that was learned from.
@@ -145,9 +158,9 @@ void bench_encode_cuda(int argc, char** argv) {
       const Batch& batch = batches[0];
       bench_stages(model, batch, 8u << 20, stream, name);
       if (s < 0) bench_stages(model, batch, 64u << 20, stream, name);
-      const EncodeCudaOptions variants[] = {{4u << 20, 16}, {4u << 20, 8}, {2u << 20, 16}, {1u << 20, 16}, {8u << 20, 16}, {4u << 20, 12}};
-      for (const EncodeCudaOptions& o : variants) {
-        if (s >= 0 && &o != variants) continue;
+      if (settings.empty()) settings.emplace_back();
+      for (const EncodeCudaOptions& o : settings) {
+        if (s >= 0 && &o != &settings[0]) continue;
         const auto before = Clock::now();
         CudaBatchEncoder encoder(*tokenizer, 0, o);
         double best = 1e9, first = 0, last = 0;
@@ -165,26 +178,11 @@ void bench_encode_cuda(int argc, char** argv) {
           if (round == 0) first = seconds(before);
           ids = r.offsets.back();
         }
-        std::printf("  host to host %-12s %3zu MB, chunk %u MB, %2d workers: %6.2f GB/s (first %.0f ms), %.2f B/id, %.2f%% on the CPU; ms a worker: %.1f %.1f %.1f %.1f %.1f of %.1f\n", name,
-                    batch.bytes >> 20, o.chunk >> 20, o.workers, batch.bytes / best / 1e9, first * 1e3, double(batch.bytes) / ids,
+        std::printf("  host to host %-12s %3zu MB, %ux%dx%d: %6.2f GB/s (first %.0f ms), %.2f B/id, %.2f%% on the CPU; ms a worker: %.1f %.1f %.1f %.1f %.1f of %.1f\n", name,
+                    batch.bytes >> 20, o.chunk >> 20, o.workers, o.depth, batch.bytes / best / 1e9, first * 1e3, double(batch.bytes) / ids,
                     100.0 * stats.bytes_on_cpu / batch.bytes, stats.sending * 1e3 / o.workers, stats.device * 1e3 / o.workers,
                     stats.order * 1e3 / o.workers, stats.receiving * 1e3 / o.workers, stats.placing * 1e3 / o.workers, last * 1e3);
       }
-      const auto begin = Clock::now();
-      std::vector<size_t> counts(batch.views.size());
-      const size_t part = std::min<size_t>(batch.views.size(), 2000);
-      size_t done = 0;
-      for (size_t i = 0; i < part; ++i) done += batch.views[i].size;
-      thread_pool().parallel_for(static_cast<int64_t>(part), 1, [&](int64_t from, int64_t to) {
-        std::vector<uint32_t> ids;
-        for (int64_t i = from; i < to; ++i) {
-          ids.resize(batch.views[i].size + 8);
-          Sink sink{ids.data(), ids.size()};
-          tokenizer->encode({batch.views[i].data, batch.views[i].size}, XC_ENCODE_PARSE_SPECIAL | XC_ENCODE_ADD_SPECIAL, sink);
-          counts[i] = sink.count;
-        }
-      });
-      std::printf("  CPU, %2d threads %-10s: %6.2f GB/s\n", thread_pool().threads(), name, done / seconds(begin) / 1e9);
     }
   }
 }

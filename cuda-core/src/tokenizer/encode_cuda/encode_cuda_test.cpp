@@ -34,7 +34,7 @@ class EncodeCuda : public ::testing::TestWithParam<const char*> {
     EncodedBatch got;
     got.offsets = offsets.data();
     encoder_->encode(views.data(), views.size(), flags, Control(), got, stats);
-    std::unique_ptr<uint32_t, decltype(&std::free)> owner(got.ids, &std::free);
+    const OwnedIds owner(got.ids);
     ASSERT_EQ(offsets[0], 0u);
     std::vector<uint32_t> ids;
     for (size_t i = 0; i < texts.size(); ++i) {

@@ -38,13 +38,15 @@ bool Planner::next(PlannedChunk& chunk) {
   chunk.device_bytes = chunk.device_parts = 0;
   if (text_ == count_) return false;
   chunk.index = chunks_++;
+  const size_t least = std::min<size_t>(capacity_, kLongest);
+  const size_t capacity = std::clamp<size_t>(left_ / shares_, least, capacity_);
   size_t host_bytes = 0;
-  while (text_ < count_ && chunk.parts.size() < most_parts_ && host_bytes < capacity_) {
+  while (text_ < count_ && chunk.parts.size() < most_parts_ && host_bytes < capacity) {
     const xc_text& text = texts_[text_];
     const size_t size = part_size(text, from_);
     // Classes are found without regard to segments, so none may begin in what could be the middle of a character.
-    const bool on_device = size > 0 && size <= kLongest && size <= capacity_ && (text.data[from_] & 0xc0) != 0x80;
-    if (on_device && size > capacity_ - chunk.device_bytes) break;  // never the first of its chunk
+    const bool on_device = size > 0 && size <= kLongest && size <= capacity && (text.data[from_] & 0xc0) != 0x80;
+    if (on_device && size > capacity - chunk.device_bytes) break;  // never the first of its chunk
     chunk.parts.push_back({text.data + from_, 0, on_device, from_ == 0, from_ + size == text.size, text_});
     chunk.parts.back().size = static_cast<uint32_t>(size);
     if (on_device) {
@@ -54,6 +56,7 @@ bool Planner::next(PlannedChunk& chunk) {
       host_bytes += size;
     }
     from_ += size;
+    left_ -= size;
     if (from_ == text.size) {
       ++text_;
       from_ = 0;

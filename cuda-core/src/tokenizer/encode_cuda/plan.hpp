@@ -33,8 +33,11 @@ class Planner {
   static constexpr size_t kPart = size_t{64} << 10;    // a longer text is cut at the first good place after this
   static constexpr size_t kLongest = size_t{1} << 20;  // parts that grew beyond are encoded on the CPU
 
-  Planner(const Tables& tables, const AddedFilter& added, const xc_text* texts, size_t count, uint32_t capacity, uint32_t most_parts)
-      : tables_(tables), added_(added), texts_(texts), count_(count), capacity_(capacity), most_parts_(most_parts) {}
+  // `bytes`: of all texts. Chunks are of `capacity` bytes, and towards the end of what is left divided by `shares`, but of
+  // kLongest at least: so that the last ones end together.
+  Planner(const Tables& tables, const AddedFilter& added, const xc_text* texts, size_t count, size_t bytes, uint32_t capacity, size_t shares,
+          uint32_t most_parts)
+      : tables_(tables), added_(added), texts_(texts), count_(count), left_(bytes), capacity_(capacity), shares_(shares), most_parts_(most_parts) {}
 
   // The next chunk; false when there is none. Chunks are numbered in the order of the texts. From any thread.
   bool next(PlannedChunk& chunk);
@@ -50,8 +53,10 @@ class Planner {
   const Tables& tables_;
   const AddedFilter& added_;
   const xc_text* texts_;
-  size_t count_;
-  uint32_t capacity_, most_parts_;
+  size_t count_, left_;
+  uint32_t capacity_;
+  size_t shares_;
+  uint32_t most_parts_;
   std::mutex mutex_;
   size_t text_ = 0, from_ = 0, chunks_ = 0;
 };

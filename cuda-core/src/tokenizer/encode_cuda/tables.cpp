@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/error.hpp"
 #include "tokenizer/unicode/unicode.hpp"
 
 namespace xcore::tokenizer::gpu {
@@ -59,10 +60,10 @@ std::string unsupported(const Model& model) {
   return {};
 }
 
-Tables::Tables(const Model& model) : nfc(model.nfc), pattern(model.steps[0].pattern) {
+Tables::Tables(const Model& model, const PairTable& merges) : nfc(model.nfc), pattern(model.steps[0].pattern) {
   build_classes(model);
-  build_pairs(model);
-  build_pieces(model);
+  build_pairs(model, merges);
+  build_pieces(model, merges);
   std::vector<std::string> all, ordinary;
   for (const AddedToken& t : model.added) {
     std::string content = t.content;
@@ -92,11 +93,12 @@ void Tables::build_classes(const Model& model) {
   }
 }
 
-void Tables::build_pairs(const Model& model) {
+void Tables::build_pairs(const Model& model, const PairTable& merges) {
   // Two thirds full at most: the table of 280,000 merges then takes 8 MiB and stays in the L2 cache.
-  pairs.assign(power_of_two(model.pairs.size() * 3 / 2 + 1), PairEntry{kNone, kNone, {kApart, 0}});
+  pairs.assign(power_of_two(merges.size() * 3 / 2 + 1), PairEntry{kNone, kNone, {kApart, 0}});
   const auto mask = static_cast<uint32_t>(pairs.size() - 1);
-  model.pairs.each([&](const PairTable::Entry& e) {
+  merges.each([&](const PairTable::Entry& e) {
+    if (e.rank > kMaxRank) throw Error(XC_UNSUPPORTED, "the merges have ranks of 2^22 and more");
     uint32_t i = hash_of_pair(e.left, e.right) & mask;
     while (pairs[i].left != kNone) i = (i + 1) & mask;
     pairs[i] = {e.left, e.right, {e.rank, e.joined}};
@@ -104,14 +106,14 @@ void Tables::build_pairs(const Model& model) {
   byte_ids.assign(std::begin(model.byte_token), std::end(model.byte_token));
   byte_pairs.resize(65536);
   for (uint32_t i = 0; i < 65536; ++i) {
-    const auto& e = model.pairs.find(byte_ids[i >> 8], byte_ids[i & 255]);
+    const auto& e = merges.find(byte_ids[i >> 8], byte_ids[i & 255]);
     byte_pairs[i] = {e.rank, e.joined};  // kNoRank is kApart
   }
 }
 
 // Every token that a whole piece may become: all of them where the file ignores merges, else those that merging their
 // own bytes gives back.
-void Tables::build_pieces(const Model& model) {
+void Tables::build_pieces(const Model& model, const PairTable& merges) {
   std::vector<uint32_t> shorts, longer;
   for (uint32_t id = 0; id < model.tokens.size(); ++id) {
     if (!model.model_token[id]) continue;
@@ -129,7 +131,7 @@ void Tables::build_pieces(const Model& model) {
     if (model.ignore_merges) return true;
     symbols.clear();
     for (const char c : model.bytes[id]) symbols.push_back(byte_ids[static_cast<uint8_t>(c)]);
-    return merge(model.pairs, symbols.data(), symbols.size(), scratch) == 1 && symbols[0] == id;
+    return merge(merges, symbols.data(), symbols.size(), scratch) == 1 && symbols[0] == id;
   };
   const auto padded = [&](uint32_t id) {
     const std::string_view s = model.bytes[id];

@@ -10,7 +10,9 @@
 namespace xcore::tokenizer::gpu {
 
 struct Tables {
-  explicit Tables(const Model& model);  // unsupported(model) is ""
+  // unsupported(model) is "".
+  explicit Tables(const Model& model) : Tables(model, model.pairs) {}
+  explicit Tables(const Tokenizer& tokenizer) : Tables(tokenizer.model(), tokenizer.pairs()) {}
 
   std::vector<uint16_t> class_block;
   std::vector<uint8_t> classes;
@@ -31,9 +33,10 @@ struct Tables {
   size_t bytes() const;
 
  private:
+  Tables(const Model& model, const PairTable& merges);
   void build_classes(const Model& model);
-  void build_pairs(const Model& model);
-  void build_pieces(const Model& model);
+  void build_pairs(const Model& model, const PairTable& merges);
+  void build_pieces(const Model& model, const PairTable& merges);
 };
 
 // Why this model cannot be encoded with these tables; "" when it can.

@@ -2,6 +2,7 @@
 // in small objects, and errors that carry the byte offset and the path ("model.merges[12]").
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -41,6 +42,35 @@ struct Member {
   Value value;
 };
 
+// Arrays that stay where they are, many to an allocation.
+template <class T>
+class Blocks {
+ public:
+  const T* keep(const T* items, size_t count) {
+    if (count > left_) {
+      const size_t size = count > kTogether / 4 ? count : kTogether;
+      blocks_.push_back(std::unique_ptr<T[]>(new T[size]));
+      if (size == count) return copy(blocks_.back().get(), items, count);
+      next_ = blocks_.back().get();
+      left_ = size;
+    }
+    T* const place = next_;
+    next_ += count;
+    left_ -= count;
+    return copy(place, items, count);
+  }
+
+ private:
+  static constexpr size_t kTogether = 1024;
+  static T* copy(T* place, const T* items, size_t count) {
+    std::copy_n(items, count, place);
+    return place;
+  }
+  std::vector<std::unique_ptr<T[]>> blocks_;
+  T* next_ = nullptr;
+  size_t left_ = 0;
+};
+
 class Document {
  public:
   // Copies what it needs. Throws Error(XC_INVALID_FORMAT) with offset and path.
@@ -51,8 +81,8 @@ class Document {
   friend class Parser;
   Value root_;
   std::deque<std::string> strings_;  // only those with escapes; others point into text_
-  std::deque<std::vector<Value>> arrays_;
-  std::deque<std::vector<Member>> objects_;
+  Blocks<Value> values_;
+  Blocks<Member> members_;
   std::string text_;
 };
 

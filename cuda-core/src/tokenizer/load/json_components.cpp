@@ -312,6 +312,47 @@ void read_post_processor(const Cursor& p, Model& model) {
   }
 }
 
+namespace {
+
+std::string side_of(const Cursor& object) {
+  const Cursor c = object.get("direction");
+  if (c.is_null() || c.string() == "Right") return R"("side":"right")";
+  if (c.string() == "Left") return R"("side":"left")";
+  c.fail("'" + std::string(c.string().substr(0, 60)) + "'; Left or Right");
+}
+
+std::string number_of(const Cursor& object, const char* key, const char* name, bool optional) {
+  const Cursor c = object.get(key);
+  if (c.is_null() && optional) return {};
+  return ",\"" + std::string(name) + "\":" + std::to_string(c.is_null() ? 0 : c.integer(kMaxId));
+}
+
+}  // namespace
+
+void read_lengths(const Cursor& root, Model& model) {
+  const Cursor truncation = root.get("truncation");
+  if (!truncation.is_null()) {
+    const std::string_view name = truncation.at("strategy").string();
+    const char* const strategy = name == "LongestFirst" ? "longest_first" : name == "OnlyFirst" ? "only_first" : name == "OnlySecond" ? "only_second" : nullptr;
+    if (!strategy) truncation.at("strategy").fail("'" + std::string(name.substr(0, 60)) + "' is no way to truncate");
+    truncation.at("max_length");
+    model.properties.emplace_back("truncation", "{" + side_of(truncation) + number_of(truncation, "max_length", "maxLength", false) +
+                                                    number_of(truncation, "stride", "stride", false) + ",\"strategy\":\"" + strategy + "\"}");
+  }
+  const Cursor padding = root.get("padding");
+  if (padding.is_null()) return;
+  std::string out = "{" + side_of(padding) + number_of(padding, "pad_id", "padId", false) +
+                    number_of(padding, "pad_type_id", "padTypeId", false) + number_of(padding, "pad_to_multiple_of", "multipleOf", true);
+  const Cursor strategy = padding.at("strategy");
+  if (strategy.value().kind == json::Kind::object) {
+    strategy.at("Fixed");
+    out += number_of(strategy, "Fixed", "length", false);
+  } else if (strategy.string() != "BatchLongest") {
+    strategy.fail("'" + std::string(strategy.string().substr(0, 60)) + "'; BatchLongest or Fixed");
+  }
+  model.properties.emplace_back("padding", out + "}");
+}
+
 bool is_byte_level(const Pipeline& pipeline) {
   return std::any_of(pipeline.steps.begin(), pipeline.steps.end(), [](const PreTokenizer& s) { return s.kind == PreTokenizer::byte_level; }) ||
          std::any_of(pipeline.normalizers.begin(), pipeline.normalizers.end(),

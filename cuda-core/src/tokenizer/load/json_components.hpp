@@ -13,6 +13,10 @@ void read_decoder(const json::Cursor& d, Pipeline& pipeline);
 // Needs the vocabulary: templates name ids. Fills in prefix and suffix as well.
 void read_post_processor(const json::Cursor& p, Model& model);
 
+// What the file itself says of truncation and padding, as properties of these names: JSON of the options that the
+// encoding calls have ({"maxLength":512,"stride":0,"strategy":"longest_first","side":"right"}).
+void read_lengths(const json::Cursor& root, Model& model);
+
 // True when byte_level is among the pre-tokenizers or normalizers: the model merges bytes.
 bool is_byte_level(const Pipeline& pipeline);
 // Says which of the components encode() does in its own way (model.steps, nfc, space_prefix ...), and whether that is all

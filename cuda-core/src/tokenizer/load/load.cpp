@@ -9,6 +9,7 @@
 #include "gguf/gguf.hpp"
 #include "runtime/error.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/image/image.hpp"
 
 namespace xcore::tokenizer {
 namespace {
@@ -31,6 +32,7 @@ Model read_text(std::string_view bytes) {
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_bytes(std::string_view bytes) {
+  if (looks_like_image(bytes)) return load_image_bytes(bytes);
   if (is_gguf(bytes)) {
     return std::make_unique<Tokenizer>(read_gguf(*gguf::File::from_bytes(bytes_of(bytes), bytes.size())));
   }
@@ -48,8 +50,9 @@ std::unique_ptr<Tokenizer> load_file(const std::string& path) {
   if (fstat(fileno(file.get()), &about) != 0 || !S_ISREG(about.st_mode)) {
     throw error(XC_IO, "path", -1, "'%s' is not a regular file", path.c_str());
   }
-  char head[4] = {};
+  char head[8] = {};
   const size_t got = std::fread(head, 1, sizeof head, file.get());
+  if (looks_like_image({head, got})) return load_image(path);
   if (is_gguf({head, got})) return std::make_unique<Tokenizer>(read_gguf(*gguf::File::open(path)));
   if (static_cast<uint64_t>(about.st_size) > kMaxJsonBytes) {
     throw error(XC_LIMIT_EXCEEDED, "path", -1, "'%s' has %lld bytes; a tokenizer file may have up to 1 GiB", path.c_str(),
@@ -100,22 +103,6 @@ void find_byte_tokens(Model& model) {
       model.byte_token[static_cast<uint8_t>(model.bytes[id][0])] = id;
     }
   }
-}
-
-bool add_merge(Model& model, std::string_view left, std::string_view right, uint32_t rank, std::string& message) {
-  std::string joined(left);
-  joined += right;
-  uint32_t ids[3];
-  const std::string_view parts[3] = {left, right, joined};
-  for (int i = 0; i < 3; ++i) {
-    ids[i] = model.by_content.find(model.tokens, parts[i]);
-    if (ids[i] == kNoId) {
-      message = "'" + std::string(parts[i].substr(0, 80)) + "' is not in the vocabulary";
-      return false;
-    }
-  }
-  model.pairs.insert(ids[0], ids[1], rank, ids[2]);
-  return true;
 }
 
 }  // namespace xcore::tokenizer

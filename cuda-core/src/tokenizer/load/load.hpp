@@ -15,7 +15,7 @@ class File;
 
 namespace xcore::tokenizer {
 
-// By content: GGUF, a SentencePiece model, or JSON. A rank file lacks its pattern: see read_ranks.
+// By content: an image (image/image.hpp), GGUF, a SentencePiece model, or JSON. A rank file lacks its pattern: see read_ranks.
 std::unique_ptr<Tokenizer> load_file(const std::string& path);
 std::unique_ptr<Tokenizer> load_bytes(std::string_view bytes);
 
@@ -44,7 +44,5 @@ void set_pattern(Model& model, std::string_view pattern);
 void mark_end_of_generation(Model& model);
 // Fills byte_token of a byte-level model from the tokens of one byte.
 void find_byte_tokens(Model& model);
-// "left right" into the pair table. `message` receives what is wrong when it returns false.
-bool add_merge(Model& model, std::string_view left, std::string_view right, uint32_t rank, std::string& message);
 
 }  // namespace xcore::tokenizer

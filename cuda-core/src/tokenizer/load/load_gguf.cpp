@@ -6,6 +6,7 @@
 #include "gguf/gguf.hpp"
 #include "runtime/error.hpp"
 #include "tokenizer/load/load.hpp"
+#include "tokenizer/load/merges.hpp"
 #include "tokenizer/load/pieces.hpp"
 
 namespace xcore::tokenizer {
@@ -91,14 +92,15 @@ void read_merges(const gguf::File& file, Model& model) {
   const gguf::StringArray* merges = file.strings(key);
   if (!merges) fail(key, "is missing, but a byte-level tokenizer needs it");
   model.pairs.reserve(merges->size());
-  std::string message;
+  const auto fail_at = [&](uint32_t rank, const std::string& message) { fail(key, "entry " + std::to_string(rank) + ": " + message); };
+  MergeReader reader(model);
   for (uint32_t rank = 0; rank < merges->size(); ++rank) {
     const std::string_view both = (*merges)[rank];
     const size_t blank = both.find(' ', 1);
-    const std::string where = "entry " + std::to_string(rank) + ": ";
-    if (blank == std::string_view::npos || blank + 1 == both.size()) fail(key, where + "a merge is two tokens with a space between");
-    if (!add_merge(model, both.substr(0, blank), both.substr(blank + 1), rank, message)) fail(key, where + message);
+    if (blank == std::string_view::npos || blank + 1 == both.size()) fail_at(rank, "a merge is two tokens with a space between");
+    if (!reader.add(both.substr(0, blank), both.substr(blank + 1), rank)) fail_at(reader.rank(), reader.message());
   }
+  if (!reader.flush()) fail_at(reader.rank(), reader.message());
 }
 
 void set_steps(const Named& named, Model& model) {
@@ -122,6 +124,25 @@ void set_steps(const Named& named, Model& model) {
     if (step.pattern == Pattern::none) step.needle.regex = std::make_shared<const regex::Regex>(expression, regex::Dialect::fancy);
     model.pipeline.steps.push_back(std::move(step));
     model.pipeline.simple = false;
+  }
+}
+
+// Chat templates, and the tokens that templates name.
+void read_properties(const gguf::File& file, Model& model) {
+  constexpr std::string_view chat = "tokenizer.chat_template";
+  for (const gguf::Entry& e : file.metadata()) {
+    const auto* const text = std::get_if<std::string_view>(&e.value);
+    const std::string_view key = e.key;
+    if (!text || key.substr(0, chat.size()) != chat) continue;
+    if (key.size() > chat.size() && key[chat.size()] != '.') continue;  // chat_templates: a list of names
+    model.properties.emplace_back(key.substr(std::string_view("tokenizer.").size()), *text);
+  }
+  for (const auto& [key, name] : {std::pair<const char*, const char*>{"tokenizer.ggml.bos_token_id", "bos_token"},
+                                  {"tokenizer.ggml.eos_token_id", "eos_token"},
+                                  {"tokenizer.ggml.unknown_token_id", "unk_token"},
+                                  {"tokenizer.ggml.padding_token_id", "pad_token"}}) {
+    const uint32_t id = token_id(file, key, model.tokens.size());
+    if (id != kNoId) model.properties.emplace_back(name, model.tokens[id]);
   }
 }
 
@@ -182,6 +203,7 @@ Model read_gguf(const gguf::File& file) {
     const uint32_t id = token_id(file, key, size);
     if (id != kNoId) model.flags[id] |= XC_TOKEN_END_OF_GENERATION;
   }
+  read_properties(file, model);
   return model;
 }
 

@@ -9,6 +9,7 @@
 #include "tokenizer/json/json.hpp"
 #include "tokenizer/load/json_components.hpp"
 #include "tokenizer/load/load.hpp"
+#include "tokenizer/load/merges.hpp"
 
 namespace xcore::tokenizer {
 namespace {
@@ -68,24 +69,28 @@ void read_vocabulary(const Cursor& root, Model& model) {
   model.flags.assign(largest + 1, 0);
   model.model_token.assign(largest + 1, 0);
   model.by_content.reserve(items.size());
+  size_t text = 0;
+  for (const Item& item : items) text += item.content.size();
+  model.tokens.reserve_text(text);
+  model.bytes.reserve_text(text);
+  std::string bytes;
   for (size_t i = 0; i < items.size(); ++i) {
     const Item& item = items[i];
     const auto where = [&] {
       return item.from_vocab ? vocab : added[static_cast<uint32_t>(i - own)];
     };
-    const std::string shown = "'" + std::string(item.content.substr(0, 60)) + "'";
+    const auto shown = [&] { return "'" + std::string(item.content.substr(0, 60)) + "'"; };
     if (model.flags[item.id] != 0) {
       const bool same = model.tokens[item.id] == item.content;
       if (!item.from_vocab && same && !(model.flags[item.id] & XC_TOKEN_ADDED)) {
         model.flags[item.id] |= XC_TOKEN_ADDED;
         continue;
       }
-      where().fail(shown + (same ? " occurs twice" : " has id " + std::to_string(item.id) + ", which '" +
+      where().fail(shown() + (same ? " occurs twice" : " has id " + std::to_string(item.id) + ", which '" +
                                                          std::string(model.tokens[item.id].substr(0, 60)) + "' has already"));
     }
     model.tokens.set(item.id, item.content);
     if (model.kind == Kind::byte_level) {
-      std::string bytes;
       const bool mapped = bytes_from_characters(item.content, bytes);
       model.bytes.set(item.id, mapped ? std::string_view(bytes) : item.content);
       model.model_token[item.id] = item.from_vocab && mapped && !bytes.empty();
@@ -97,7 +102,7 @@ void read_vocabulary(const Cursor& root, Model& model) {
     model.flags[item.id] = static_cast<uint8_t>(XC_TOKEN_PRESENT | (item.from_vocab ? 0 : XC_TOKEN_ADDED));
     const uint32_t other = model.by_content.insert(model.tokens, item.id);
     if (other != kNoId) {
-      where().fail(shown + " has the ids " + std::to_string(other) + " and " + std::to_string(item.id));
+      where().fail(shown() + " has the ids " + std::to_string(other) + " and " + std::to_string(item.id));
     }
   }
   for (const AddedToken& t : model.added) {
@@ -108,7 +113,7 @@ void read_vocabulary(const Cursor& root, Model& model) {
 void read_merges(const Cursor& merges, Model& model) {
   const uint32_t count = merges.array_size();
   model.pairs.reserve(count);
-  std::string message;
+  MergeReader reader(model);
   // From the last to the first: of a pair named twice the later one counts, as in Hugging Face's reader.
   for (uint32_t rank = count; rank-- > 0;) {
     const json::Value& entry = merges.value().items[rank];
@@ -130,8 +135,9 @@ void read_merges(const Cursor& merges, Model& model) {
       right = entry.items[1].string();
     }
     if (left.empty() || right.empty()) merges[rank].fail("a merge needs two tokens that are not empty");
-    if (!add_merge(model, left, right, rank, message)) merges[rank].fail(message);
+    if (!reader.add(left, right, rank)) merges[reader.rank()].fail(reader.message());
   }
+  if (!reader.flush()) merges[reader.rank()].fail(reader.message());
 }
 
 // "<0x0A>" and the like, which stand for bytes of characters that no token covers.
@@ -232,6 +238,7 @@ Model read_json(std::string_view text) {
   model.kind = is_byte_level(model.pipeline) ? Kind::byte_level : Kind::sentencepiece;
   read_model(root, model);
   read_post_processor(root.get("post_processor"), model);
+  read_lengths(root, model);
   find_shortcuts(model);
   set_decoder(model);
   // The format names no BOS or EOS; the template and the usual names say it.

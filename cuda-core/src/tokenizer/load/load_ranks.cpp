@@ -11,6 +11,7 @@
 #include "runtime/error.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/load/load.hpp"
+#include "tokenizer/merge/merge_tables.hpp"
 
 namespace xcore::tokenizer {
 namespace {
@@ -121,7 +122,8 @@ Ranks parse(std::string_view text) {
     }
   }
   if (ranks.lines.empty()) fail(0, "no token");
-  std::sort(ranks.lines.begin(), ranks.lines.end(), [](const Line& a, const Line& b) { return a.rank < b.rank; });
+  const auto by_rank = [](const Line& a, const Line& b) { return a.rank < b.rank; };
+  if (!std::is_sorted(ranks.lines.begin(), ranks.lines.end(), by_rank)) std::sort(ranks.lines.begin(), ranks.lines.end(), by_rank);
   for (size_t i = 1; i < ranks.lines.size(); ++i) {
     if (ranks.lines[i].rank == ranks.lines[i - 1].rank)
       throw error(XC_INVALID_FORMAT, "ranks", -1, "two tokens have the rank %u", ranks.lines[i].rank);
@@ -139,6 +141,55 @@ void visible(std::string_view bytes, std::string& out) {
     } else {
       out += static_cast<char>(0xc0 | c >> 6);
       out += static_cast<char>(0x80 | (c & 63));
+    }
+  }
+}
+
+// Tokens are merged together, some at a time, with the pairs of those before. If two parts are left of one, they are its
+// pair: tokens of the same group rank higher than whatever merged. If more are left, a token of the group may join them.
+void find_pairs(const Ranks& ranks, Model& model) {
+  constexpr size_t kTogether = 32;
+  const std::vector<Line>& lines = ranks.lines;
+  model.pairs.reserve(lines.size());
+  MergeTables tables;
+  const bool packed = lines.back().rank < MergeTables::kMaxSymbols;
+  if (packed) tables.reserve(lines.size(), lines.back().rank + 1);
+  MergeScratch scratch;
+  std::vector<uint32_t> symbols;
+  std::vector<MergeJob> jobs(kTogether);
+  const auto symbol = [&](const Line& line, size_t i) { return model.byte_token[static_cast<uint8_t>(ranks.arena[line.begin + i])]; };
+  const auto together = [&](const Line& line) { return packed && line.size >= 2 && line.size <= MergeJob::kMost; };
+  for (size_t begin = 0; begin < lines.size(); begin += kTogether) {
+    const size_t end = std::min(begin + kTogether, lines.size());
+    size_t count = 0;
+    for (size_t l = begin; l < end; ++l) {
+      if (!together(lines[l])) continue;
+      MergeJob& job = jobs[count++];
+      job.count = lines[l].size;
+      for (uint32_t i = 0; i < job.count; ++i) job.symbols[i] = symbol(lines[l], i);
+      for (uint32_t i = 0; i + 1 < job.count; ++i) tables.prefetch_rank(job.symbols[i], job.symbols[i + 1]);
+    }
+    for (size_t k = 0; k < count; ++k) {
+      MergeJob& job = jobs[k];
+      for (uint32_t i = 0; i + 1 < job.count; ++i) job.ranks[i] = tables.rank(job.symbols[i], job.symbols[i + 1]);
+    }
+    tables.merge_many(jobs.data(), count);
+    const MergeJob* job = jobs.data();
+    for (size_t l = begin; l < end; ++l) {
+      const Line& line = lines[l];
+      if (line.size == 1) continue;
+      if (together(line)) {
+        symbols.assign(job->symbols, job->symbols + job->count);
+        ++job;
+      } else {
+        symbols.resize(line.size);
+        for (size_t i = 0; i < line.size; ++i) symbols[i] = symbol(line, i);
+      }
+      if (symbols.size() > 2) {
+        symbols.resize(packed ? tables.merge(symbols.data(), symbols.size(), scratch) : merge(model.pairs, symbols.data(), symbols.size(), scratch));
+      }
+      if (symbols.size() != 2 || !model.pairs.insert(symbols[0], symbols[1], line.rank, line.rank)) continue;
+      if (packed) tables.insert(symbols[0], symbols[1], line.rank, line.rank);
     }
   }
 }
@@ -215,22 +266,12 @@ Model read_ranks(std::string_view text, std::string_view pattern, const std::vec
       throw error(XC_INVALID_FORMAT, "ranks", -1, "the byte 0x%02x has no token; every single byte needs one", byte);
   }
 
-  model.pairs.reserve(ranks.lines.size());
-  MergeScratch scratch;
-  std::vector<uint32_t> symbols;
-  for (const Line& line : ranks.lines) {
-    if (line.size == 1) continue;
-    const std::string_view bytes = ranks.bytes(line);
-    symbols.resize(bytes.size());
-    for (size_t i = 0; i < bytes.size(); ++i) symbols[i] = model.byte_token[static_cast<uint8_t>(bytes[i])];
-    if (merge(model.pairs, symbols.data(), symbols.size(), scratch) == 2)
-      model.pairs.insert(symbols[0], symbols[1], line.rank, line.rank);
-  }
-
+  find_pairs(ranks, model);
   set_pattern(model, pattern);
   const uint32_t end = model.by_content.find(model.tokens, "<|endoftext|>");
   if (end != kNoId && model.flags[end] & XC_TOKEN_SPECIAL) model.eos = end;
   mark_end_of_generation(model);
+  model.properties.emplace_back("special_tokens", "tiktoken");  // its rules for special tokens in text
   return model;
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/error.hpp"
 #include "runtime/philox.hpp"
 #include "testing/backend.hpp"
+#include "tokenizer/load/samples_testing.hpp"
 
 using namespace xcore;
 using namespace xcore::tokenizer;
@@ -238,6 +239,16 @@ struct Components {
   std::vector<uint32_t> offsets;      // code points
 };
 class EveryComponent : public ::testing::TestWithParam<Components> {};
+// Run with a sanitizer: the byte before the text must not be read.
+TEST(LoadJson, a_stray_byte_begins_a_text_of_characters) {
+  const auto t = load_bytes(samples::characters_file());
+  const std::vector<char> text = {'\xb3', '\xe2', '\x96', '\x81', 'h', 'e'};
+  std::vector<uint32_t> ids(64);
+  Sink sink{ids.data(), ids.size()};
+  t->encode({text.data(), text.size()}, XC_ENCODE_CONTINUE, sink);
+  EXPECT_EQ(Ids(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(sink.count)), (Ids{12 + 0xb3, 2, 7}));
+}
+
 }  // namespace
 
 TEST_P(EveryComponent, gives_the_text_and_offsets_of_hugging_face) {

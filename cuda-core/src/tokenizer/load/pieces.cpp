@@ -20,7 +20,7 @@ void set_bytes(Model& model, uint32_t id, int type, const char* field) {
   const bool special = type == kControlPiece || type == kUnknownPiece;
   if (model.kind == Kind::byte_level) {
     const bool mapped = bytes_from_characters(token, bytes);
-    if (special || type == kUserDefinedPiece) bytes = token;
+    if (!mapped || special || type == kUserDefinedPiece) bytes = token;
     model.model_token[id] = mapped && !special && type != kUserDefinedPiece && !bytes.empty();
   } else if (type == kBytePiece) {
     const int byte = byte_of_fallback(token);

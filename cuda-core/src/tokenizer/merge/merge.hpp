@@ -29,11 +29,31 @@ class PairTable {
       if (e.rank == kNoRank || (e.left == left && e.right == right)) return e;
     }
   }
+  void prefetch(uint32_t left, uint32_t right) const { __builtin_prefetch(entries_.data() + slot(left, right)); }
   size_t size() const { return size_; }
   template <class F>
   void each(F&& use) const {
-    for (const Entry& e : entries_) {
-      if (e.rank != kNoRank) use(e);
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      if (entries_[i].rank != kNoRank) use(entries_[i]);
+    }
+  }
+
+  // See image/image.hpp. `ids`: what merging may make is below that.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, size_t ids) {
+    a.block("pairs", self.entries_);
+    if constexpr (Archive::kReads) {
+      const size_t capacity = self.entries_.size();
+      a.require(capacity > 0 && (capacity & (capacity - 1)) == 0, "the table of pairs has no power of two as its size");
+      self.mask_ = capacity - 1;
+      size_t outside = 0;
+      for (size_t i = 0; i < capacity; ++i) {
+        const Entry& e = self.entries_[i];
+        self.size_ += e.rank != kNoRank;
+        outside += e.rank != kNoRank && e.joined >= ids;
+      }
+      a.require(self.size_ < capacity, "the table of pairs is full");
+      a.require(outside == 0, "a merge makes a token that is not there");
     }
   }
 
@@ -42,7 +62,7 @@ class PairTable {
     const uint64_t h = (static_cast<uint64_t>(left) << 32 | right) * 0x9e3779b97f4a7c15ull;
     return static_cast<size_t>(h >> 32) & mask_;
   }
-  std::vector<Entry> entries_ = {{0, 0, kNoRank, 0}};
+  Flat<Entry> entries_{1, Entry{0, 0, kNoRank, 0}};
   size_t mask_ = 0;
   size_t size_ = 0;
 };

@@ -97,20 +97,21 @@ size_t merge_long(const PairTable& pairs, uint32_t* ids, size_t count, MergeScra
 void PairTable::reserve(size_t pairs) {
   size_t capacity = 16;
   while (capacity < pairs * 2) capacity *= 2;
-  std::vector<Entry> old(capacity, Entry{0, 0, kNoRank, 0});
-  old.swap(entries_);
+  Flat<Entry> old(capacity, Entry{0, 0, kNoRank, 0});
+  std::swap(old, entries_);
   mask_ = capacity - 1;
   size_ = 0;
-  for (const Entry& e : old) {
+  for (size_t i = 0; i < old.size(); ++i) {
+    const Entry& e = old[i];
     if (e.rank != kNoRank) insert(e.left, e.right, e.rank, e.joined);
   }
 }
 
 bool PairTable::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined) {
   if ((size_ + 1) * 2 > entries_.size()) reserve(size_ * 2 + 8);
-  auto& e = const_cast<Entry&>(find(left, right));
-  if (e.rank != kNoRank) return false;
-  e = {left, right, rank, joined};
+  const Entry& place = find(left, right);
+  if (place.rank != kNoRank) return false;
+  entries_.writable()[&place - entries_.data()] = {left, right, rank, joined};
   ++size_;
   return true;
 }

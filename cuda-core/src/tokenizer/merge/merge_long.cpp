@@ -1,8 +1,13 @@
 // Merging sequences of any length.
 //
-// In a monotone table a merge makes only pairs of higher rank, so ranks can be worked off from low to high, each in one
-// pass from left to right over the places where it was seen. The places wait in one list a rank; which lists are not
-// empty is kept in a bitmap of three levels. No comparison-based queue is left, and the memory is walked in order.
+// Ranks are worked off from low to high, each in one pass from left to right over the places where it was seen. The
+// places wait in one list a rank; which lists are not empty is kept in a bitmap of three levels. No comparison-based
+// queue over all places is left, and the memory is walked in order.
+//
+// In a table as training makes it, a merge makes only pairs of higher rank. In others (rank files, vocabularies that were
+// pruned or joined) it can make a pair of a rank that the passes have gone by. Such a pair is lower than all that wait,
+// or equal to those of the pass and further left: a merge at a place makes pairs that begin there or before. So it is
+// next, whatever else there is, and a small heap of such pairs is emptied before the pass goes on.
 #include <algorithm>
 #include <functional>
 
@@ -49,10 +54,14 @@ uint32_t RankSet::first() const {
   return kNoRank;
 }
 
-size_t MergeTables::merge_buckets(uint32_t* ids, size_t count, MergeScratch& s) const {
+size_t MergeTables::merge_long(uint32_t* ids, size_t count, MergeScratch& s) const {
   const auto n = static_cast<uint32_t>(count);
   if (s.first.size() < joined_.size()) s.first.resize(joined_.size(), kNone);
   s.waiting.reserve(joined_.size());
+  std::vector<uint64_t>& heap = s.heap;  // (rank, place)
+  heap.clear();
+  // Empty before each merge of the pass; a merge makes two pairs at most, and takes one out when it came from here.
+  if (!monotone_) heap.reserve(size_t{n} + 1);
   // Nothing below can fail, so that all lists are empty again at the end.
   if (s.columns.size() < size_t{6} * n) s.columns = Flat<uint32_t>::uninitialised(size_t{6} * n);
   uint32_t* const next = s.columns.writable();  // of the sequence
@@ -61,9 +70,12 @@ size_t MergeTables::merge_buckets(uint32_t* ids, size_t count, MergeScratch& s) 
   uint32_t* const after = ranks + n;     // in the list of its rank
   uint32_t* const before = after + n;
   uint32_t* const pass = before + n;
+  const std::greater<uint64_t> order;
+  uint32_t now = 0;  // ranks up to this are in no list: in the pass, or in the heap
+  bool passing = false;
   const auto leave = [&](uint32_t i) {
     const uint32_t r = ranks[i];
-    if (r == kNoRank) return;
+    if (r == kNoRank || (passing && r <= now)) return;
     if (after[i] != kNone) before[after[i]] = before[i];
     if (before[i] != kNone) {
       after[before[i]] = after[i];
@@ -75,6 +87,11 @@ size_t MergeTables::merge_buckets(uint32_t* ids, size_t count, MergeScratch& s) 
     const uint32_t r = next[i] < n ? rank(ids[i], ids[next[i]]) : kNoRank;
     ranks[i] = r;
     if (r == kNoRank) return;
+    if (passing && r <= now) {
+      heap.push_back(static_cast<uint64_t>(r) << 32 | i);
+      std::push_heap(heap.begin(), heap.end(), order);
+      return;
+    }
     uint32_t& first = s.first[r];
     if (first == kNone) {
       s.waiting.insert(r);
@@ -85,80 +102,46 @@ size_t MergeTables::merge_buckets(uint32_t* ids, size_t count, MergeScratch& s) 
     before[i] = kNone;
     first = i;
   };
+  const auto join = [&](uint32_t i) {
+    const uint32_t gone = next[i];
+    leave(gone);
+    ids[i] = joined_[ranks[i]];
+    ranks[gone] = kNoRank;
+    next[i] = next[gone];
+    if (next[i] < n) previous[next[i]] = i;
+    look(i);
+    const uint32_t left = previous[i];
+    if (left < n) {
+      leave(left);
+      look(left);
+    }
+  };
   for (uint32_t i = 0; i < n; ++i) {
     next[i] = i + 1;
     previous[i] = i - 1;
   }
   for (uint32_t i = 0; i < n; ++i) look(i);
-  for (uint32_t r; (r = s.waiting.first()) != kNoRank;) {
+  passing = true;
+  while ((now = s.waiting.first()) != kNoRank) {
     size_t size = 0;
-    for (uint32_t k = s.first[r]; k != kNone; k = after[k]) pass[size++] = k;
+    for (uint32_t k = s.first[now]; k != kNone; k = after[k]) pass[size++] = k;
     std::reverse(pass, pass + size);  // the lists grow at their heads
     if (!std::is_sorted(pass, pass + size)) std::sort(pass, pass + size);
-    s.first[r] = kNone;
-    s.waiting.erase(r);
+    s.first[now] = kNone;
+    s.waiting.erase(now);
     for (size_t k = 0; k < size; ++k) {
-      const uint32_t i = pass[k];
-      if (ranks[i] != r) continue;  // taken by the pair on its left
-      const uint32_t gone = next[i];
-      if (ranks[gone] != r) leave(gone);
-      ranks[gone] = kNoRank;
-      ids[i] = joined_[r];
-      next[i] = next[gone];
-      if (next[i] < n) previous[next[i]] = i;
-      look(i);
-      const uint32_t left = previous[i];
-      if (left < n) {
-        if (ranks[left] != r) leave(left);
-        look(left);
+      if (ranks[pass[k]] == now) join(pass[k]);  // else taken by a pair on its left
+      while (!heap.empty()) {
+        const uint64_t top = heap.front();
+        std::pop_heap(heap.begin(), heap.end(), order);
+        heap.pop_back();
+        const auto i = static_cast<uint32_t>(top);
+        if (ranks[i] == top >> 32) join(i);  // else it has another pair by now
       }
     }
   }
   size_t out = 0;
   for (uint32_t i = 0; i < n; i = next[i]) ids[out++] = ids[i];
-  return out;
-}
-
-// For tables in which a merge can make a pair of lower rank: a heap of (rank, position). An entry is stale when the pair
-// at its position has another rank by now.
-size_t MergeTables::merge_heap(uint32_t* ids, size_t count, MergeScratch& s) const {
-  const auto n = static_cast<uint32_t>(count);
-  s.next.resize(n);
-  s.previous.resize(n);
-  s.rank.resize(n);
-  s.heap.clear();
-  const std::greater<uint64_t> order;
-  bool building = true;
-  const auto look = [&](uint32_t i) {
-    const uint32_t r = s.next[i] < n ? rank(ids[i], ids[s.next[i]]) : kNoRank;
-    s.rank[i] = r;
-    if (r == kNoRank) return;
-    s.heap.push_back(static_cast<uint64_t>(r) << 32 | i);
-    if (!building) std::push_heap(s.heap.begin(), s.heap.end(), order);
-  };
-  for (uint32_t i = 0; i < n; ++i) {
-    s.next[i] = i + 1;
-    s.previous[i] = i - 1;
-  }
-  for (uint32_t i = 0; i < n; ++i) look(i);
-  std::make_heap(s.heap.begin(), s.heap.end(), order);
-  building = false;
-  while (!s.heap.empty()) {
-    const uint64_t top = s.heap.front();
-    std::pop_heap(s.heap.begin(), s.heap.end(), order);
-    s.heap.pop_back();
-    const auto i = static_cast<uint32_t>(top);
-    if (s.rank[i] != top >> 32) continue;
-    const uint32_t gone = s.next[i];
-    ids[i] = joined_[s.rank[i]];
-    s.rank[gone] = kNoRank;
-    s.next[i] = s.next[gone];
-    if (s.next[i] < n) s.previous[s.next[i]] = i;
-    look(i);
-    if (s.previous[i] < n) look(s.previous[i]);
-  }
-  size_t out = 0;
-  for (uint32_t i = 0; i < n; i = s.next[i]) ids[out++] = ids[i];
   return out;
 }
 

@@ -17,30 +17,21 @@ MergeTables::MergeTables(const PairTable& pairs, const uint32_t* byte_token) {
     symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
   });
   if (!fits) return;
-  Flat<uint32_t> joined(ranks, kNoId);
+  std::vector<uint32_t> makes(ranks, kNoId);
   std::vector<uint32_t> made_by(symbols, 0);  // highest rank + 1 that makes the symbol
   pairs.each([&](const PairTable::Entry& e) {
-    uint32_t& j = joined.writable()[e.rank];
+    uint32_t& j = makes[e.rank];
     if (j != kNoId && j != e.joined) fits = false;
     j = e.joined;
     made_by[e.joined] = std::max(made_by[e.joined], e.rank + 1);
   });
   if (!fits) return;
-  size_t capacity = 64;
-  while (capacity < pairs.size() * 2) capacity *= 2;
-  Flat<uint64_t> slots(capacity, kFree);
-  mask_ = capacity - 1;
-  shift_ = 64 - __builtin_ctzll(capacity);
+  reserve(pairs.size(), ranks);
   monotone_ = true;
   pairs.each([&](const PairTable::Entry& e) {
     monotone_ = monotone_ && made_by[e.left] <= e.rank && made_by[e.right] <= e.rank;
-    const uint64_t key = static_cast<uint64_t>(e.left) << 20 | e.right;
-    size_t i = key * kMultiplier >> shift_;
-    while (slots[i] != kFree) i = (i + 1) & mask_;
-    slots.writable()[i] = key << 24 | e.rank;
+    insert(e.left, e.right, e.rank, e.joined);
   });
-  slots_ = std::move(slots);
-  joined_ = std::move(joined);
   if (!byte_token) return;
   byte_ranks_ = Flat<uint32_t>(65536, kNoRank);
   for (size_t a = 0; a < 256; ++a) {
@@ -50,6 +41,23 @@ MergeTables::MergeTables(const PairTable& pairs, const uint32_t* byte_token) {
       }
     }
   }
+}
+
+void MergeTables::reserve(size_t pairs, uint32_t ranks) {
+  size_t capacity = 64;
+  while (capacity < pairs * 2) capacity *= 2;
+  slots_ = Flat<uint64_t>(capacity, kFree);
+  joined_ = Flat<uint32_t>(ranks, kNoId);
+  mask_ = capacity - 1;
+  shift_ = 64 - __builtin_ctzll(capacity);
+}
+
+void MergeTables::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined) {
+  const uint64_t key = static_cast<uint64_t>(left) << 20 | right;
+  size_t i = key * kMultiplier >> shift_;
+  while (slots_[i] != kFree) i = (i + 1) & mask_;
+  slots_.writable()[i] = key << 24 | rank;
+  joined_.writable()[rank] = joined;
 }
 
 // All ranks side by side; after a merge only two of them change.
@@ -78,9 +86,17 @@ size_t MergeTables::merge_short(uint32_t* ids, uint32_t* ranks, size_t count) co
   return count;
 }
 
+void MergeTables::merge_many(MergeJob* jobs, size_t count) const {
+#if defined(__x86_64__)
+  static const bool wide = cpu_features().avx512_vbmi2;
+  if (wide) return merge_many_avx512(*this, jobs, count);
+#endif
+  for (size_t i = 0; i < count; ++i) jobs[i].count = static_cast<uint32_t>(merge_short(jobs[i].symbols, jobs[i].ranks, jobs[i].count));
+}
+
 size_t MergeTables::merge(uint32_t* ids, size_t count, MergeScratch& scratch) const {
   if (count < 2) return count;
-  if (count > kShort) return monotone_ ? merge_buckets(ids, count, scratch) : merge_heap(ids, count, scratch);
+  if (count > kShort) return merge_long(ids, count, scratch);
   uint32_t symbols[kShort], ranks[kShort];
   std::memcpy(symbols, ids, count * sizeof *ids);
   for (size_t i = 0; i + 1 < count; ++i) ranks[i] = rank(ids[i], ids[i + 1]);

@@ -4,14 +4,28 @@
 
 #include "tokenizer/flat.hpp"
 #include "tokenizer/merge/merge.hpp"
+#include "tokenizer/vocabulary.hpp"
 
 namespace xcore::tokenizer {
+
+// A short sequence on its way: symbols and the ranks of neighbours, as for MergeTables::merge_short.
+struct MergeJob {
+  static constexpr size_t kMost = 16;  // symbols
+  alignas(64) uint32_t symbols[kMost];
+  uint32_t ranks[kMost];
+  uint32_t count;
+  uint32_t at, lowest;  // the next merge; used while it runs
+};
 
 class MergeTables {
  public:
   MergeTables() = default;
   // byte_token: the 256 symbols that pieces of bytes start from (kNoId where there is none), or nullptr.
   MergeTables(const PairTable& pairs, const uint32_t* byte_token);
+  // For tables that are used while they grow: room for so many pairs, of ranks below `ranks`, and one pair more, which is
+  // not there yet. Symbols are below kMaxSymbols, ranks below kMaxRanks.
+  void reserve(size_t pairs, uint32_t ranks);
+  void insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined);
 
   // False when the pairs do not fit the packed form (ids of 2^20 - 1 or ranks of 2^24 and more, one rank for different
   // joined symbols): merge with the PairTable then.
@@ -29,27 +43,82 @@ class MergeTables {
       if (slot >> 24 == key) return slot & kRankMask;
     }
   }
+  bool has_byte_ranks() const { return !byte_ranks_.empty(); }
+  size_t size() const {
+    size_t used = 0;
+    for (size_t i = 0; i < slots_.size(); ++i) used += slots_[i] != kFree;
+    return used;
+  }
+  // The pairs, as they were given.
+  template <class F>
+  void each(F&& use) const {
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      const uint64_t slot = slots_[i];
+      if (slot == kFree) continue;
+      const auto rank = static_cast<uint32_t>(slot & kRankMask);
+      use(PairTable::Entry{static_cast<uint32_t>(slot >> 44), static_cast<uint32_t>(slot >> 24) & kMaxSymbols, rank, joined_[rank]});
+    }
+  }
   uint32_t joined(uint32_t rank) const { return joined_[rank]; }
+  void prefetch_rank(uint32_t left, uint32_t right) const {
+    __builtin_prefetch(slots_.data() + ((static_cast<uint64_t>(left) << 20 | right) * kMultiplier >> shift_));
+  }
+  void prefetch_joined(uint32_t rank) const { __builtin_prefetch(joined_.data() + rank); }
   // Of neighbouring byte symbols.
   uint32_t byte_rank(uint8_t left, uint8_t right) const { return byte_ranks_[static_cast<size_t>(left) << 8 | right]; }
 
-  // Merges ids[0..count) in place and returns the new count. Linear for long sequences but for sorting in monotone tables,
-  // as training makes them.
+  // Merges ids[0..count) in place and returns the new count. For long sequences linear but for sorting, and for pairs of lower
+  // rank than those that they come of.
   size_t merge(uint32_t* ids, size_t count, MergeScratch& scratch) const;
+  // The part of it for long sequences; right for all.
+  size_t merge_long(uint32_t* ids, size_t count, MergeScratch& scratch) const;
 
   static constexpr size_t kShort = 32;
   // Symbols that are asked for must be below this. (2^20 - 1 twice would be the key of a free slot.)
   static constexpr uint32_t kMaxSymbols = (1u << 20) - 1;
+  static constexpr uint32_t kMaxRanks = (1u << 24) - 1;
   // The same for count <= kShort when the ranks of neighbours are known: ranks[0 .. count - 1).
   size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;
+  // The same for many sequences at once, 2 <= jobs[i].count <= MergeJob::kMost. Each step of a merge waits for the table;
+  // here it waits while the others take theirs.
+  void merge_many(MergeJob* jobs, size_t count) const;
+
+  // See image/image.hpp. `ids`: what merging may make is below that.
+  template <class Self, class Archive>
+  static void fields(Self& self, Archive& a, size_t ids) {
+    a.block("merges.slots", self.slots_);
+    a.block("merges.joined", self.joined_);
+    a.block("merges.byte_ranks", self.byte_ranks_);
+    a.flag(self.monotone_);
+    if constexpr (Archive::kReads) self.check(a, ids);
+  }
 
  private:
+  template <class Archive>
+  void check(Archive& a, size_t ids) {
+    const size_t capacity = slots_.size(), ranks = joined_.size();
+    a.require((capacity & (capacity - 1)) == 0 && capacity != 1, "the table of merges has no power of two as its size");
+    a.require(ranks < kRankMask, "there are too many merges");
+    if (capacity == 0) return;
+    mask_ = capacity - 1;
+    shift_ = 64 - __builtin_ctzll(capacity);
+    size_t free = 0, outside = 0;
+    for (size_t i = 0; i < capacity; ++i) {
+      const uint64_t slot = slots_[i];
+      free += slot == kFree;
+      outside += slot != kFree && (slot & kRankMask) >= ranks;
+    }
+    a.require(free > 0, "the table of merges is full");
+    for (size_t r = 0; r < ranks; ++r) outside += joined_[r] != kNoId && joined_[r] >= ids;
+    a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
+    for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
+    a.require(outside == 0, "a merge makes a token that is not there");
+  }
+
   static constexpr uint64_t kFree = ~uint64_t{0};
-  static constexpr uint64_t kRankMask = (1u << 24) - 1;
+  static constexpr uint64_t kRankMask = kMaxRanks;
   static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15ull;
 
-  size_t merge_buckets(uint32_t* ids, size_t count, MergeScratch& scratch) const;
-  size_t merge_heap(uint32_t* ids, size_t count, MergeScratch& scratch) const;
 
   Flat<uint64_t> slots_;  // left 20 bits, right 20 bits, rank 24 bits; open addressing, at most half full
   Flat<uint32_t> joined_; // by rank
@@ -61,5 +130,6 @@ class MergeTables {
 
 // 2 <= count <= 16; ids and ranks have room for 16. AVX-512.
 size_t merge_short_avx512(const MergeTables& tables, uint32_t* ids, uint32_t* ranks, size_t count);
+void merge_many_avx512(const MergeTables& tables, MergeJob* jobs, size_t count);
 
 }  // namespace xcore::tokenizer

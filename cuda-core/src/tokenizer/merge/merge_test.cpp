@@ -59,6 +59,50 @@ TEST(MergeTables, agree_with_the_definition_on_random_tables) {
   EXPECT_GT(monotone_like, 900u);
 }
 
+// Tables in which a merge makes pairs of lower and of equal rank, in cascades and in circles, as no training makes them.
+TEST(MergeTables, pairs_that_a_merge_makes_below_its_own_rank_are_next) {
+  Philox random(21);
+  MergeScratch scratch;
+  size_t crooked = 0;
+  for (int round = 0; round < 40000; ++round) {
+    const uint32_t symbols = 1 + random.next_below(4), joined = 1 + random.next_below(10);
+    std::vector<uint32_t> ranks(joined);
+    std::iota(ranks.begin(), ranks.end(), 0u);
+    for (uint32_t i = joined; i > 1; --i) std::swap(ranks[i - 1], ranks[random.next_below(i)]);
+    PairTable pairs;
+    const uint32_t all = symbols + joined;
+    for (uint32_t j = 0; j < joined; ++j) {
+      const uint32_t makes = random.next_below(8) ? symbols + j : random.next_below(all);
+      for (uint32_t ways = 1 + random.next_below(3); ways > 0; --ways) {
+        pairs.insert(random.next_below(all), random.next_below(all), ranks[j], makes);
+      }
+    }
+    const MergeTables tables(pairs, nullptr);
+    if (!tables.packed()) continue;  // every pair was there already
+    crooked += !tables.monotone();
+    for (int text = 0; text < 10; ++text) {
+      std::vector<uint32_t> ids(1 + random.next_below(text == 0 ? 80 : 20));
+      for (uint32_t& id : ids) id = random.next_below(random.next_below(4) ? symbols : all);
+      std::vector<uint32_t> expected = ids, any = ids;
+      const std::vector<uint32_t> ids_before = ids;
+      expected.resize(merge_ref(pairs, expected.data(), expected.size()));
+      ids.resize(tables.merge_long(ids.data(), ids.size(), scratch));
+      ASSERT_EQ(ids, expected) << "round " << round;
+      std::vector<MergeJob> jobs(ids_before.size() >= 2 && ids_before.size() <= MergeJob::kMost ? 1 + random.next_below(3) : 0);
+      for (MergeJob& job : jobs) {
+        std::copy(ids_before.begin(), ids_before.end(), job.symbols);
+        for (size_t i = 0; i + 1 < ids_before.size(); ++i) job.ranks[i] = tables.rank(ids_before[i], ids_before[i + 1]);
+        job.count = static_cast<uint32_t>(ids_before.size());
+      }
+      tables.merge_many(jobs.data(), jobs.size());
+      for (const MergeJob& job : jobs) ASSERT_EQ(std::vector<uint32_t>(job.symbols, job.symbols + job.count), expected) << "round " << round;
+      any.resize(tables.merge(any.data(), any.size(), scratch));
+      ASSERT_EQ(any, expected) << "round " << round;
+    }
+  }
+  EXPECT_GT(crooked, 20000u);
+}
+
 TEST(MergeTables, equal_ranks_of_one_joined_symbol_are_taken_from_the_left) {
   // As in rank files: "abc" comes of a + bc and of ab + c alike.
   PairTable pairs;
@@ -111,6 +155,26 @@ TEST(Merge, a_long_run_of_one_symbol_is_merged_in_about_linear_time) {
   MergeScratch scratch;
   const size_t count = merge(pairs, ids.data(), ids.size(), scratch);
   ASSERT_EQ(count, 4000000u / 128 + 2);  // 4,000,003 = 31,250 * 128 + 3
+  EXPECT_EQ(ids[0], 7u);
+  EXPECT_EQ(ids[count - 2], 1u);
+  EXPECT_EQ(ids[count - 1], 0u);
+}
+
+TEST(MergeTables, a_long_run_is_merged_in_about_linear_time_when_ranks_fall_as_well) {
+  // 8 = 4 + 4 comes before the pairs that its halves come from, as in vocabularies that were pruned or joined.
+  PairTable pairs;
+  const uint32_t ranks[] = {6, 5, 0, 3, 4, 2, 1};
+  for (uint32_t i = 0; i < 7; ++i) pairs.insert(i, i, ranks[i], i + 1);
+  const MergeTables tables(pairs, nullptr);
+  ASSERT_TRUE(tables.packed());
+  ASSERT_FALSE(tables.monotone());
+  MergeScratch scratch;
+  std::vector<uint32_t> few(203, 0), expected = few, ids(4000003, 0);
+  expected.resize(merge_ref(pairs, expected.data(), expected.size()));
+  few.resize(tables.merge(few.data(), few.size(), scratch));
+  EXPECT_EQ(few, expected);
+  const size_t count = tables.merge(ids.data(), ids.size(), scratch);
+  ASSERT_EQ(count, 4000000u / 128 + 2);
   EXPECT_EQ(ids[0], 7u);
   EXPECT_EQ(ids[count - 2], 1u);
   EXPECT_EQ(ids[count - 1], 0u);

@@ -6,6 +6,7 @@
 // character, so pieces cover the text without gaps and splitting "isolated" or "removed, inverted" are the same.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -23,6 +24,7 @@ enum class Pattern : uint8_t {
   digit,          // each number character by itself, everything between as one piece
   digits,         // each run of number characters, everything between as one piece
 };
+inline constexpr size_t kPatterns = static_cast<size_t>(Pattern::digits) + 1;
 
 // The pattern whose regular expression this is, or Pattern::none.
 Pattern recognise(std::string_view regex);

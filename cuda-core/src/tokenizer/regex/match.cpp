@@ -257,7 +257,7 @@ void Budget::exhausted() {
   throw Error(XC_LIMIT_EXCEEDED, "the tokenizer's regular expression takes too many steps on this text", "text");
 }
 
-Regex::Regex(std::string_view pattern, Dialect dialect) : pattern_(pattern), program_(compile(parse(pattern, dialect))) {}
+Regex::Regex(std::string_view pattern, Dialect dialect) : pattern_(pattern), dialect_(dialect), program_(compile(parse(pattern, dialect))) {}
 
 bool Regex::match_at(const uint8_t* begin, const uint8_t* end, const uint8_t* at, Match& match, Budget& budget) const {
   Matcher matcher(program_, begin, end, budget);

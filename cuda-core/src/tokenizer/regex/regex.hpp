@@ -94,9 +94,11 @@ class Regex {
   bool match_at(const uint8_t* begin, const uint8_t* end, const uint8_t* at, Match& match, Budget& budget) const;
 
   const std::string& pattern() const { return pattern_; }
+  Dialect dialect() const { return dialect_; }
 
  private:
   std::string pattern_;
+  Dialect dialect_;
   Program program_;
 };
 

@@ -5,11 +5,15 @@
 // since what decides the choice among models (the differences) wants a stronger penalty than what all have in common.
 // Penalties and the weights of the blocks are chosen by cross-validation on the rows given, as an average over candidates
 // weighted by how well they predict (pseudo-model averaging: Y. Yao et al., Bayesian Analysis 13, 2018).
+import { blend, CANDIDATES, calibrate, FEW_CANDIDATES, shares, spread } from './averaging';
 import { Landmarks } from './landmarks';
 import { shuffled } from './random';
-import { type Design, fitRidge, type RidgeFit, type RidgeTargets, rowPrediction } from './ridge';
+import { type Design, fitRidge, rowPrediction } from './ridge';
+import { Stack } from './stacking';
 import { Subspace } from './subspace';
-import { BLOCKS, Coordinates, type Question, SIZE_AT, STRUCTURE_AT, TextModel } from './text-model';
+import { targetsOf } from './targets';
+import { Coordinates, type Question, SIZE_AT, STRUCTURE_AT, TextModel } from './text-model';
+import { fitSide, honestyOf } from './uncertainty';
 import { Vocabulary } from './vocabulary';
 
 export interface FitRow extends Question {
@@ -31,30 +35,6 @@ const RANK = 64;
 const LANDMARKS = 256;
 /** Few rows carry little weight against a penalty that suits many, and would all be predicted alike. */
 const FULL_PENALTY = 600;
-const B = BLOCKS.length;
-
-interface Candidate {
-  /** How likely it is thought to be the best before any row is seen. */
-  prior: number;
-  /** For FULL_PENALTY rows and more; with fewer, as much less. */
-  penalty: number;
-  /** Of each block of BLOCKS. */
-  weights: readonly number[];
-}
-const CANDIDATES: readonly Candidate[] = [
-  { prior: 0.3, penalty: 10, weights: [1, 1, 1, 1, 0.02] },
-  { prior: 0.25, penalty: 30, weights: [1, 1, 1, 1, 0.1] },
-  { prior: 0.2, penalty: 20, weights: [1, 1, 0.5, 0.3, 0.02] },
-  { prior: 0.2, penalty: 30, weights: [0.3, 0.3, 1, 2, 0.3] },
-  { prior: 0.05, penalty: 30, weights: [0.1, 0.1, 0.2, 0.2, 1] },
-];
-/** For fits in passing, while outcomes come in. */
-const FEW_CANDIDATES: readonly Candidate[] = [
-  { prior: 0.5, penalty: 18, weights: [1, 1, 1, 1, 0.05] },
-  { prior: 0.5, penalty: 30, weights: [0.3, 0.3, 0.8, 1.2, 0.5] },
-];
-/** How much sharper than a fair vote: 1 would be the likelihood's own, which ignores that candidates err alike. */
-const SHARPNESS = 0.25;
 
 export interface FitOptions {
   models: number;
@@ -91,7 +71,12 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     const to = sparse.start[i + 1]!;
     const topic = topicRows.subarray(i * T, (i + 1) * T);
     const index = sparse.index.subarray(from, to);
-    subspace.project({ index, value: sparse.value.subarray(from, to), length: to - from, unknown: 0 }, topic);
+    const words = index.findIndex((w) => w >= vocabulary.words);
+    const length = to - from;
+    subspace.project(
+      { index, value: sparse.value.subarray(from, to), length, words: words < 0 ? length : words, unknown: 0 },
+      topic,
+    );
     coordinates.write(rows[i]!, topic, structureRows.subarray(i * Z, (i + 1) * Z));
     if (i % 256 === 255) yield;
   }
@@ -174,15 +159,32 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
   if (folds === 0) for (let i = 0; i < n; i++) for (let t = 0; t < R; t++) held[i * R + t] = blended.intercept[t]!;
 
   // From targets to models, all linear: quality = intercept + slope x (what the fit adds).
-  const heldOut = new Float64Array(n * models);
+  const regression = new Float64Array(n * models);
   for (let i = 0; i < n; i++) {
     for (let t = 0; t < R; t++) {
       const base = blended.intercept[t]!;
       held[i * R + t] = base + slopes[t]! * (held[i * R + t]! - base);
     }
-    goal.compose(held, i * R, heldOut, i * models);
+    goal.compose(held, i * R, regression, i * models);
   }
-  for (let i = 0; i < n; i++) for (let m = 0; m < models; m++) heldOut[i * models + m]! += goal.centre[m]!;
+  for (let i = 0; i < n; i++) for (let m = 0; m < models; m++) regression[i * models + m]! += goal.centre[m]!;
+  const stacked =
+    folds > 0
+      ? yield* Stack.fit(
+          {
+            structure: rows.map((r) => r.text.values),
+            allowed: options.features,
+            topic: topicRows,
+            topicWidth: T,
+            expected: regression,
+            quality: rows.map((r) => r.quality),
+            models,
+          },
+          effort,
+          seed,
+        )
+      : undefined;
+  const heldOut = stacked?.heldOut ?? regression;
 
   const spreadOf = new Float64Array(n * models);
   if (folds > 0) {
@@ -254,6 +256,7 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
     landmarks: landmarks.toJSON(),
     dense: weights,
     intercept,
+    ...(stacked && { stack: stacked.state }),
     honesty,
     priced: side.priced,
     strangeness: Float64Array.from(strangeness).sort(),
@@ -268,260 +271,6 @@ export function* fitTextModel(rows: readonly FitRow[], options: FitOptions): Gen
         heldOutCost[i * models + m] = Math.exp(sum);
       }
   return { model, heldOut, heldOutCost };
-}
-
-interface Goal extends Pick<RidgeTargets, 'count' | 'values' | 'known'> {
-  /** Targets that share their penalty: index of the group. */
-  group: number[];
-  /** Mean quality of each model, which is taken off first. */
-  centre: Float64Array;
-  /** What the targets at `from` mean for the models; writes from `to` on. */
-  compose(targets: Float64Array, from: number, out: Float64Array, to: number): void;
-}
-
-/** Common part and differences where most rows know every model; else each model by itself. */
-function targetsOf(rows: readonly FitRow[], models: number): Goal {
-  const n = rows.length;
-  const centre = new Float64Array(models);
-  const counts = new Float64Array(models);
-  let full = 0;
-  for (const { quality } of rows) {
-    let known = 0;
-    for (let m = 0; m < models; m++)
-      if (!Number.isNaN(quality[m]!)) {
-        centre[m]! += quality[m]!;
-        counts[m]!++;
-        known++;
-      }
-    if (known === models) full++;
-  }
-  let sum = 0;
-  let total = 0;
-  for (let m = 0; m < models; m++) {
-    sum += centre[m]!;
-    total += counts[m]!;
-  }
-  for (let m = 0; m < models; m++) centre[m] = (centre[m]! + (total > 0 ? sum / total : 0.5)) / (counts[m]! + 1);
-  const values = new Float64Array(n * models);
-  const known = new Uint8Array(n * models);
-  if (models > 1 && full >= n / 2) {
-    // Targets: the mean over the models, then the differences of all models but the last, which follows from theirs.
-    for (const [i, { quality }] of rows.entries()) {
-      let mean = 0;
-      for (let m = 0; m < models; m++) mean += (quality[m]! - centre[m]!) / models;
-      if (Number.isNaN(mean)) continue;
-      values[i * models] = mean;
-      for (let m = 0; m + 1 < models; m++) values[i * models + 1 + m] = quality[m]! - centre[m]! - mean;
-      known.fill(1, i * models, (i + 1) * models);
-    }
-    return {
-      count: models,
-      values,
-      known,
-      centre,
-      group: Array.from({ length: models }, (_, t) => (t === 0 ? 0 : 1)),
-      compose(targets, from, out, to) {
-        let rest = 0;
-        for (let m = 0; m + 1 < models; m++) {
-          out[to + m] = targets[from]! + targets[from + 1 + m]!;
-          rest += targets[from + 1 + m]!;
-        }
-        out[to + models - 1] = targets[from]! - rest;
-      },
-    };
-  }
-  for (const [i, { quality }] of rows.entries())
-    for (let m = 0; m < models; m++)
-      if (!Number.isNaN(quality[m]!)) {
-        values[i * models + m] = quality[m]! - centre[m]!;
-        known[i * models + m] = 1;
-      }
-  return {
-    count: models,
-    values,
-    known,
-    centre,
-    group: Array.from({ length: models }, () => 0),
-    compose(targets, from, out, to) {
-      for (let m = 0; m < models; m++) out[to + m] = targets[from + m]!;
-    },
-  };
-}
-
-/** Every target once a candidate; with shares, only those candidates of a target that count. */
-function spread(goal: Goal, candidates: readonly Candidate[], share?: Float64Array): RidgeTargets {
-  const C = candidates.length;
-  const R = goal.count * C;
-  const rows = goal.values.length / goal.count;
-  const values = new Float64Array(rows * R);
-  const known = new Uint8Array(rows * R);
-  for (let i = 0; i < rows; i++)
-    for (let t = 0; t < goal.count; t++)
-      for (let c = 0; c < C; c++) {
-        values[i * R + t * C + c] = goal.values[i * goal.count + t]!;
-        known[i * R + t * C + c] = share && share[t * C + c]! === 0 ? 0 : goal.known[i * goal.count + t]!;
-      }
-  return {
-    count: R,
-    values,
-    known,
-    blocks: B,
-    penalty: Float64Array.from({ length: R }, (_, r) => candidates[r % C]!.penalty),
-    blockWeight: Float64Array.from({ length: R * B }, (_, x) => candidates[Math.floor(x / B) % C]!.weights[x % B]!),
-  };
-}
-
-/** How much each candidate counts for each target: targets x candidates, each target's sum 1. */
-function shares(
-  goal: Goal,
-  said: readonly Float64Array[],
-  fold: Int32Array,
-  candidates: readonly Candidate[],
-): Float64Array {
-  const R = goal.count;
-  const C = candidates.length;
-  const out = new Float64Array(R * C);
-  for (const group of new Set(goal.group)) {
-    const members = [...goal.group.keys()].filter((t) => goal.group[t] === group);
-    const losses = new Float64Array(C);
-    let count = 0;
-    if (said.length > 0)
-      for (let i = 0; i < fold.length; i++)
-        for (const t of members) {
-          if (!goal.known[i * R + t]) continue;
-          count++;
-          for (let c = 0; c < C; c++)
-            losses[c]! += (goal.values[i * R + t]! - said[fold[i]!]![i * R * C + t * C + c]!) ** 2;
-        }
-    const best = Math.min(...losses);
-    const variance = count > 0 ? best / count : 1;
-    // Targets of one row err together, so a row counts once, not once a target.
-    const weights = [...losses].map(
-      (l, c) =>
-        candidates[c]!.prior * Math.exp((-SHARPNESS * (l - best)) / (2 * Math.max(variance, 1e-9) * members.length)),
-    );
-    const kept = weights.map((w) => (w < 0.02 ? 0 : w));
-    const total = kept.reduce((a, b) => a + b, 0);
-    for (const t of members) for (let c = 0; c < C; c++) out[t * C + c] = kept[c]! / total;
-  }
-  return out;
-}
-
-/** The average of the candidates' fits, which is a fit again, since all are linear. */
-function blend(fit: RidgeFit, share: Float64Array, R: number, C: number): RidgeFit {
-  const average = (from: ArrayLike<number>, out: Float64Array | Float32Array) => {
-    for (let x = 0; x < out.length; x++) {
-      const row = Math.floor(x / R) * R * C;
-      const t = x % R;
-      let sum = 0;
-      for (let c = 0; c < C; c++) {
-        const w = share[t * C + c]!;
-        if (w > 0) sum += w * from[row + t * C + c]!;
-      }
-      out[x] = sum;
-    }
-    return out;
-  };
-  return {
-    count: R,
-    intercept: average(fit.intercept, new Float64Array(R)) as Float64Array,
-    sparse: average(fit.sparse, new Float32Array(fit.sparse.length / C)) as Float32Array,
-    dense: average(fit.dense, new Float64Array(fit.dense.length / C)) as Float64Array,
-  };
-}
-
-/** Slopes of the outcomes on what was expected of rows held out, one a group: penalties flatten, this straightens. */
-function calibrate(goal: Goal, held: Float64Array, intercept: Float64Array, slopes: Float64Array): void {
-  const R = goal.count;
-  for (const group of new Set(goal.group)) {
-    let xy = 0;
-    let xx = 0;
-    let rows = 0;
-    for (let i = 0; i < held.length; i++) {
-      const t = i % R;
-      if (goal.group[t] !== group || !goal.known[i]) continue;
-      const x = held[i]! - intercept[t]!;
-      xy += x * (goal.values[i]! - intercept[t]!);
-      xx += x * x;
-      rows++;
-    }
-    if (rows < 100 || xx <= 0) continue;
-    const slope = Math.max(0.5, Math.min(2, xy / xx));
-    for (let t = 0; t < R; t++) if (goal.group[t] === group) slopes[t] = slope;
-  }
-}
-
-/**
- * By how much the jackknife's deviations fall short of the errors seen on rows held out. Rows of one neighbourhood share
- * their error: a neighbourhood's mean residual has the variance of that error and of its rows' chance.
- */
-function honestyOf(
-  rows: readonly FitRow[],
-  heldOut: Float64Array,
-  deviation: Float64Array,
-  nearest: Int32Array,
-  places: number,
-  models: number,
-): Float64Array {
-  const out = new Float64Array(models).fill(1);
-  for (let m = 0; m < models; m++) {
-    const sums = new Float64Array(places * 4);
-    rows.forEach(({ quality }, i) => {
-      const y = quality[m]!;
-      if (Number.isNaN(y)) return;
-      const p = Math.max(0.01, Math.min(0.99, heldOut[i * models + m]!));
-      const at = nearest[i]! * 4;
-      sums[at]!++;
-      sums[at + 1]! += y - p;
-      sums[at + 2]! += (y - p) ** 2;
-      sums[at + 3]! += deviation[i * models + m]!;
-    });
-    let excess = 0;
-    let expected = 0;
-    for (let g = 0; g < places; g++) {
-      const count = sums[g * 4]!;
-      if (count < 5) continue;
-      const mean = sums[g * 4 + 1]! / count;
-      const chance = (sums[g * 4 + 2]! / count - mean * mean) / (count - 1);
-      excess += count * (mean * mean - chance);
-      expected += count * (sums[g * 4 + 3]! / count) ** 2;
-    }
-    if (expected > 0) out[m] = Math.sqrt(Math.max(0.25, Math.min(25, excess / expected)));
-  }
-  return out;
-}
-
-/** Log deviation and log cost of each model, from topic and structure. */
-function* fitSide(
-  design: Design,
-  rows: readonly FitRow[],
-  deviation: Float64Array,
-  models: number,
-): Generator<void, { fit: RidgeFit; priced: Uint8Array }> {
-  const R = 2 * models;
-  const values = new Float64Array(rows.length * R);
-  const known = new Uint8Array(rows.length * R);
-  const priced = new Uint8Array(models);
-  rows.forEach(({ cost }, i) => {
-    for (let m = 0; m < models; m++) {
-      values[i * R + m] = Math.log(deviation[i * models + m]!);
-      known[i * R + m] = 1;
-      const price = cost?.[m];
-      if (price === undefined || !(price > 0)) continue;
-      values[i * R + models + m] = Math.log(price);
-      known[i * R + models + m] = 1;
-      priced[m] = 1;
-    }
-  });
-  const fit = yield* fitRidge(design, {
-    count: R,
-    values,
-    known,
-    penalty: new Float64Array(R).fill(3),
-    blockWeight: Float64Array.from({ length: R * B }, (_, x) => [0, 0, 1, 1, 0.1][x % B]!),
-    blocks: B,
-  });
-  return { fit, priced };
 }
 
 /** Mean and 1 / deviation of the structure features; a feature that never varies is left out. */

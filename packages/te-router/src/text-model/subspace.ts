@@ -2,75 +2,44 @@
 // et al., J. Am. Soc. Inf. Sci. 41, 1990), by a randomised range finder with power iterations (N. Halko, P. G.
 // Martinsson, J. A. Tropp, SIAM Review 53, 2011, algorithms 4.4 and 5.1).
 import { gaussians } from './random';
+import { RowSums } from './row-sums';
 import type { SparseRow, SparseRows } from './vocabulary';
 
 const EXTRA = 8;
 const POWER = 3;
 
-/** Projects the part of sparse rows whose index is below `words` to `rank` dimensions and scales it to length 1. */
+/** Words of a row that are read at most. */
+const MOST = 4096;
+
+/** Projects the words of sparse rows to `rank` dimensions and scales the result to length 1. */
 export class Subspace {
-  readonly words: number;
-  /** Rows of `axes`, padded to a multiple of eight. */
-  private readonly padded: Float32Array;
-  private readonly stride: number;
+  private readonly sums: RowSums;
 
   constructor(
     readonly rank: number,
     /** words x rank. */
     readonly axes: Float32Array,
   ) {
-    this.words = rank > 0 ? axes.length / rank : 0;
-    this.stride = (rank + 7) & ~7;
-    this.padded = axes;
-    if (this.stride === rank) return;
-    this.padded = new Float32Array(this.words * this.stride);
-    for (let w = 0; w < this.words; w++) this.padded.set(axes.subarray(w * rank, (w + 1) * rank), w * this.stride);
+    const words = rank > 0 ? axes.length / rank : 0;
+    this.sums = new RowSums(words, rank, MOST);
+    const { table, stride } = this.sums;
+    for (let w = 0; w < words; w++) table.set(axes.subarray(w * rank, (w + 1) * rank), w * stride);
   }
 
   /** Writes `rank` coordinates. A row without a known word is 0. */
   project(row: SparseRow, out: Float32Array): void {
-    const { rank, words, padded: axes, stride } = this;
-    // Eight sums at a time stay in registers.
-    const u = out;
-    const { index, value, length } = row;
-    for (let j = 0; j < rank; j += 8) {
-      let a = 0;
-      let b = 0;
-      let c = 0;
-      let d = 0;
-      let e = 0;
-      let f = 0;
-      let g = 0;
-      let h = 0;
-      for (let k = 0; k < length; k++) {
-        const i = index[k]!;
-        if (i >= words) continue;
-        const v = value[k]!;
-        const at = i * stride + j;
-        a += v * axes[at]!;
-        b += v * axes[at + 1]!;
-        c += v * axes[at + 2]!;
-        d += v * axes[at + 3]!;
-        e += v * axes[at + 4]!;
-        f += v * axes[at + 5]!;
-        g += v * axes[at + 6]!;
-        h += v * axes[at + 7]!;
-      }
-      u[j] = a;
-      if (j + 1 < rank) u[j + 1] = b;
-      if (j + 2 < rank) u[j + 2] = c;
-      if (j + 3 < rank) u[j + 3] = d;
-      if (j + 4 < rank) u[j + 4] = e;
-      if (j + 5 < rank) u[j + 5] = f;
-      if (j + 6 < rank) u[j + 6] = g;
-      if (j + 7 < rank) u[j + 7] = h;
+    const { rank, sums } = this;
+    const { index, weight, out: u } = sums;
+    const count = rank > 0 ? Math.min(MOST, row.words) : 0;
+    for (let k = 0; k < count; k++) {
+      index[k] = row.index[k]!;
+      weight[k] = row.value[k]!;
     }
+    sums.compute(count);
     let squares = 0;
     for (let j = 0; j < rank; j++) squares += u[j]! * u[j]!;
-    if (squares > 0) {
-      const scale = 1 / Math.sqrt(squares);
-      for (let j = 0; j < rank; j++) u[j]! *= scale;
-    }
+    const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+    for (let j = 0; j < rank; j++) out[j] = u[j]! * scale;
   }
 
   static *build(rows: SparseRows, words: number, wanted: number, seed: number): Generator<void, Subspace> {

@@ -3,12 +3,16 @@
 import { FEATURE_NAMES, type TextFeatures } from '../features';
 import { DotProducts } from './dot-products';
 import { Landmarks, type LandmarksState } from './landmarks';
+import { Stack, type StackState } from './stacking';
 import { Subspace } from './subspace';
 import { Vocabulary, type VocabularyState } from './vocabulary';
 
 /** Blocks of features that penalties tell apart. */
 export const BLOCKS = ['words', 'places', 'topic', 'structure', 'size'] as const;
 const B = BLOCKS.length;
+/** What an estimate is made of: the regression's blocks, and what the forest on top of it adds. */
+export const PARTS = [...BLOCKS, 'kind'] as const;
+const P = PARTS.length;
 /** How much an embedding counts beside the subspace's coordinates. */
 const EMBEDDING_IN_TOPIC = 0.7;
 
@@ -43,7 +47,7 @@ export interface TextPrediction {
   familiarity: number;
   /** Index of the nearest landmark. */
   nearest: number;
-  /** What each block adds to the model's quality: models x blocks. */
+  /** What each of PARTS adds to the model's quality: models x parts. */
   parts: Float64Array;
 }
 
@@ -62,6 +66,8 @@ export interface TextModelState {
   /** Landmarks of topic and structure, then features of size x (3 models): quality, log deviation, log cost. */
   dense: Float32Array;
   intercept: Float64Array;
+  /** The forest on top; very few rows have none. */
+  stack?: StackState;
   /** Factor on deviations that fits them to the errors of questions held out. */
   honesty: Float64Array;
   /** Models with costs. */
@@ -93,20 +99,20 @@ export class Coordinates {
 
 export class TextModel {
   readonly vocabulary: Vocabulary;
-  private readonly sparseBlock: Uint8Array;
   private readonly subspace: Subspace;
   private readonly coordinates: Coordinates;
   private readonly landmarks: Landmarks;
   /** 3 models x landmarks: what similarity of topic, and of structure, is worth. */
   private readonly topicWorth: DotProducts;
   private readonly structureWorth: DotProducts;
+  private readonly stack: Stack | undefined;
+  private readonly added: Float64Array;
   private readonly sums: Float64Array;
   private readonly out: TextPrediction;
 
   constructor(readonly state: TextModelState) {
     const { models: M } = state;
     this.vocabulary = new Vocabulary(state.vocabulary);
-    this.sparseBlock = this.vocabulary.blocks();
     this.subspace = new Subspace(state.rank, state.axes);
     this.coordinates = new Coordinates(state.rank, state.embedding, state.centre, state.scale);
     this.landmarks = new Landmarks(state.landmarks);
@@ -120,6 +126,8 @@ export class TextModel {
     };
     this.topicWorth = worth(0);
     this.structureWorth = worth(count);
+    this.stack = state.stack && new Stack(state.stack, this.coordinates.topicWidth, M);
+    this.added = new Float64Array(M);
     this.sums = new Float64Array(3 * M);
     this.out = {
       quality: new Float64Array(M),
@@ -127,22 +135,23 @@ export class TextModel {
       cost: new Float64Array(M),
       familiarity: 1,
       nearest: 0,
-      parts: new Float64Array(M * BLOCKS.length),
+      parts: new Float64Array(M * P),
     };
   }
 
   /** The result is written over by the next call. */
   predict(question: Question): TextPrediction {
     const { models: M, sparse, dense, intercept } = this.state;
-    const { sums, out, sparseBlock } = this;
+    const { sums, out } = this;
+    const border = this.vocabulary.first;
     const { parts } = out;
     parts.fill(0);
     const row = this.vocabulary.read(question.text);
     for (let a = 0; a < row.length; a++) {
       const index = row.index[a]!;
       const value = row.value[a]!;
-      const block = sparseBlock[index]!;
-      for (let m = 0; m < M; m++) parts[m * B + block]! += value * sparse[index * M + m]!;
+      const to = index < border ? 0 : 1;
+      for (let m = 0; m < M; m++) parts[m * P + to]! += value * sparse[index * M + m]!;
     }
     const { topicAt, structureAt, count } = this.landmarks;
     this.subspace.project(row, topicAt);
@@ -158,16 +167,17 @@ export class TextModel {
       const byTopic = topicWorth.out[o]!;
       const byStructure = structureWorth.out[o]!;
       if (o < M) {
-        parts[o * B + 2] = byTopic;
-        parts[o * B + 3] = byStructure;
-        parts[o * B + 4] = size;
+        parts[o * P + 2] = byTopic;
+        parts[o * P + 3] = byStructure;
+        parts[o * P + 4] = size;
         sums[o] = intercept[o]!;
       } else sums[o] = intercept[o]! + byTopic + byStructure + size;
     }
+    for (let m = 0; m < M; m++) for (let b = 0; b < B; b++) sums[m]! += parts[m * P + b]!;
+    this.stack?.corrections(question.text.values, topicAt, sums, this.added);
     for (let m = 0; m < M; m++) {
-      let quality = sums[m]!;
-      for (let b = 0; b < B; b++) quality += parts[m * B + b]!;
-      out.quality[m] = Math.max(1e-3, Math.min(1 - 1e-3, quality));
+      if (this.stack) parts[m * P + B] = this.added[m]!;
+      out.quality[m] = Math.max(1e-3, Math.min(1 - 1e-3, sums[m]! + parts[m * P + B]!));
       out.deviation[m] = this.state.honesty[m]! * Math.exp(Math.max(-7, Math.min(-0.7, sums[M + m]!)));
       out.cost[m] = this.state.priced[m] ? Math.exp(Math.max(-60, Math.min(60, sums[2 * M + m]!))) : Number.NaN;
     }

@@ -17,6 +17,8 @@ export interface SparseRow {
   index: Int32Array;
   value: Float32Array;
   length: number;
+  /** How many are words; they come first. */
+  words: number;
   /** Part of the n-grams, by weight, that the vocabulary does not know, 0 to 1. */
   unknown: number;
 }
@@ -43,6 +45,23 @@ const blocks = new Uint8Array(MOST);
 /** A hash of two hashes in their order; `mix` alone would not tell (a, b) from (b, a). */
 const pair = (a: number, b: number) => mix(Math.imul(a, 0x85ebca6b) ^ (b >>> 15), b);
 
+const edge = new Uint32Array(5);
+/** Writes the keys of the first and the last words of the question, together with those before, into `edge`; gives their number. */
+function edges({ sequence: t, stem }: TextFeatures): number {
+  let n = 0;
+  let head = FIRST;
+  for (let i = 0; i < Math.min(3, stem); i++) {
+    head = pair(head, t[i]!);
+    edge[n++] = head;
+  }
+  let tail = LAST;
+  for (let i = 1; i <= Math.min(3, stem); i++) {
+    tail = pair(tail, t[stem - i]!);
+    if (i > 1) edge[n++] = tail;
+  }
+  return n;
+}
+
 /** Writes the n-grams of a text into `keys` and `blocks`; gives their number. Words come first. */
 function ngrams(text: TextFeatures): number {
   const { sequence: t, stem } = text;
@@ -54,18 +73,12 @@ function ngrams(text: TextFeatures): number {
   for (let i = 0; i < t.length; i++) add(mix(t[i]!, WORD), 0);
   for (let i = 0; i + 1 < t.length; i++) add(mix(pair(t[i]!, t[i + 1]!), PAIR), 0);
   for (let i = 0; i < t.length; i++) add(mix(t[i]!, i < stem ? STEM : OPTION), 1);
-  let head = FIRST;
-  for (let i = 0; i < Math.min(3, stem); i++) {
-    head = pair(head, t[i]!);
-    add(head, 1);
-  }
-  let tail = LAST;
-  for (let i = 1; i <= Math.min(3, stem); i++) {
-    tail = pair(tail, t[stem - i]!);
-    if (i > 1) add(tail, 1);
-  }
+  for (let e = edges(text); e > 0; e--) add(edge[e - 1]!, 1);
   return n;
 }
+
+/** Undoes `mix(token, kind)`: 16777619 has this inverse modulo 2^32. */
+const unmix = (key: number, kind: number) => (Math.imul(key, 0x359c449b) ^ kind) >>> 0;
 
 /** FNV's low bits are good, but keys that differ in high bits alone would meet. */
 const slotOf = (key: number, mask: number) => (Math.imul(key, 0x9e3779b1) >>> 7) & mask;
@@ -88,6 +101,10 @@ export class Vocabulary {
   /** Open addressing: key and index + 1 of each slot. */
   private readonly table: Uint32Array;
   private readonly mask: number;
+  /** Of each word, the index of the same word in the question, and among the options; -1 where not known. */
+  private readonly inStem: Int32Array;
+  private readonly inOptions: Int32Array;
+  private readonly found: Int32Array;
   private readonly counts: Uint16Array;
   private readonly row: SparseRow;
 
@@ -103,12 +120,32 @@ export class Vocabulary {
       this.table[2 * s] = state.keys[i]!;
       this.table[2 * s + 1] = i + 1;
     }
+    this.inStem = new Int32Array(state.words);
+    this.inOptions = new Int32Array(state.words);
+    for (let w = 0; w < state.words; w++) {
+      const token = unmix(state.keys[w]!, WORD);
+      this.inStem[w] = this.indexOf(mix(token, STEM));
+      this.inOptions[w] = this.indexOf(mix(token, OPTION));
+    }
+    this.found = new Int32Array(MOST);
     this.counts = new Uint16Array(this.size);
-    this.row = { index: new Int32Array(MOST), value: new Float32Array(MOST), length: 0, unknown: 0 };
+    this.row = { index: new Int32Array(MOST), value: new Float32Array(MOST), length: 0, words: 0, unknown: 0 };
   }
 
   get words(): number {
     return this.state.words;
+  }
+  /** How many belong to the first block; they come first. */
+  get first(): number {
+    return this.state.first;
+  }
+
+  private indexOf(key: number): number {
+    const { table, mask } = this;
+    const wanted = key === 0 ? 1 : key;
+    let s = slotOf(wanted, mask);
+    while (table[2 * s + 1] !== 0 && table[2 * s] !== wanted) s = (s + 1) & mask;
+    return table[2 * s + 1]! - 1;
   }
 
   /** The n-grams of two texts or more (of one, when texts are few), weighted by how few texts hold them. */
@@ -165,44 +202,46 @@ export class Vocabulary {
 
   /** The TF-IDF row of a text: (1 + log count) x inverse frequency, each block scaled to length 1. */
   read(text: TextFeatures): SparseRow {
-    const { table, mask, counts, row } = this;
-    const { inverse } = this.state;
-    const n = ngrams(text);
+    const { counts, row, found, inStem, inOptions } = this;
+    const { inverse, first: border } = this.state;
+    const { sequence, stem } = text;
+    const { index, value } = row;
+    const n = sequence.length;
     let length = 0;
     let unknown = 0;
-    let singles = 0;
+    const count = (i: number) => {
+      if (i >= 0 && counts[i]!++ === 0) index[length++] = i;
+    };
     for (let i = 0; i < n; i++) {
-      const key = keys[i]!;
-      let s = slotOf(key, mask);
-      while (table[2 * s + 1] !== 0 && table[2 * s] !== key) s = (s + 1) & mask;
-      const found = table[2 * s + 1]!;
-      if (i < text.sequence.length) {
-        singles++;
-        if (found === 0) unknown++;
-      }
-      if (found === 0) continue;
-      if (counts[found - 1]!++ === 0) {
-        row.index[length] = found - 1;
-        row.value[length++] = blocks[i]!;
-      }
+      const word = this.indexOf(mix(sequence[i]!, WORD));
+      found[i] = word < this.state.words ? word : -1;
+      if (word < 0) unknown++;
+      count(found[i]!);
     }
-    const squares = [0, 0];
+    row.words = length;
+    // No text holds a pair, or a word in its place, more often than the word itself.
+    for (let i = 0; i + 1 < n; i++)
+      if (found[i]! >= 0 && found[i + 1]! >= 0) count(this.indexOf(mix(pair(sequence[i]!, sequence[i + 1]!), PAIR)));
+    for (let i = 0; i < n; i++) {
+      const word = found[i]!;
+      if (word >= 0) count(i < stem ? inStem[word]! : inOptions[word]!);
+    }
+    for (let e = edges(text); e > 0; e--) count(this.indexOf(edge[e - 1]!));
+    let near = 0;
+    let far = 0;
     for (let a = 0; a < length; a++) {
-      const index = row.index[a]!;
-      const value = LOG[Math.min(counts[index]!, LOG.length - 1)]! * inverse[index]!;
-      counts[index] = 0;
-      const block = row.value[a]!;
-      squares[block]! += value * value;
-      row.value[a] = block === 0 ? value : -value; // the sign marks the block until the lengths are known
+      const i = index[a]!;
+      const v = LOG[Math.min(counts[i]!, LOG.length - 1)]! * inverse[i]!;
+      counts[i] = 0;
+      value[a] = v;
+      if (i < border) near += v * v;
+      else far += v * v;
     }
-    const first = squares[0]! > 0 ? 1 / Math.sqrt(squares[0]!) : 0;
-    const second = squares[1]! > 0 ? 1 / Math.sqrt(squares[1]!) : 0;
-    for (let a = 0; a < length; a++) {
-      const value = row.value[a]!;
-      row.value[a] = value > 0 ? value * first : -value * second;
-    }
+    near = near > 0 ? 1 / Math.sqrt(near) : 0;
+    far = far > 0 ? 1 / Math.sqrt(far) : 0;
+    for (let a = 0; a < length; a++) value[a]! *= index[a]! < border ? near : far;
     row.length = length;
-    row.unknown = singles > 0 ? unknown / singles : 1;
+    row.unknown = n > 0 ? unknown / n : 1;
     return row;
   }
 

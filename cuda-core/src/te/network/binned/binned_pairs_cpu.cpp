@@ -120,6 +120,7 @@ class BinnedPairsCpu final : public Pairs {
 
  private:
   double value(Pair pair, const int32_t* permutation, uint32_t* counts) const {
+    if (c_.constant[pair.source] || c_.constant[pair.target]) return 0;  // exactly, whatever the sums below would round to
     const uint32_t* target = c_.target.data() + static_cast<int64_t>(pair.target) * c_.n;
     const uint32_t* source = c_.source.data() + static_cast<int64_t>(pair.source) * c_.n;
     std::fill_n(counts, static_cast<size_t>(joint_) * c_.bins, 0);

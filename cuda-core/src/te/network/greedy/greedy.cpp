@@ -52,6 +52,22 @@ void fill(Problem& p) {
   for (int32_t s = 0; s < p.o.surrogates; ++s) permutation(p.o.seed, static_cast<uint64_t>(s), n, p.permutations.data() + s * n);
 }
 
+// The p-value of a statistic among draws of it without influence. When none of them reached it, the tail of the extreme-value
+// law with their mean and deviation (E. J. Gumbel, Statistics of Extremes, 1958): maxima of many follow it, single values have
+// shorter tails. Without it a sparse network would need as many draws as it has tests per false link allowed.
+double p_among(double value, const std::vector<double>& draws) {
+  const double count = static_cast<double>(draws.size());
+  double sum = 0, squares = 0, reached = 0;
+  for (const double v : draws) sum += v, reached += v >= value;
+  const double plain = (1 + reached) / (1 + count);
+  if (reached > 0 || count < 10) return plain;
+  for (const double v : draws) squares += (v - sum / count) * (v - sum / count);
+  const double scale = std::sqrt(6 * squares / (count - 1)) / 3.14159265358979323846;
+  if (!(scale > 0)) return plain;
+  const double mode = sum / count - 0.57721566490153286 * scale;
+  return std::min(plain, -std::expm1(-std::exp(-(value - mode) / scale)));
+}
+
 // The inference of one target.
 class Target {
  public:
@@ -73,11 +89,12 @@ class Target {
     own_ = {p_.column(y_, 1)};
     std::vector<int32_t> candidates;
     for (int32_t lag = 2; lag <= p_.o.max_history; ++lag) candidates.push_back(p_.column(y_, lag));
-    grow(candidates, own_);
+    std::vector<double> own_p;
+    grow(candidates, own_, own_p);
     candidates.clear();
     for (int32_t x = 0; x < p_.variables; ++x)
       for (int32_t lag = p_.o.min_lag; x != y_ && lag <= p_.o.max_lag; ++lag) candidates.push_back(p_.column(x, lag));
-    grow(candidates, sources_);
+    grow(candidates, sources_, chosen_p_);
     prune();
     if (sources_.empty()) return {};
     const Informations all = information_(future_.data(), {sources_}, own_, p_.o.surrogates > 0, control_);
@@ -100,13 +117,13 @@ class Target {
       const double p = chi_squared_tail(2 * static_cast<double>(p_.columns.n) * i.value[m], freedom);
       return among == 1 ? p : -std::expm1(among * std::log1p(-std::min(p, 1 - 1e-16)));
     }
-    int32_t reached = 0;
-    for (int32_t s = 0; s < p_.o.surrogates; ++s) reached += i.surrogates[m * p_.o.surrogates + s] >= i.value[m];
-    return (1.0 + reached) / (1.0 + p_.o.surrogates);
+    const auto from = i.surrogates.begin() + static_cast<int64_t>(m) * p_.o.surrogates;
+    return p_among(i.value[m], {from, from + p_.o.surrogates});
   }
 
-  // Candidates with the largest information join `into` while they pass the maximum statistic.
-  void grow(std::vector<int32_t> candidates, std::vector<int32_t>& into) {
+  // Candidates with the largest information join `into` while they pass the maximum statistic; `passed` takes the p-values. One
+  // that was only looked at because others had passed before is not more certain than they.
+  void grow(std::vector<int32_t> candidates, std::vector<int32_t>& into, std::vector<double>& passed) {
     while (!candidates.empty() && static_cast<int32_t>(into.size()) < p_.o.max_sources) {
       std::vector<std::vector<int32_t>> sets;
       for (const int32_t c : candidates) sets.push_back({c});
@@ -120,16 +137,14 @@ class Target {
         p = p_value(i, best, 1, static_cast<int32_t>(candidates.size()));
       } else {
         const Informations drawn = information_(future_.data(), sets, given, true, control_);
-        int32_t reached = 0;
-        for (int32_t s = 0; s < p_.o.surrogates; ++s) {
-          double most = -std::numeric_limits<double>::infinity();
-          for (size_t m = 0; m < sets.size(); ++m) most = std::max(most, drawn.surrogates[m * p_.o.surrogates + s]);
-          reached += most >= i.value[best];
-        }
-        p = (1.0 + reached) / (1.0 + p_.o.surrogates);
+        std::vector<double> most(p_.o.surrogates, -std::numeric_limits<double>::infinity());
+        for (size_t m = 0; m < sets.size(); ++m)
+          for (int32_t s = 0; s < p_.o.surrogates; ++s) most[s] = std::max(most[s], drawn.surrogates[m * p_.o.surrogates + s]);
+        p = p_among(i.value[best], most);
       }
       if (p > p_.o.alpha) return;
       into.push_back(candidates[best]);
+      passed.push_back(passed.empty() ? p : std::max(p, passed.back()));
       candidates.erase(candidates.begin() + static_cast<int64_t>(best));
     }
   }
@@ -147,13 +162,10 @@ class Target {
       if (draws == 0) {
         p = p_value(each[weakest], 0, 1, 1);
       } else {
-        int32_t reached = 0;
-        for (int32_t s = 0; s < draws; ++s) {
-          double least = std::numeric_limits<double>::infinity();
-          for (const auto& i : each) least = std::min(least, i.surrogates[s]);
-          reached += least >= each[weakest].value[0];
-        }
-        p = (1.0 + reached) / (1.0 + draws);
+        std::vector<double> least(draws, std::numeric_limits<double>::infinity());
+        for (const auto& i : each)
+          for (int32_t s = 0; s < draws; ++s) least[s] = std::min(least[s], i.surrogates[s]);
+        p = p_among(each[weakest].value[0], least);
       }
       if (p <= p_.o.alpha) {
         last_p_.clear();
@@ -161,6 +173,7 @@ class Target {
         return;
       }
       sources_.erase(sources_.begin() + static_cast<int64_t>(weakest));
+      chosen_p_.erase(chosen_p_.begin() + static_cast<int64_t>(weakest));
     }
   }
 
@@ -172,7 +185,7 @@ class Target {
       for (const int32_t c : sources_)
         if (c / p_.deepest == x) together.push_back(c);
       const double te = information_(future_.data(), {together}, chosen_without(together), false, control_).value[0];
-      out.push_back({x, y_, sources_[m] % p_.deepest + 1, 0, te, last_p_[m]});
+      out.push_back({x, y_, sources_[m] % p_.deepest + 1, 0, te, std::max(chosen_p_[m], last_p_[m])});
     }
     return out;
   }
@@ -184,7 +197,7 @@ class Target {
   std::vector<double> future_;
   bool constant_ = false;
   std::vector<int32_t> own_, sources_;  // columns, in order of choice
-  std::vector<double> last_p_;
+  std::vector<double> chosen_p_, last_p_;  // of sources_: by the test that chose it, and by the last that kept it
 };
 
 void check(const xc_te_greedy_options& o, int32_t variables, int64_t samples, int32_t deepest) {

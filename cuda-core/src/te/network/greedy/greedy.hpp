@@ -13,6 +13,9 @@
 // Maximum statistic: the value must exceed, at level alpha, the maximum over all candidates of values with permuted rows, so
 // that many candidates do not make false links. Without surrogates (Gaussian alone) 2 n I ~ chi-squared with one degree of
 // freedom, and the maximum of m candidates is corrected as that of m independent ones.
+//
+// The omnibus test comes after the choice and cannot correct for it. A link's own p-value can: it is that of the maximum statistic
+// which let it in (not below those before it), or that of the last test that kept it, whichever is larger.
 #pragma once
 
 #include <vector>

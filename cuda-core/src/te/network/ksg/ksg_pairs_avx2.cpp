@@ -27,6 +27,17 @@ struct Avx2 {
   static uint32_t less_mask(type a, type b) {
     return static_cast<uint32_t>(_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)));
   }
+  static int64_t count_within(const uint16_t* ranks, int64_t begin, int64_t end, uint16_t low, uint16_t last) {
+    const __m256i l = _mm256_set1_epi16(static_cast<int16_t>(low)), w = _mm256_set1_epi16(static_cast<int16_t>(last));
+    const auto inside = [&](int64_t j) {
+      const __m256i v = _mm256_sub_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(ranks + j)), l);
+      return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(_mm256_min_epu16(v, w), v)));
+    };
+    int64_t bytes = 0, j = begin;
+    for (; j + 16 <= end; j += 16) bytes += __builtin_popcount(inside(j));
+    if (j < end) bytes += __builtin_popcount(inside(j) & ((1u << 2 * (end - j)) - 1));
+    return bytes / 2;
+  }
   static void append(double* to, uint32_t* ranks, uint32_t mask, type values, uint32_t first) {
     double lanes[width];
     store(lanes, values);

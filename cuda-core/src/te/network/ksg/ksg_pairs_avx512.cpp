@@ -28,6 +28,14 @@ struct Avx512 {
   static bool all_less_equal(type a, type b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ) == 0xff; }
   static void store_count(int64_t* p, Count c) { _mm512_storeu_si512(p, c); }
   static uint32_t less_mask(type a, type b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+  static int64_t count_within(const uint16_t* ranks, int64_t begin, int64_t end, uint16_t low, uint16_t last) {
+    const __m512i l = _mm512_set1_epi16(static_cast<int16_t>(low)), w = _mm512_set1_epi16(static_cast<int16_t>(last));
+    const auto inside = [&](int64_t j) { return _mm512_cmple_epu16_mask(_mm512_sub_epi16(_mm512_loadu_si512(ranks + j), l), w); };
+    int64_t count = 0, j = begin;
+    for (; j + 32 <= end; j += 32) count += __builtin_popcount(inside(j));
+    if (j < end) count += __builtin_popcount(inside(j) & ((1u << (end - j)) - 1));
+    return count;
+  }
   static void append(double* to, uint32_t* ranks, uint32_t mask, type values, uint32_t first) {
     const __m256i rank = _mm256_add_epi32(_mm256_set1_epi32(static_cast<int>(first)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     // Compressed in registers: a compressing store is microcoded on some processors.

@@ -58,6 +58,11 @@ struct Portable {
     for (int l = 0; l < width; ++l) mask |= static_cast<uint32_t>(a.v[l] < b.v[l]) << l;
     return mask;
   }
+  static int64_t count_within(const uint16_t* ranks, int64_t begin, int64_t end, uint16_t low, uint16_t last) {
+    int64_t count = 0;
+    for (int64_t j = begin; j < end; ++j) count += static_cast<uint16_t>(ranks[j] - low) <= last;
+    return count;
+  }
   static void append(double* to, uint32_t* ranks, uint32_t mask, const type& values, uint32_t first) {
     for (; mask; mask &= mask - 1) {
       const int lane = __builtin_ctz(mask);
@@ -88,15 +93,37 @@ struct Target {
   std::vector<double> past_storage, future_storage;
   const double* past = nullptr;
   const double* future = nullptr;
+  Scratch<int32_t> cells;
+  RankLookup<double> lookup;  // of `past`
 };
 constexpr int64_t kMargin = kPairsWidestVector;
+
+// One variable's column as a source: where values stand in it, and its rows' ranks.
+struct SourceRanks {
+  std::vector<double> sorted;  // with a margin of infinities
+  std::vector<uint16_t> ranks;
+  Scratch<int32_t> cells;
+  RankLookup<double> lookup;
+};
+
+// The lookup of `sorted`, with n ascending values.
+RankLookup<double> lookup_of(const double* sorted, int64_t n, Scratch<int32_t>& cells) {
+  RankedColumn<double> column;
+  column.sorted.assign(sorted, sorted + n);
+  RankLookup<double> lookup = make_lookup(column, cells);
+  lookup.sorted = sorted;
+  return lookup;
+}
 
 class KsgPairsCpu final : public Pairs {
  public:
   explicit KsgPairsCpu(const KsgPairsProblem& problem)
-      : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), pitch_(c_.n + 2 * kMargin), cap_(192) {
+      : p_(problem), c_(*problem.columns), psi_(digamma_table(c_.n + 1)), backend_(backend()), pitch_(c_.n + 2 * kMargin),
+        rank_pitch_(c_.n + kPairsRankMargin), cap_(192) {
     if (p_.k > kPairsCpuMaxK)
       throw invalid_argument("k", "k is %d; networks take k up to %d", p_.k, kPairsCpuMaxK);
+    by_ranks_ = c_.past_dims == 1 && c_.source_dims == 1 && p_.theiler == 0 && c_.n <= kPairsMost16;
+    if (by_ranks_) rank_sources();
   }
 
   int32_t targets_at_once() const override {
@@ -132,14 +159,14 @@ class KsgPairsCpu final : public Pairs {
   void originals(double* te, const Control& control) override {
     const int32_t v = c_.variables, blocks = (v + backend_.width - 1) / backend_.width;
     thread_pool().parallel_for(static_cast<int64_t>(targets_.size()) * blocks, 1, [&](int64_t begin, int64_t end) {
-      std::vector<double> block;
+      Block block;
       for (int64_t unit = begin; unit < end; ++unit) {
         const int64_t target = unit / blocks;
         const int32_t first = static_cast<int32_t>(unit % blocks) * backend_.width, many = std::min(backend_.width, v - first);
         const int32_t y = from_ + static_cast<int32_t>(target);
         double values[kPairsWidestVector];
         fill_block(target, many, [&](int lane) { return std::make_pair(first + lane, static_cast<const int32_t*>(nullptr)); }, block);
-        scan(target, block.data(), values, control);
+        scan(target, block, values, control);
         for (int lane = 0; lane < many; ++lane) {
           const int32_t x = first + lane;
           te[target * v + x] = c_.nothing(x, y) ? 0.0 : values[lane];
@@ -151,7 +178,7 @@ class KsgPairsCpu final : public Pairs {
   void surrogates(const Pair* pairs, int64_t pair_count, int32_t first, int32_t count, double* te, const Control& control) override {
     const int32_t blocks = (count + backend_.width - 1) / backend_.width;
     thread_pool().parallel_for(pair_count * blocks, 1, [&](int64_t begin, int64_t end) {
-      std::vector<double> block;
+      Block block;
       for (int64_t unit = begin; unit < end; ++unit) {
         const Pair pair = pairs[unit / blocks];
         const int32_t start = static_cast<int32_t>(unit % blocks) * backend_.width, many = std::min(backend_.width, count - start);
@@ -159,7 +186,7 @@ class KsgPairsCpu final : public Pairs {
         if (!c_.nothing(pair.source, pair.target)) {
           fill_block(pair.target - from_, many,
                      [&](int lane) { return std::make_pair(pair.source, p_.permutations + (first + start + lane) * c_.n); }, block);
-          scan(pair.target - from_, block.data(), values, control);
+          scan(pair.target - from_, block, values, control);
         }
         std::copy_n(values, many, te + unit / blocks * count + start);
       }
@@ -167,6 +194,21 @@ class KsgPairsCpu final : public Pairs {
   }
 
  private:
+  void rank_sources() {
+    sources_.resize(c_.variables);
+    thread_pool().parallel_for(c_.variables, 1, [&](int64_t begin, int64_t end) {
+      RankedColumn<double> column;
+      for (int64_t v = begin; v < end; ++v) {
+        SourceRanks& source = sources_[v];
+        rank_column(c_.source_of(static_cast<int32_t>(v)), c_.n, column);
+        source.sorted.assign(c_.n + kMargin, std::numeric_limits<double>::infinity());
+        std::copy(column.sorted.begin(), column.sorted.end(), source.sorted.begin());
+        source.ranks.assign(column.rank.begin(), column.rank.end());
+        source.lookup = lookup_of(source.sorted.data(), c_.n, source.cells);
+      }
+    });
+  }
+
   void order_target(int64_t t) {
     const int64_t n = c_.n;
     Target& target = targets_[t];
@@ -186,32 +228,47 @@ class KsgPairsCpu final : public Pairs {
       for (int64_t r = 0; r < n; ++r) target.past_storage[h * pitch_ + kMargin + r] = past[h * n + target.order[r]];
     target.past = target.past_storage.data() + kMargin;
     target.future = target.future_storage.data() + kMargin;
+    if (by_ranks_) target.lookup = lookup_of(target.past, n, target.cells);
   }
+
+  // The values of some sources side by side in the order of a target, and what counts by ranks need of them.
+  struct Block {
+    std::vector<double> values;
+    std::vector<uint16_t> ranks;
+    const RankLookup<double>* lookups[kPairsWidestVector];
+  };
 
   // column(lane): the variable and its permutation. Lanes beyond `many` repeat the first.
   template <class F>
-  void fill_block(int64_t t, int many, F&& column, std::vector<double>& block) const {
+  void fill_block(int64_t t, int many, F&& column, Block& block) const {
     const int64_t n = c_.n;
     const int width = backend_.width;
     const uint32_t* order = targets_[t].order.data();
-    block.resize(static_cast<size_t>(c_.source_dims) * pitch_ * width);  // margins stay zero
+    block.values.resize(static_cast<size_t>(c_.source_dims) * pitch_ * width);  // margins stay zero
+    if (by_ranks_) block.ranks.resize(static_cast<size_t>(width) * rank_pitch_);
     for (int lane = 0; lane < width; ++lane) {
       const auto [variable, permutation] = column(lane < many ? lane : 0);
       for (int32_t h = 0; h < c_.source_dims; ++h) {
         const double* from = c_.source_of(variable) + h * n;
-        double* to = block.data() + (h * pitch_ + kMargin) * width + lane;
+        double* to = block.values.data() + (h * pitch_ + kMargin) * width + lane;
         for (int64_t r = 0; r < n; ++r) to[r * width] = from[permutation ? permutation[order[r]] : order[r]];
       }
+      if (!by_ranks_) continue;
+      const SourceRanks& source = sources_[variable];
+      uint16_t* ranks = block.ranks.data() + lane * rank_pitch_;
+      for (int64_t r = 0; r < n; ++r) ranks[r] = source.ranks[permutation ? permutation[order[r]] : order[r]];
+      block.lookups[lane] = &source.lookup;
     }
   }
 
-  void scan(int64_t t, const double* block, double* values, const Control& control) const {
+  void scan(int64_t t, const Block& block, double* values, const Control& control) const {
     const int64_t n = c_.n;
     const Target& target = targets_[t];
     double sums[kPairsWidestVector] = {};
     const PairsScan scan{n, p_.k, p_.theiler, c_.past_dims, c_.source_dims, cap_, pitch_, target.past, target.future,
                          target.order.data(), distances_.data() + t * n * cap_, ranks_.data() + t * n * cap_,
-                         limits_.data() + t * n, pitch_, block + kMargin * backend_.width, psi_.data(), sums};
+                         limits_.data() + t * n, pitch_, block.values.data() + kMargin * backend_.width, psi_.data(),
+                         by_ranks_ ? &target.lookup : nullptr, block.lookups, block.ranks.data(), rank_pitch_, sums};
     for (int64_t begin = 0; begin < n; begin += kRows) {
       control.throw_if_cancelled();
       backend_.scan(scan, begin, std::min(n, begin + kRows));
@@ -223,9 +280,12 @@ class KsgPairsCpu final : public Pairs {
   const Columns& c_;
   const std::vector<double> psi_;
   const Backend backend_;
-  const int64_t pitch_;  // of a target's columns
+  const int64_t pitch_;       // of a target's columns
+  const int64_t rank_pitch_;  // of a block's ranks
   const int32_t cap_;
   int32_t from_ = 0;
+  bool by_ranks_ = false;
+  std::vector<SourceRanks> sources_;
   std::vector<Target> targets_;
   std::vector<double> distances_, limits_;  // [target][n][cap], [target][n]
   std::vector<uint32_t> ranks_;

@@ -1,5 +1,8 @@
 // The KSG network on a GPU: lists of the targets, walks of 32 sources at a time, then the counts in P and S.
 #include <algorithm>
+#include <cstdlib>
+#include <cstdio>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -12,8 +15,13 @@
 #include "te/network/ksg/ksg_ranges.cuh"
 #include "te/network/ksg/ksg_scan.cuh"
 #include "te/network/ksg/ksg_walk.cuh"
+#include "te/network/ksg/ksg_tile.cuh"
+#include "te/network/ksg/ksg_counts.cuh"
+#include "te/network/ksg/ksg_blocks.cuh"
 
 namespace xcore::te {
+double g_ms[8];
+static int env(const char* name, int other) { const char* v = std::getenv(name); return v ? std::atoi(v) : other; }
 namespace {
 
 constexpr int64_t kBatchBytes = 384ll << 20;  // of eps and n_FP between the kernels
@@ -83,6 +91,7 @@ class KsgPairsCuda final : public Pairs {
         source_.data(), c_.variables, c_.source_dims, n, source_blocks_.data());
     XC_CUDA_LAUNCHED("block_kernel");
     cap_ = n <= 4096 ? 128 : 256;
+    plan_tile();
     stream_.synchronize();  // host copies of the constructor end here
   }
 
@@ -99,14 +108,14 @@ class KsgPairsCuda final : public Pairs {
     if (lists_.size() < static_cast<size_t>(rows) * cap_) {
       lists_.reset();
       limits_.reset();
-      lists_ = cuda::Buffer<Near<T>>(static_cast<size_t>(rows) * cap_, stream_);
+      lists_ = cuda::Buffer<Near<T>>(static_cast<size_t>(rows) * cap_ + kChunk, stream_);
       limits_ = cuda::Buffer<T>(rows, stream_);
     }
     const dim3 grid(blocks_of(c_.n, kListWarps * kListRows), to - from);
     if (cap_ == 128) list_kernel<T, 128><<<grid, kListWarps * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
     else list_kernel<T, 256><<<grid, kListWarps * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
     XC_CUDA_LAUNCHED("list_kernel");
-    if (!ranges_) return;
+    if (!ranges_ || tile_) return;
     const size_t across = static_cast<size_t>(to - from) * c_.n;
     const size_t entries = static_cast<size_t>(to - from) * future_table_.rows * future_table_.pitch;
     if (future_across_.size() < across) {
@@ -247,6 +256,100 @@ class KsgPairsCuda final : public Pairs {
     }
   }
 
+  void plan_tile() {
+    tile_ = false;
+    const int64_t n = c_.n, v = c_.variables, targets = c_.targets;
+    if (!ranges_ || !env("TE_VARIANT", 1)) return;
+    cells_ = 2;
+    while (cells_ < n) cells_ *= 2;
+    if (n <= 4096) cells_ <<= env("TE_CELLS", 1);
+    else cells_ >>= env("TE_LCELLS", 1);
+    in_shared_ = n <= 2048 && tile_shared<T>(n, cells_, 512, true) <= shared_limit_;
+    tile_threads_ = 256;
+    if (in_shared_) tile_threads_ = sizeof(T) == 8 || p_.k > 4 || tile_shared<T>(n, cells_, 512, true) <= (size_t{112} << 10) ? 512 : 1024;
+    tile_bytes_ = tile_shared<T>(n, cells_, tile_threads_, in_shared_);
+    const int shift = env("TE_SHIFT", 3), step = 1 << shift;
+    counts_table_ = {step, shift, static_cast<int>(n / 32 + 1) | 1, static_cast<int>((n + step - 1) / step) + 1};
+    counts_bytes_ = counts_shared<T>(n, cells_, counts_table_);
+    bits_ = counts_bytes_ <= (size_t{110} << 10);
+    if (!bits_) {
+      for (int shared = 1; shared >= 0; --shared) {
+        for (int q = 5; q < 10; ++q) {
+          const int squares = static_cast<int>((n + (1 << q) - 1) >> q);
+          square_table_ = {q, squares, ((squares + 2) / 2 | 1) * 2};
+          sorted_in_shared_ = shared;
+          counts_bytes_ = blocks_shared<T>(n, square_table_, cells_, shared);
+          if (counts_bytes_ <= shared_limit_) { shared = 0; tile_ = true; break; }
+          if (shared && q > 6) break;
+        }
+      }
+      if (!tile_) return;
+    }
+    tile_ = true;
+    past_cells_ = cuda::Buffer<uint16_t>(targets * (cells_ + 2), stream_);
+    source_cells_ = cuda::Buffer<uint16_t>(v * (cells_ + 2), stream_);
+    past_scales_ = cuda::Buffer<CellScale<T>>(targets, stream_);
+    source_scales_ = cuda::Buffer<CellScale<T>>(v, stream_);
+    grid_kernel<T><<<static_cast<unsigned>(targets), 256, 0, stream_>>>(past_ranked_.data(), static_cast<int>(n), cells_, past_cells_.data(), past_scales_.data());
+    grid_kernel<T><<<static_cast<unsigned>(v), 256, 0, stream_>>>(source_sorted_.data(), static_cast<int>(n), cells_, source_cells_.data(), source_scales_.data());
+    XC_CUDA_LAUNCHED("grid_kernel");
+    std::vector<Fixed> fixed(n + 2);
+    const auto psi = digamma_table(n + 2);
+    for (int64_t m = 1; m < n + 2; ++m) fixed[m] = std::llround(psi[m] * kFixedOne);
+    fixed_psi_ = cuda::Buffer<Fixed>::from_host(fixed.data(), fixed.size(), stream_);
+    stream_.synchronize();
+  }
+
+  template <int kMaxK>
+  void run_walk(const TileArgs<T>& w) {
+    const unsigned grid = (w.task_count + w.abreast - 1) / w.abreast * w.abreast * w.chunks;
+    const auto launch = [&](auto kernel, int threads) {
+      allow_shared(kernel, tile_bytes_);
+      kernel<<<grid, threads, tile_bytes_, stream_>>>(w);
+      XC_CUDA_LAUNCHED("tile_kernel");
+    };
+    constexpr bool slim = sizeof(T) == 4 && kMaxK <= 4;
+    if (!in_shared_) launch(tile_kernel<T, kMaxK, 256, slim ? 4 : 1, false>, 256);
+    else if (slim && tile_threads_ == 1024) launch(tile_kernel<T, kMaxK, slim ? 1024 : 512, 1, true>, 1024);
+    else launch(tile_kernel<T, kMaxK, 512, slim ? 2 : 1, true>, 512);
+  }
+
+  void run_tile(const SourceBlocks<T>& sources, const Task* these, int64_t many, Radius<T>* radii, Fixed* sums, double* out) {
+    const int n = static_cast<int>(c_.n), rows = in_shared_ ? n : 256;
+    const TileArgs<T> w{data(), sources, these, static_cast<int>(many), env("TE_STRAGGLERS", 4), cells_, past_cells_.data(), past_scales_.data(), fixed_psi_.data(), nullptr, radii, sums, rows, (n + rows - 1) / rows, in_shared_ ? 1 : env("TE_ABREAST", 8)};
+    const bool timed = env("TE_TIMES", 0);
+    cuda::Event e0, e1, e2;
+    if (timed) e0.record(stream_);
+    XC_CUDA(cudaMemsetAsync(sums, 0, many * kLanes * sizeof(Fixed), stream_));
+    if (p_.k <= 4) run_walk<4>(w);
+    else if (p_.k <= 8) run_walk<8>(w);
+    else if (p_.k <= 16) run_walk<16>(w);
+    else run_walk<32>(w);
+    if (timed) e1.record(stream_);
+    const unsigned grid = static_cast<unsigned>(many * (kLanes / kColumnsPerBlock));
+    if (bits_) {
+      const CountsArgs<T> q{data(), sources, these, radii, sums, out, counts_table_, cells_, source_cells_.data(), source_scales_.data(), past_rank_.data(), fixed_psi_.data()};
+      const auto count = [&](auto kernel, int threads) {
+        allow_shared(kernel, counts_bytes_);
+        kernel<<<grid, threads, counts_bytes_, stream_>>>(q);
+        XC_CUDA_LAUNCHED("counts_kernel");
+      };
+      if (c_.n <= 384) count(counts_kernel<T, 128, 8>, 128);
+      else if (env("TE_CT", 256) == 512) count(counts_kernel<T, 512, 2>, 512);
+      else count(counts_kernel<T, 256, 4>, 256);
+    } else {
+      const BlocksArgs<T> q{data(), sources, these, radii, sums, out, square_table_, cells_, sorted_in_shared_, source_cells_.data(), source_scales_.data(), past_rank_.data(), nullptr, fixed_psi_.data()};
+      allow_shared(blocks_kernel<T, 1024>, counts_bytes_);
+      blocks_kernel<T, 1024><<<grid, 1024, counts_bytes_, stream_>>>(q);
+      XC_CUDA_LAUNCHED("blocks_kernel");
+    }
+    if (timed) {
+      e2.record(stream_);
+      stream_.synchronize();
+      g_ms[2] += cuda::Event::elapsed_ms(e0, e1), g_ms[3] += cuda::Event::elapsed_ms(e1, e2);
+    }
+  }
+
   PairsData<T> data() const {
     return {c_.n, c_.variables, c_.past_dims, c_.source_dims, p_.k, p_.theiler, from_, cap_, future_.data(), past_.data(),
             source_.data(), target_pairs_.data(), future_ranked_.data(), past_ranked_.data(), past_order_.data(), source_sorted_.data(),
@@ -277,14 +380,16 @@ class KsgPairsCuda final : public Pairs {
   // values[task][32]
   void run(const std::vector<Task>& tasks, const SourceBlocks<T>& sources, double* values, const Control& control) {
     const int64_t n = c_.n;
-    const int64_t per_task = kLanes * n * static_cast<int64_t>(sizeof(T) + sizeof(int32_t));
+    const int64_t per_task = kLanes * n * static_cast<int64_t>(sizeof(Radius<T>));
     const int64_t batch = std::min<int64_t>(static_cast<int64_t>(tasks.size()), std::max<int64_t>(1, kBatchBytes / per_task));
     if (batch < 1) return;
     const int chunks = static_cast<int>(blocks_of(n, kWalkWarps * kWalkRows));
     const int scan_chunks = static_cast<int>(blocks_of(n, kScanRows));
     auto device_tasks = cuda::Buffer<Task>::from_host(tasks.data(), tasks.size(), stream_);
-    cuda::Buffer<T> eps(batch * kLanes * n, stream_);
-    cuda::Buffer<int32_t> near(batch * kLanes * n, stream_);
+    cuda::Buffer<Radius<T>> radii(tile_ ? batch * kLanes * n : 0, stream_);
+    cuda::Buffer<Fixed> sums(tile_ ? batch * kLanes : 0, stream_);
+    cuda::Buffer<T> eps(tile_ ? 0 : batch * kLanes * n, stream_);
+    cuda::Buffer<int32_t> near(tile_ ? 0 : batch * kLanes * n, stream_);
     cuda::Buffer<double> te(tasks.size() * kLanes, stream_);
     cuda::Buffer<double> partial(ranges_ ? 0 : static_cast<size_t>(batch) * scan_chunks * kLanes, stream_);
     for (int64_t first = 0, round = 0; first < static_cast<int64_t>(tasks.size()); first += batch, ++round) {
@@ -294,9 +399,17 @@ class KsgPairsCuda final : public Pairs {
       const int64_t many = std::min<int64_t>(batch, static_cast<int64_t>(tasks.size()) - first);
       const Task* these = device_tasks.data() + first;
       double* out = te.data() + first * kLanes;
+      if (tile_) {
+        run_tile(sources, these, many, radii.data(), sums.data(), out);
+        continue;
+      }
+      const bool timed = env("TE_TIMES", 0);
+      cuda::Event e0, e1, e2;
+      if (timed) e0.record(stream_);
       const WalkArgs<T> w{data(), sources, these, chunks, eps.data(), near.data(), kStragglers, !ranges_};
       if (c_.source_dims == 1) walk<true>(w, static_cast<unsigned>(many * chunks));
       else walk<false>(w, static_cast<unsigned>(many * chunks));
+      if (timed) e1.record(stream_);
       if (ranges_) {
         ranges({data(), sources, these, eps.data(), near.data(), out, table_, future_table_, padded_, past_in_shared_,
                 past_rank_.data(), future_sorted_.data(), future_across_.data(), future_bits_.data(), future_before_.data()},
@@ -307,6 +420,11 @@ class KsgPairsCuda final : public Pairs {
         XC_CUDA_LAUNCHED("scan_kernel");
         scan_reduce_kernel<T><<<static_cast<unsigned>(many), kLanes, 0, stream_>>>(s, out);
         XC_CUDA_LAUNCHED("scan_reduce_kernel");
+      }
+      if (timed) {
+        e2.record(stream_);
+        stream_.synchronize();
+        g_ms[2] += cuda::Event::elapsed_ms(e0, e1), g_ms[3] += cuda::Event::elapsed_ms(e1, e2);
       }
     }
     te.download(values, tasks.size() * kLanes);
@@ -320,7 +438,15 @@ class KsgPairsCuda final : public Pairs {
   size_t shared_limit_ = 0, range_bytes_ = 0;
   bool ranges_ = false, past_in_shared_ = true;
   int cap_ = 128, padded_ = 2;
-  RangeTable table_{}, future_table_{};
+  RangeTable table_{}, future_table_{}, counts_table_{};
+  bool tile_ = false;
+  bool in_shared_ = false, bits_ = false, sorted_in_shared_ = false;
+  SquareTable square_table_{};
+  int cells_ = 0, tile_threads_ = 512;
+  size_t tile_bytes_ = 0, counts_bytes_ = 0;
+  cuda::Buffer<uint16_t> past_cells_, source_cells_;
+  cuda::Buffer<CellScale<T>> past_scales_, source_scales_;
+  cuda::Buffer<Fixed> fixed_psi_;
   int32_t from_ = 0, to_ = 0;
   cuda::Buffer<T> future_, past_, source_, future_ranked_, past_ranked_, source_sorted_, future_sorted_, source_blocks_, limits_;
   cuda::Buffer<uint32_t> past_order_, source_order_, source_rank_, future_order_, future_bits_;

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "te/ksg/ranked_column.hpp"
+
 namespace xcore::te {
 
 // Rows are ranks in the order of P's first column; `width` sources side by side. Columns and blocks may be read
@@ -25,11 +27,19 @@ struct PairsScan {
   int64_t block_pitch;            // rows between the columns of `block`
   const double* block;            // [source_dims][n][width]
   const double* psi;              // digamma of 0..n + 1
+  // For counts by ranks, else NULL: where values stand in the first column of P and in each source's column, and the sources'
+  // ranks in the order of rows, [width][rank_pitch], of which kPairsRankMargin may be read behind the n-th.
+  const RankLookup<double>* past_lookup;
+  const RankLookup<double>* const* source_lookups;
+  const uint16_t* source_ranks;
+  int64_t rank_pitch;
   double* sums;                   // width: the bracket of the formula is added for ranks [begin, end)
 };
 
 using PairsScanFunction = void (*)(const PairsScan& scan, int64_t begin, int64_t end);
 inline constexpr int kPairsWidestVector = 8;
+inline constexpr int kPairsRankMargin = 32;
+inline constexpr int64_t kPairsMost16 = 65535;
 inline constexpr int kPairsCpuMaxK = 64;
 
 void pairs_scan_portable(const PairsScan& scan, int64_t begin, int64_t end);  // 4 sources
@@ -41,7 +51,8 @@ void pairs_scan_avx512(const PairsScan& scan, int64_t begin, int64_t end);  // 8
 namespace {
 
 // Vec: width, type, Count, load, set, store, sub, min, max, far(a, b) = max(a, |b|) for a >= 0, zero_count,
-// add_less(count, a, b): count + 1 where a < b, all_less_equal(a, b), store_count.
+// add_less(count, a, b): count + 1 where a < b, all_less_equal(a, b), store_count, less_mask(a, b), and
+// count_within(ranks, begin, end, low, last): how many of ranks[begin..end) minus low are at most last, as unsigned.
 // kSimple: one column of P and of S.
 template <class Vec, int kMaxK, bool kSimple>
 struct PairsRow {
@@ -152,17 +163,72 @@ struct PairsRow {
         near_future = Vec::add_less(near_future, Vec::set(target_distance(first, j)), eps);
       });
     }
+    int64_t p[W], sp[W], fp[W];
+    Vec::store_count(fp, near_future);
+    if (kSimple && s.past_lookup) counts_by_ranks(eps, p, sp);
+    else counts_by_distances(eps, p, sp);
+    for (int l = 0; l < W; ++l) s.sums[l] += s.psi[p[l] + 1] - s.psi[sp[l] + 1] - s.psi[fp[l] + 1];
+  }
+
+ private:
+  void counts_by_distances(V eps, int64_t (&p)[W], int64_t (&sp)[W]) const {
     Count near_past = Vec::zero_count(), near_both = Vec::zero_count();
     window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {
       const double d = past_distance(first, j);
       near_past = Vec::add_less(near_past, Vec::set(d), eps);
       near_both = Vec::add_less(near_both, joined(d, j), eps);
     });
-    int64_t p[W], sp[W], fp[W];
     Vec::store_count(p, near_past);
     Vec::store_count(sp, near_both);
-    Vec::store_count(fp, near_future);
-    for (int l = 0; l < W; ++l) s.sums[l] += s.psi[p[l] + 1] - s.psi[sp[l] + 1] - s.psi[fp[l] + 1];
+  }
+
+  // |P| < eps and |S| < eps are ranges of ranks; the tuples of the first whose rank lies in the second are counted many at a time.
+  void counts_by_ranks(V eps, int64_t (&p)[W], int64_t (&sp)[W]) const {
+    double radii[W], values[W];
+    Vec::store(radii, eps);
+    Vec::store(values, own);
+    for (int l = 0; l < W; ++l) {
+      p[l] = sp[l] = 0;
+      if (!(radii[l] > 0)) continue;
+      int64_t low, high, s_low, s_high;
+      range(*s.past_lookup, s.past[rank], radii[l], low, high);
+      range(*s.source_lookups[l], values[l], radii[l], s_low, s_high);
+      p[l] = high - low - 1;
+      sp[l] = Vec::count_within(s.source_ranks + l * s.rank_pitch, low, high, static_cast<uint16_t>(s_low),
+                                static_cast<uint16_t>(s_high - s_low - 1)) - 1;  // without the tuple itself
+    }
+  }
+
+  // Ranks [begin, end) of the values nearer to x than eps, by the strict comparison of rounded differences.
+  __attribute__((always_inline)) void range(const RankLookup<double>& l, double x, double eps, int64_t& begin, int64_t& end) const {
+    const double* sorted = l.sorted;
+    const int32_t low_cell = l.cell(x - eps), high_cell = l.cell(x + eps);
+    begin = l.first[low_cell], end = l.first[high_cell];
+    if (l.crowded(low_cell) || l.crowded(high_cell)) {
+      begin = bisect([&](double v) { return !(x - v < eps); }, sorted);
+      end = bisect([&](double v) { return v - x < eps; }, sorted);
+      return;
+    }
+    // Places in a cell that come before the end looked for, a vector at a time.
+    const V at = Vec::set(x), limit = Vec::set(eps);
+    int passed;
+    do begin += passed = W - __builtin_popcount(Vec::less_mask(Vec::sub(at, Vec::load(sorted + begin)), limit));
+    while (passed == W);
+    do end += passed = __builtin_popcount(Vec::less_mask(Vec::sub(Vec::load(sorted + end), at), limit));
+    while (passed == W);
+    // x -+ eps was rounded, so the cell may begin a place too late.
+    while (begin > 0 && x - sorted[begin - 1] < eps) --begin;
+    while (end > 0 && !(sorted[end - 1] - x < eps)) --end;
+  }
+  // How many of the ascending values come first, as `first` says.
+  template <class F>
+  int64_t bisect(F&& first, const double* sorted) const {
+    int64_t low = 0, high = s.n;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      if (first(sorted[middle])) low = middle + 1; else high = middle;
+    }
+    return low;
   }
 };
 

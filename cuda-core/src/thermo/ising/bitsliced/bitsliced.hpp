@@ -66,12 +66,16 @@ struct AcceptancePlanes {
 // `resolution` is the number of binary digits that a sweep will look at. beta may be infinite.
 AcceptancePlanes acceptance_planes(double beta_unit, uint32_t largest_weight, int resolution);
 
-// The same, spread over the lanes: mask[(plane * resolution) + b] is binary digit b (least first) of each lane's
-// probability. Planes are: digit 1 .. planes, then `odd`, then `overflow`.
+// The same, spread over the lanes. Bits of probability p come from comparing a random fraction with p, digit by digit from the
+// least: with m the digit of p and x what was decided below, x becomes m ^ ((x ^ m) & r) for a random bit r, which is m where the
+// digits differ (r = 0) and x where they tie. So y = x ^ m obeys y' = (y & r) ^ (m ^ m'), two operations a digit, and what is stored
+// of each plane are resolution + 1 rows: y to start with, which is the least digit, then each m ^ m', the last of them m itself.
+// Planes are: digit 1 .. planes, then `odd`, then `overflow`.
 struct LaneThresholds {
   int planes = 0, resolution = 0;
   bool any_odd = false, any_overflow = false;
   std::vector<LaneRow> masks;
+  const LaneRow* plane(int k) const { return masks.data() + static_cast<size_t>(k) * (resolution + 1); }
   void set_uniform(const AcceptancePlanes& planes, int resolution);
   // One entry a lane; all are brought to the same number of planes.
   void set_lanes(const AcceptancePlanes* lanes, int resolution);

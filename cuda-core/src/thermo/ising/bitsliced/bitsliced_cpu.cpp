@@ -66,15 +66,25 @@ AcceptancePlanes acceptance_planes(double beta_unit, uint32_t largest_weight, in
   return out;
 }
 
+namespace {
+
+// Row b of 0 .. digits of a plane of probability p.
+bool plane_bit(uint32_t p, int digits, int b) {
+  const auto digit = [&](int k) { return (p >> (32 - digits + k) & 1) != 0; };
+  return b == 0 ? digit(0) : b == digits ? digit(digits - 1) : digit(b - 1) != digit(b);
+}
+
+}  // namespace
+
 void LaneThresholds::set_uniform(const AcceptancePlanes& a, int digits) {
   planes = a.planes;
   resolution = digits;
   any_odd = a.odd != 0;
   any_overflow = a.overflow != 0;
-  masks.resize(static_cast<size_t>(planes + any_odd + any_overflow) * digits);
+  masks.resize(static_cast<size_t>(planes + any_odd + any_overflow) * (digits + 1));
   LaneRow* row = masks.data();
   const auto spread = [&](uint32_t p) {
-    for (int b = 32 - digits; b < 32; ++b, ++row) std::memset(row, (p >> b & 1) ? 0xFF : 0, sizeof *row);
+    for (int b = 0; b <= digits; ++b, ++row) std::memset(row, plane_bit(p, digits, b) ? 0xFF : 0, sizeof *row);
   };
   for (int j = 0; j < planes; ++j) spread(a.digit[j]);
   if (any_odd) spread(a.odd);
@@ -90,12 +100,12 @@ void LaneThresholds::set_lanes(const AcceptancePlanes* lanes, int digits) {
     any_odd |= lanes[r].odd != 0;
     any_overflow |= lanes[r].overflow != 0;
   }
-  masks.assign(static_cast<size_t>(planes + any_odd + any_overflow) * digits, LaneRow{});
+  masks.assign(static_cast<size_t>(planes + any_odd + any_overflow) * (digits + 1), LaneRow{});
   for (int r = 0; r < kLanes; ++r) {
     LaneRow* row = masks.data();
     const auto spread = [&](uint32_t p) {
-      for (int b = 32 - digits; b < 32; ++b, ++row)
-        if (p >> b & 1) row->flip(r);
+      for (int b = 0; b <= digits; ++b, ++row)
+        if (plane_bit(p, digits, b)) row->flip(r);
     };
     for (int j = 0; j < planes; ++j) spread(j < lanes[r].planes ? lanes[r].digit[j] : 0);
     if (any_odd) spread(lanes[r].odd);

@@ -36,14 +36,23 @@ template <int table>
 XC_LANES Lanes ternary(Lanes a, Lanes b, Lanes c) {
   return (Lanes)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, (__m512i)c, table);
 }
-XC_LANES Lanes xor3(Lanes a, Lanes b, Lanes c) { return ternary<0x96>(a, b, c); }
-XC_LANES Lanes majority(Lanes a, Lanes b, Lanes c) { return ternary<0xE8>(a, b, c); }
+// Sum and carry of three bits.
+XC_LANES void add3(Lanes a, Lanes b, Lanes c, Lanes& sum, Lanes& carry) {
+  carry = ternary<0xE8>(a, b, c);
+  sum = ternary<0x96>(a, b, c);
+}
+XC_LANES Lanes and_xor(Lanes a, Lanes b, Lanes c) { return ternary<0x78>(c, a, b); }
 // One digit, from the least up, of a <= b: (~a & b) | (~(a ^ b) & below).
 XC_LANES Lanes not_above(Lanes a, Lanes b, Lanes below) { return ternary<0x8E>(a, b, below); }
 #else
-XC_LANES Lanes xor3(Lanes a, Lanes b, Lanes c) { return a ^ b ^ c; }
-XC_LANES Lanes majority(Lanes a, Lanes b, Lanes c) { return (a & b) | (c & (a | b)); }
-XC_LANES Lanes not_above(Lanes a, Lanes b, Lanes below) { return (~a & b) | (~(a ^ b) & below); }
+XC_LANES void add3(Lanes a, Lanes b, Lanes c, Lanes& sum, Lanes& carry) {
+  const Lanes differ = a ^ b;
+  carry = (a & b) | (differ & c);
+  sum = differ ^ c;
+}
+XC_LANES Lanes and_xor(Lanes a, Lanes b, Lanes c) { return (a & b) ^ c; }
+// Where a and b differ it is b, elsewhere what was below.
+XC_LANES Lanes not_above(Lanes a, Lanes b, Lanes below) { return below ^ ((a ^ b) & (b ^ below)); }
 #endif
 
 struct Xoshiro {
@@ -70,12 +79,11 @@ struct Xoshiro {
     s3 = rotate(s3, 11);
     return out;
   }
-  // Bits that are 1 with the probability whose binary digits are the masks, least first: reading a fresh random digit r
-  // beside a threshold digit t, x becomes t where they differ in favour, and stays where they tie.
-  XC_LANES Lanes bernoulli(const LaneRow* digits, int count) {
-    Lanes x{};
-    for (int b = 0; b < count; ++b) x = majority(x, next(), load(digits[b], part));
-    return x;
+  // See LaneThresholds.
+  XC_LANES Lanes bernoulli(const LaneRow* plane, int digits) {
+    Lanes y = load(plane[0], part);
+    for (int b = 1; b <= digits; ++b) y = and_xor(y, next(), load(plane[b], part));
+    return y;
   }
 };
 
@@ -85,8 +93,7 @@ XC_LANES Lanes add_column(const Lanes* bits, int count, Lanes* carries, int& car
   Lanes sum = bits[0];
   int k = 1;
   for (; k + 1 < count; k += 2) {
-    carries[carry_count++] = majority(sum, bits[k], bits[k + 1]);
-    sum = xor3(sum, bits[k], bits[k + 1]);
+    add3(sum, bits[k], bits[k + 1], sum, carries[carry_count++]);
   }
   if (k < count) {
     carries[carry_count++] = sum & bits[k];
@@ -126,8 +133,8 @@ inline void sweep_part(const BitslicedProgram& p, LaneRow* rows, LaneRandom& ran
   Lanes* const column = reinterpret_cast<Lanes*>(scratch);
   Lanes* const carries = column + p.scratch_rows / 2;
   Lanes planes[kSumPlanes];
-  const LaneRow* const odd_masks = t.masks.data() + t.planes * t.resolution;
-  const LaneRow* const overflow_masks = odd_masks + (t.any_odd ? t.resolution : 0);
+  const LaneRow* const odd_masks = t.plane(t.planes);
+  const LaneRow* const overflow_masks = t.plane(t.planes + t.any_odd);
   for (int32_t i = 0; i < p.n; ++i) {
     const BitslicedProgram::Spin& spin = p.spins[i];
     const Lanes self = load(rows[i], row_part);
@@ -139,7 +146,7 @@ inline void sweep_part(const BitslicedProgram& p, LaneRow* rows, LaneRandom& ran
     Lanes accepted = ~Lanes{};
     int j = 0;
     for (; j < t.planes; ++j) {
-      const Lanes g = draws.bernoulli(t.masks.data() + j * t.resolution, t.resolution);
+      const Lanes g = draws.bernoulli(t.plane(j), t.resolution);
       Lanes limit;
       if (half >> j & 1) {
         limit = ~(g ^ carry);

@@ -24,12 +24,14 @@ void bitsliced_sweep_ref(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r
   // The digit of a geometric variable in one lane: is a random fraction below the lane's probability?
   const auto draw = [&](int w, int plane, uint32_t* bits) {
     uint32_t fraction[32] = {}, threshold[32] = {};
+    uint32_t digit = t.plane(plane)[0].word[w];
     for (int b = 0; b < t.resolution; ++b) {
-      const uint32_t word = next_word(random, w), mask = t.masks[plane * t.resolution + b].word[w];
+      const uint32_t word = next_word(random, w);
       for (int l = 0; l < 32; ++l) {
-        fraction[l] |= (~word >> l & 1u) << b;  // the kernel's majority reads a random 1 as "below"
-        threshold[l] |= (mask >> l & 1u) << b;
+        fraction[l] |= (~(word ^ digit) >> l & 1u) << b;  // the kernel reads a random 1 as "the digits tie"
+        threshold[l] |= (digit >> l & 1u) << b;
       }
+      digit ^= t.plane(plane)[b + 1].word[w];
     }
     *bits = 0;
     for (int l = 0; l < 32; ++l) *bits |= static_cast<uint32_t>(fraction[l] < threshold[l]) << l;

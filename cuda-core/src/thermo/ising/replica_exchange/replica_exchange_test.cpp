@@ -28,12 +28,14 @@ xc_ising_temper_options ladder_options(const std::vector<double>& betas, int cha
 
 class ReplicaExchange : public xcore::testing::BackendTest {};
 
-TEST_P(ReplicaExchange, every_slot_samples_its_own_distribution_with_every_rule_and_move) {
+TEST_P(ReplicaExchange, every_slot_samples_its_own_distribution_with_every_rule_move_and_ladder) {
   const Model m = testing_random_model(5, 7, 2, true, 31);
   const TestingOutside outside(m);
   const std::vector<double> betas{0, 0.2, 0.5, 0.9};
-  for (const int variant : {0, 1, 2}) {
+  for (const int variant : {0, 1, 2, 3, 4}) {
     auto o = ladder_options(betas, 12000, 40, 1);
+    o.ladder = variant == 3 ? XC_ISING_LADDER_EQUAL_REJECTION : variant == 4 ? XC_ISING_LADDER_FEEDBACK : XC_ISING_LADDER_FIXED;
+    o.adaptations = 2;
     o.rule = variant == 1 ? XC_ISING_HEAT_BATH : XC_ISING_METROPOLIS;
     o.cluster_moves = variant == 2;
     std::vector<double> readings(4 * XC_ISING_READINGS);
@@ -46,7 +48,7 @@ TEST_P(ReplicaExchange, every_slot_samples_its_own_distribution_with_every_rule_
         for (int32_t i = 0; i < m.n; ++i) state |= static_cast<size_t>(spins[(static_cast<size_t>(c) * 4 + k) * m.n + i] > 0) << i;
         ++counts[state];
       }
-      testing_expect_chi_square(counts, testing_boltzmann(m, betas[k]).probability,
+      testing_expect_chi_square(counts, testing_boltzmann(m, readings[k * XC_ISING_READINGS + XC_ISING_BETA]).probability,
                                 "variant " + std::to_string(variant) + ", slot " + std::to_string(k));
     }
   }

@@ -1,0 +1,97 @@
+#include "te/interval/interval.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "runtime/philox.hpp"
+#include "te/estimate/estimate.hpp"
+#include "te/interval/extrapolation.hpp"
+#include "te/interval/noncentral.hpp"
+#include "te/testing_options.hpp"
+#include "te/testing_series.hpp"
+
+using namespace xcore;
+using namespace xcore::te;
+
+namespace {
+
+TEST(Noncentral, distribution_has_the_published_values) {
+  EXPECT_NEAR(noncentral_chi_squared(10, 3, 5), 0.7066486478, 1e-9);
+  EXPECT_NEAR(noncentral_chi_squared(0.5, 1, 0.3), 0.4585465563, 1e-9);
+  EXPECT_NEAR(noncentral_chi_squared(300, 1, 250), 0.9343659115, 1e-9);
+  EXPECT_NEAR(noncentral_chi_squared(40, 36, 2), 0.6170842949, 1e-9);
+  EXPECT_NEAR(noncentral_chi_squared(700, 30, 600), 0.9182024565, 2e-4);
+  EXPECT_NEAR(noncentral_chi_squared(1200, 1, 1100), 0.9298625697, 2e-4);
+  EXPECT_EQ(noncentral_chi_squared(0, 3, 5), 0);
+}
+
+TEST(Noncentral, limits_cover_at_their_level_with_influence_and_without) {
+  for (const double freedom : {1.0, 9.0}) {
+    for (const double truth : {0.0, 0.5, 4.0, 60.0}) {
+      Philox random(11, static_cast<uint64_t>(truth * 16 + freedom));
+      int covered = 0;
+      constexpr int kDraws = 600;
+      for (int i = 0; i < kDraws; ++i) {
+        double x = std::pow(random.next_normal() + std::sqrt(truth), 2);
+        for (int d = 1; d < freedom; ++d) x += std::pow(random.next_normal(), 2);
+        const Limits l = noncentrality_limits(x, freedom, 0.95);
+        ASSERT_LE(l.low, l.high);
+        covered += l.low <= truth && truth <= l.high;
+      }
+      // Four standard errors of a share of 0.95.
+      EXPECT_NEAR(covered / static_cast<double>(kDraws), 0.95, 0.036) << freedom << ' ' << truth;
+    }
+  }
+}
+
+TEST(Extrapolation, finds_the_value_at_no_neighbours_along_a_power_and_of_a_constant) {
+  const std::vector<int32_t> neighbours = {2, 3, 4, 6, 8, 12, 16, 24, 32};
+  for (const double exponent : {0.0, 1.0 / 3, 1.2}) {
+    std::vector<double> values;
+    for (const int32_t k : neighbours) values.push_back(0.7 - (exponent > 0 ? 0.05 * std::pow(k / 8.0, exponent) : 0));
+    const Extrapolation e = extrapolate(neighbours, values, 1e-7);
+    EXPECT_NEAR(e.value, 0.7, 0.006) << exponent;
+    double sum = 0, same = 0;
+    for (size_t i = 0; i < values.size(); ++i) sum += e.weights[i], same += e.weights[i] * values[i];
+    EXPECT_NEAR(sum, 1, 1e-6);
+    EXPECT_NEAR(same, e.value, 1e-6);
+  }
+}
+
+TEST(Interval, of_neighbours_is_one_for_every_k_and_both_algorithms) {
+  const auto [x, y] = coupled_ar(300, 0.5, 4);
+  auto o = default_options();
+  o.interval = 0.95;
+  const auto run = [&] {
+    return estimate({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 300, o, false, Control()).result;
+  };
+  const auto first = run();
+  o.estimator = XC_TE_KSG2, o.k = 7;
+  const auto second = run();
+  EXPECT_EQ(first.interval_low, second.interval_low);
+  EXPECT_EQ(first.interval_high, second.interval_high);
+  EXPECT_NE(first.te, second.te);
+  EXPECT_NEAR(first.te - first.bias, second.te - second.bias, 1e-12);
+}
+
+TEST(Interval, of_smooth_estimates_begins_at_zero_without_influence) {
+  const auto [x, y] = coupled_ar(1000, 0, 5);
+  auto o = default_options();
+  o.interval = 0.95, o.estimator = XC_TE_GAUSSIAN;
+  const auto r = estimate({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 1000, o, false, Control()).result;
+  EXPECT_EQ(r.interval_low, 0);
+  EXPECT_GT(r.interval_high, 0);
+  EXPECT_LT(r.interval_high, 0.02);
+}
+
+TEST(Interval, of_boxes_takes_off_the_bias_of_counts) {
+  const auto [x, y] = coupled_ar(600, 0, 6);
+  auto o = default_options();
+  o.interval = 0.95, o.estimator = XC_TE_KERNEL;
+  const auto r = estimate({x.data(), 1, 0}, {y.data(), 1, 0}, {nullptr, 0, 0}, 600, o, false, Control()).result;
+  EXPECT_GT(r.te, 0.03);
+  EXPECT_LT(std::fabs(r.te - r.bias), 0.03);
+}
+
+}  // namespace

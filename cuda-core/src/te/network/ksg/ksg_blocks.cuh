@@ -1,0 +1,162 @@
+// n_SP as in ksg_counts, for series whose table of bits would not fit: a table of counts by squares of ranks, and single looks at
+// the strips between a rectangle and the nearest squares' borders, eight ranks a load.
+#pragma once
+
+#include "te/network/ksg/ksg_counts.cuh"
+
+namespace xcore::te {
+
+struct SquareTable {
+  int shift, squares, pitch;  // side 1 << shift; squares + 1 rows of pitch counts
+};
+
+template <class T>
+struct BlocksArgs {
+  PairsData<T> data;
+  SourceBlocks<T> sources;
+  const Task* tasks;
+  const Radius<T>* radii;
+  const Fixed* sums;
+  double* te;  // [task][32]
+  SquareTable table;
+  int cells;
+  bool sorted_in_shared;
+  const uint16_t* source_cells;
+  const CellScale<T>* source_scales;
+  const uint16_t* past_rank;  // [variable][n]: tuple -> P-rank
+  const uint32_t* visit;      // [target][n] or NULL
+  const Fixed* psi;
+};
+
+template <class T>
+inline size_t blocks_shared(int64_t n, const SquareTable& table, int cells, bool sorted_in_shared) {
+  const size_t even = (n + 15) / 8 * 8;
+  return 2 * even * sizeof(uint16_t) + (static_cast<size_t>(table.squares + 1) * table.pitch + 7) / 8 * 8 * sizeof(uint16_t) +
+         (sorted_in_shared ? even * sizeof(T) + (cells + 2) * sizeof(uint16_t) : 0);
+}
+
+// How many of values[begin..end) lie in [low, low + wide); low + wide is below 2^16.
+__device__ __forceinline__ int in_strip(const uint16_t* values, int begin, int end, int low, int wide) {
+  const unsigned minus = (0x10000u - low & 0xffffu) * 0x10001u, width = wide * 0x10001u;
+  unsigned inside = 0;
+  for (int at = begin & ~7; at < end; at += 8) {
+    const uint4 eight = *reinterpret_cast<const uint4*>(values + at);
+    unsigned two[4] = {eight.x, eight.y, eight.z, eight.w};
+    if (at < begin || at + 8 > end) {
+#pragma unroll
+      for (int q = 0; q < 4; ++q) {
+        if (at + 2 * q < begin || at + 2 * q >= end) two[q] |= 0xffffu;
+        if (at + 2 * q + 1 < begin || at + 2 * q + 1 >= end) two[q] |= 0xffff0000u;
+      }
+    }
+#pragma unroll
+    for (int q = 0; q < 4; ++q) inside += __vminu2(width - __viaddmin_u16x2(two[q], minus, width), 0x10001u);
+  }
+  return (inside & 0xffff) + (inside >> 16);
+}
+
+template <class T, int kThreads>
+__global__ void __launch_bounds__(kThreads, 1) blocks_kernel(BlocksArgs<T> w) {
+  extern __shared__ double shared_doubles[];
+  __shared__ Fixed totals[kThreads / 32];
+  const PairsData<T>& a = w.data;
+  const SquareTable table = w.table;
+  const int n = static_cast<int>(a.n), even = (n + 15) / 8 * 8, rows = table.squares + 1, side = 1 << table.shift;
+  uint16_t* across = reinterpret_cast<uint16_t*>(shared_doubles);  // S-rank -> P-rank
+  uint16_t* own_rank = across + even;                              // P-rank -> S-rank
+  uint16_t* counts = own_rank + even;
+  T* shared_sorted = reinterpret_cast<T*>(counts + (rows * table.pitch + 7) / 8 * 8);
+  uint16_t* shared_cells = reinterpret_cast<uint16_t*>(shared_sorted + even);
+
+  const int parts = kLanes / kColumnsPerBlock;
+  const int task_index = blockIdx.x / parts;
+  const Task task = w.tasks[task_index];
+  const int64_t target_base = static_cast<int64_t>(a.first_target + task.target) * n;
+  const uint16_t* past_rank = w.past_rank + target_base;
+  const uint32_t* visit = w.visit ? w.visit + static_cast<int64_t>(task.target) * n : nullptr;
+  for (int c = 0; c < kColumnsPerBlock; ++c) {
+    const int lane_column = blockIdx.x % parts * kColumnsPerBlock + c;
+    const int variable = task.variable >= 0 ? task.variable : task.block * kLanes + lane_column;
+    if (task.variable >= 0 ? lane_column >= w.sources.lanes : variable >= a.variables) break;
+    const uint32_t* inverse = w.sources.inverse ? w.sources.inverse + static_cast<int64_t>(lane_column) * n : nullptr;
+    const uint32_t* source_order = a.source_order + static_cast<int64_t>(variable) * n;
+    const T* sorted = a.source_sorted + static_cast<int64_t>(variable) * n;
+    const uint16_t* cells = w.source_cells + static_cast<int64_t>(variable) * (w.cells + 2);
+    const CellScale<T> scale = w.source_scales[variable];
+    unsigned* words = reinterpret_cast<unsigned*>(counts);
+    __syncthreads();  // the column before was read
+    for (int m = threadIdx.x; m < rows * table.pitch / 2; m += kThreads) words[m] = 0;
+    if (w.sorted_in_shared) {
+      for (int m = threadIdx.x; m < n; m += kThreads) shared_sorted[m] = sorted[m];
+      for (int m = threadIdx.x; m < w.cells + 2; m += kThreads) shared_cells[m] = cells[m];
+      sorted = shared_sorted, cells = shared_cells;
+    }
+    __syncthreads();
+    for (int r = threadIdx.x; r < n; r += kThreads) {
+      const uint32_t row = source_order[r];
+      const uint16_t p = past_rank[inverse ? inverse[row] : row];
+      across[r] = p;
+      own_rank[p] = static_cast<uint16_t>(r);
+      const int at = ((r >> table.shift) + 1) * table.pitch + (p >> table.shift) + 1;
+      atomicAdd(words + at / 2, 1u << (at % 2 * 16));
+    }
+    __syncthreads();
+    for (int row = threadIdx.x; row < rows; row += kThreads) {
+      int count = 0;
+#pragma unroll 4
+      for (int p = 0; p <= table.squares; ++p) counts[row * table.pitch + p] = static_cast<uint16_t>(count += counts[row * table.pitch + p]);
+    }
+    __syncthreads();
+    for (int word = threadIdx.x; word < table.pitch / 2; word += kThreads) {
+      unsigned count = 0;
+#pragma unroll 4
+      for (int row = 0; row < rows; ++row) words[row * (table.pitch / 2) + word] = count += words[row * (table.pitch / 2) + word];
+    }
+    __syncthreads();
+
+    const int64_t at = (static_cast<int64_t>(task_index) * kLanes + lane_column) * n;
+    Fixed sum = 0;
+    for (int m = threadIdx.x; m < n; m += kThreads) {
+      const Radius<T> radius = w.radii[at + m];
+      const int r = visit ? visit[m] : m;
+      int near_both = 0;
+      if (radius.eps > 0) {
+        const int low = radius.past & 0xffff, high = radius.past >> 16;
+        const T s = sorted[own_rank[r]];
+        int s_low, s_high;
+        range_of(sorted, cells, scale, w.cells, s, radius.eps, s_low, s_high);
+        const int l = (s_low + side / 2) >> table.shift, h = (s_high + side / 2) >> table.shift;
+        const int pl = (low + side / 2) >> table.shift, ph = (high + side / 2) >> table.shift;
+        near_both = counts[h * table.pitch + ph] - counts[h * table.pitch + pl] - counts[l * table.pitch + ph] + counts[l * table.pitch + pl];
+        const int p_low = min(pl << table.shift, n), p_high = min(ph << table.shift, n), l_edge = min(l << table.shift, n), h_edge = min(h << table.shift, n);
+        // Strips of S-ranks against the squares' P-ranks, then of P-ranks against the exact S-ranks.
+        const int x0 = in_strip(across, min(s_low, l_edge), max(s_low, l_edge), p_low, p_high - p_low);
+        const int x1 = in_strip(across, min(s_high, h_edge), max(s_high, h_edge), p_low, p_high - p_low);
+        const int x2 = in_strip(own_rank, min(low, p_low), max(low, p_low), s_low, s_high - s_low);
+        const int x3 = in_strip(own_rank, min(high, p_high), max(high, p_high), s_low, s_high - s_low);
+        near_both += (s_low < l_edge ? x0 : -x0) + (s_high > h_edge ? x1 : -x1) + (low < p_low ? x2 : -x2) + (high > p_high ? x3 : -x3);
+        --near_both;  // itself
+        if (a.theiler > 0) {
+          const int tuple = a.past_order[target_base + r], to = min(n - 1, tuple + a.theiler);
+          for (int other = max(0, tuple - a.theiler); other <= to; ++other) {
+            const int p = past_rank[other];
+            if (other == tuple || static_cast<unsigned>(p - low) >= static_cast<unsigned>(high - low)) continue;
+            near_both -= absolute(sorted[own_rank[p]] - s) < radius.eps;
+          }
+        }
+      }
+      sum -= w.psi[near_both + 1];
+    }
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kFull, sum, step);
+    if (threadIdx.x % 32 == 0) totals[threadIdx.x / 32] = sum;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      Fixed total = w.sums[static_cast<int64_t>(task_index) * kLanes + lane_column];
+      for (int m = 0; m < kThreads / 32; ++m) total += totals[m];
+      w.te[static_cast<int64_t>(task_index) * kLanes + lane_column] = a.psi[a.k] + static_cast<double>(total) / kFixedOne / static_cast<double>(n);
+    }
+  }
+}
+
+}  // namespace xcore::te
