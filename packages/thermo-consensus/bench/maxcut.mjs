@@ -1,13 +1,39 @@
-// Cuts of the Gset through the public API: node bench/maxcut.mjs FOLDER [SECONDS] [DEVICE] [GRAPH ...] (after the build).
-// FOLDER holds the graphs and best_known.csv. Prints the cut, the best known one, and when it was found. For plain
-// annealing in the same run and for times to solution see `xcore_thermo_bench gset FOLDER`.
+// solveMaxCut on the Gset beside plain annealing, in one run: node bench/maxcut.mjs (after the build)
+//   --folder DIR   graphs and best_known.csv; default $X_REFERENCE_DIR, else ../shared beside the repository
+//   --devices cpu,cuda   default cpu                  --seconds 6,2      time limit on each of them
+//   --seeds 3      runs of ours a graph and device    --threads 2        of ours on the CPU
+//   --plain 6      seconds of plain annealing a graph, half with runs of 1000 and half with runs of 5000 sweeps; 0: none
+//   --only G22,G32
+// TTS99: time after which reaching the best known cut is 99 % certain. Of plain annealing t ln(0.01) / ln(1 - p); of ours, whose
+// runs stop at the cut and may be cut off anywhere, the least of that formula over all t, p being the share of the runs that
+// had reached it by then (over one run more than there were). For many seeds see `xcore_thermo_bench gset`.
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { solveMaxCut } from '@x/thermo-consensus';
+import { plainAnnealing } from './plain-annealing.mjs';
 
-const [folder, seconds = '6', device = 'cpu', ...names] = process.argv.slice(2);
-if (!folder) throw new Error('usage: node bench/maxcut.mjs FOLDER [SECONDS] [DEVICE] [GRAPH ...]');
+const { values } = parseArgs({
+  options: {
+    folder: { type: 'string' },
+    devices: { type: 'string', default: 'cpu' },
+    seconds: { type: 'string', default: '6,2' },
+    seeds: { type: 'string', default: '3' },
+    threads: { type: 'string', default: '2' },
+    plain: { type: 'string', default: '6' },
+    only: { type: 'string' },
+  },
+});
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+const shared = process.env.X_REFERENCE_DIR ?? join(root, '..', 'shared');
+const folder = values.folder ?? join(shared, 'reference', 'optimisation', 'gset');
+const limits = values.seconds.split(',').map(Number);
+const devices = values.devices.split(',').map((name, k) => ({ name, seconds: limits[Math.min(k, limits.length - 1)] }));
+const seeds = Number(values.seeds);
+const threads = Number(values.threads);
+const plainSeconds = Number(values.plain);
 
 const best = new Map(
   readFileSync(join(folder, 'best_known.csv'), 'utf8')
@@ -33,15 +59,51 @@ function read(name) {
   return { n, edges, weights };
 }
 
-console.log(`${cpus()[0].model}, Node ${process.version}, ${device}, ${seconds} s a graph`);
-console.log(
-  '| graph | n | best known | cut | found after s | updates/ns |\n| --- | ---: | ---: | ---: | ---: | ---: |',
-);
-for (const name of names.length > 0 ? names : best.keys()) {
+/** Cells of a solver's runs, which stopped at the target or at their limit. */
+function cells(runs, seconds) {
+  const hits = runs.filter((r) => r.hit).map((r) => r.seconds);
+  hits.sort((a, b) => a - b);
+  const certain = (t, p) => t * Math.max(1, Math.log(0.01) / Math.log(1 - p));
+  const tts = Math.min(...hits.map((t, k) => certain(t, (k + 1) / (runs.length + 1))));
+  const mean = runs.reduce((sum, r) => sum + r.seconds, 0) / runs.length;
+  return [
+    `${Math.max(...runs.map((r) => r.cut))} (${hits.length}/${runs.length})`,
+    mean.toFixed(3),
+    hits.length > 0 ? tts.toFixed(3) : `>${certain(seconds, 1 / (runs.length + 1)).toFixed(1)}`,
+  ];
+}
+
+console.log(`${cpus()[0].model}, Node ${process.version}, ${threads} threads on the CPU`);
+const columns = devices.flatMap(({ name, seconds }) => [`${name}, ${seconds} s (hits)`, 'mean s', 'TTS99 s']);
+const plainColumns = plainSeconds > 0 ? ['plain annealing (hits)', 'updates/ns', 'TTS99 s'] : [];
+const all = ['graph', 'n', 'best known', ...plainColumns, ...columns];
+console.log(`| ${all.join(' | ')} |\n|${all.map((_, k) => (k === 0 ? ' --- |' : ' ---: |')).join('')}`);
+// The driver starts, and kernels are loaded, with the first call of a process; that belongs to no graph.
+const triangles = {
+  n: 300,
+  edges: Int32Array.from({ length: 1200 }, (_, k) => (7 * (k >> 1) + (k & 1 ? 1 + (k % 5) : 0)) % 300),
+};
+for (const { name: device } of devices)
+  if (device !== 'cpu') await solveMaxCut(triangles, { timeLimitMs: 300, device });
+
+for (const name of values.only?.split(',') ?? best.keys()) {
   const target = best.get(name);
   const graph = read(name);
-  const run = await solveMaxCut(graph, { timeLimitMs: 1000 * Number(seconds), threads: 2, device, seed: 1, target });
-  const rate = run.spinUpdates / run.timeMs / 1e6;
-  const found = (run.bestTimeMs / 1000).toFixed(3);
-  console.log(`| ${name} | ${graph.n} | ${target} | ${run.cut} | ${found} | ${rate.toFixed(2)} |`);
+  const row = [name, graph.n, target];
+  if (plainSeconds > 0) {
+    const both = [1000, 5000].map((sweeps) => plainAnnealing(graph, target, sweeps, plainSeconds / 2));
+    const found = both.reduce((a, b) => (b.tts < a.tts || (b.tts === a.tts && b.best > a.best) ? b : a));
+    row.push(`${found.best} (${found.hits}/${found.runs})`, found.updatesANs.toFixed(3));
+    row.push(found.hits > 0 ? found.tts.toFixed(2) : '–');
+  }
+  for (const { name: device, seconds } of devices) {
+    const runs = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      const start = performance.now();
+      const run = await solveMaxCut(graph, { timeLimitMs: 1000 * seconds, threads, device, seed, target });
+      runs.push({ cut: run.cut, hit: run.targetReached, seconds: (performance.now() - start) / 1000 });
+    }
+    row.push(...cells(runs, seconds));
+  }
+  console.log(`| ${row.join(' | ')} |`);
 }

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <cstdlib>
 
 #include "runtime/cuda.hpp"
 #include "runtime/device.hpp"
@@ -14,7 +13,7 @@ namespace {
 
 constexpr int kThreads = 256;
 // Pairs that travel together: few enough that the first are under way soon, enough for transfers at full speed.
-const int64_t kPart = getenv("X_PART") ? atoll(getenv("X_PART")) : 1 << 15;
+constexpr int64_t kPart = 1 << 16;
 // Pairs whose statistics are in page-locked memory at a time; bounds it to 48 MB.
 const int64_t kBatch = 1 << 22;
 // Pairs a launch of the slow readings: bounds the time between two looks at the cancel flag.

@@ -12,12 +12,18 @@ BitslicedProgram compile_bitsliced(const IntegerModel& m) {
   p.n = m.n;
   p.unit = m.unit;
   p.spins.resize(m.n);
+  p.levels.reserve(m.n);
+  size_t entries = 0;
+  for (const auto* weights : {&m.couplings, &m.fields})
+    for (const int32_t w : *weights) entries += static_cast<size_t>(__builtin_popcount(static_cast<uint32_t>(std::abs(w))));
+  p.entries.reserve(entries);
+  std::vector<std::pair<int32_t, int32_t>> bonds;  // row, weight
   int64_t widest = 0;
   for (int32_t i = 0; i < m.n; ++i) {
     auto& spin = p.spins[i];
     spin.first_entry = static_cast<int64_t>(p.entries.size());
     spin.first_level = static_cast<int32_t>(p.levels.size());
-    std::vector<std::pair<int32_t, int32_t>> bonds;  // row, weight
+    bonds.clear();
     for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k)
       if (m.couplings[k] != 0) bonds.emplace_back(m.neighbours[k], m.couplings[k]);
     if (m.fields[i] != 0) bonds.emplace_back(m.n, m.fields[i]);

@@ -12,14 +12,17 @@ namespace xcore::thermo::ising {
 
 inline constexpr int kSweepThreads = 1024;
 inline constexpr int kSweepDigits = 16;
+inline constexpr int kSliceSpins = 32;
 
-// One sweep's random planes, ready for the kernel.
+// One sweep's random planes, ready for the kernel: probabilities of the digits 1, 2, ... of G, of its digit 0, and of
+// those beyond. The lowest 4 * skipped of the kSweepDigits binary digits of each are 0 and draw nothing.
 struct DeviceSweep {
-  int32_t planes;
-  uint32_t odd, overflow, reserved;
-  uint32_t digit[AcceptancePlanes::kMost];
+  static constexpr int kOdd = AcceptancePlanes::kMost, kOverflow = kOdd + 1, kProbabilities = kOverflow + 1;
+  uint32_t probability[kProbabilities];
+  int32_t planes, skipped;
 };
-DeviceSweep device_sweep(double beta_unit, uint32_t largest_weight);
+// digits: 4, 8, 12 or 16, the resolution of the probabilities.
+DeviceSweep device_sweep(double beta_unit, uint32_t largest_weight, int digits = kSweepDigits);
 
 class DeviceBitsliced {
  public:
@@ -32,8 +35,6 @@ class DeviceBitsliced {
   int blocks() const { return blocks_; }
   int lanes() const { return 32 * words_ * blocks_; }
   int64_t row_words() const { return static_cast<int64_t>(words_) * blocks_; }
-  int colours() const { return static_cast<int>(colouring_.starts.size()) - 1; }
-
   // rows [(n + 1) x row_words] in device memory; the last row is the kernel's own. Runs sweeps first .. last - 1 of the schedule of each block:
   // schedules [2 x length]; block b follows the first when fresh[b] is 0 and the second otherwise, which at sweep 0 also
   // starts from random spins.
@@ -44,15 +45,17 @@ class DeviceBitsliced {
   void launch(uint32_t* rows, const DeviceSweep* schedules, int length, int first, int last, const int32_t* fresh);
 
   const cuda::Stream& stream_;
-  Colouring colouring_;
   int32_t n_;
-  int words_, blocks_;
+  int words_, blocks_, colours_ = 0;
   uint32_t largest_weight_;
-  bool in_shared_;
-  cuda::Buffer<int4> spins_;       // in colour order: spin, first entry, first level, levels | weight << 8
-  cuda::Buffer<int2> levels_;
-  cuda::Buffer<int32_t> entries_, colour_starts_;
-  cuda::Buffer<uint4> random_;     // [blocks x kSweepThreads]
+  bool in_shared_ = true;
+  size_t shared_bytes_ = 0;
+  int32_t turned_offset_ = 0;      // words from a spin to its turned copy; 0: there is none
+  cuda::Buffer<int4> spins_;
+  cuda::Buffer<ushort4> near_groups_;  // bonds to spins in shared memory
+  cuda::Buffer<int4> far_groups_;      // bonds to spins in global memory
+  cuda::Buffer<int32_t> colour_starts_;
+  cuda::Buffer<uint2> random_;     // [blocks x kSweepThreads]
 };
 
 }  // namespace xcore::thermo::ising

@@ -5,8 +5,14 @@
 
 namespace xcore::thermo::ising {
 
+struct alignas(16) DeviceCrossover::Bond {  // one read
+  double coupling;
+  int32_t to, unused;
+};
+
 namespace {
 
+using Bond = DeviceCrossover::Bond;
 constexpr int kMostWarps = 8;  // a block
 constexpr int kSets = 7;       // of spins, that the crossover keeps in shared memory
 constexpr unsigned kAll = 0xFFFFFFFFu;
@@ -15,23 +21,32 @@ constexpr size_t kSharedLimit = 200 << 10;
 struct Graph {
   int32_t n;
   bool mirror;
-  const int64_t* offsets;
-  const int32_t* neighbours;
-  const double* couplings;
+  const int2* ranges;  // of each spin's bonds
+  const Bond* bonds;
   const double* fields;
 };
 
 // Bit i of a set of spins, 32 a word.
 __device__ __forceinline__ bool has(const uint32_t* set, int32_t i) { return set[i >> 5] >> (i & 31) & 1u; }
 
-// Gathers one lane's spins into a set: the warp reads 32 rows at a time and votes.
-__device__ __forceinline__ void gather(const uint32_t* rows, int64_t row_words, int64_t lane, int32_t n, uint32_t* set) {
+// Gathers one lane's spins into a set: the warp reads 32 rows at a time and votes. Some reads are under way at once, since
+// each of them waits for L2.
+__device__ __forceinline__ void gather(const uint32_t* __restrict__ rows, int64_t row_words, int64_t lane, int32_t n, uint32_t* set) {
+  constexpr int kAhead = 8;
   const int t = threadIdx.x & 31;
   const uint32_t* const column = rows + lane / 32;
-  for (int32_t base = 0; base < n; base += 32) {
-    const bool up = base + t < n && (column[(base + t) * row_words] >> (lane & 31) & 1u);
-    const uint32_t word = __ballot_sync(kAll, up);
-    if (t == 0) set[base >> 5] = word;
+  for (int32_t base = 0; base < n; base += 32 * kAhead) {
+    uint32_t word[kAhead];
+#pragma unroll
+    for (int k = 0; k < kAhead; ++k) {
+      const int32_t i = base + 32 * k + t;
+      word[k] = i < n ? column[i * row_words] : 0;
+    }
+#pragma unroll
+    for (int k = 0; k < kAhead; ++k) {
+      const uint32_t vote = __ballot_sync(kAll, word[k] >> (lane & 31) & 1u);
+      if (t == 0 && base + 32 * k < n) set[(base >> 5) + k] = vote;
+    }
   }
   __syncwarp();
 }
@@ -52,7 +67,11 @@ __global__ void energies_kernel(Graph g, const uint32_t* __restrict__ rows, int6
   double twice = 0, field = 0;
   for (int32_t i = t; i < g.n; i += 32) {
     double h = 0;
-    for (int64_t k = g.offsets[i]; k < g.offsets[i + 1]; ++k) h += has(up, g.neighbours[k]) ? g.couplings[k] : -g.couplings[k];
+    const int2 range = g.ranges[i];
+    for (int k = range.x; k < range.y; ++k) {
+      const Bond bond = g.bonds[k];
+      h += has(up, bond.to) ? bond.coupling : -bond.coupling;
+    }
     twice += has(up, i) ? h : -h;
     field += has(up, i) ? g.fields[i] : -g.fields[i];
   }
@@ -117,19 +136,21 @@ __global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restri
           component[w] |= spins;
           for (; spins != 0; spins &= spins - 1) {
             const int32_t i = 32 * w + __ffs(spins) - 1;
-            double bond = g.fields[i];
-            for (int64_t k = g.offsets[i]; k < g.offsets[i + 1]; ++k) {
-              const int32_t j = g.neighbours[k], home = j >> 5;
+            double sum = g.fields[i];
+            const int2 range = g.ranges[i];
+            for (int k = range.x; k < range.y; ++k) {
+              const Bond bond = g.bonds[k];
+              const int32_t j = bond.to, home = j >> 5;
               const uint32_t bit = 1u << (j & 31);
               if (!(differs[home] & bit)) {
-                bond += has(up, j) ? g.couplings[k] : -g.couplings[k];
+                sum += has(up, j) ? bond.coupling : -bond.coupling;
               } else if ((left[home] & bit) && (atomicAnd(left + home, ~bit) & bit)) {
                 atomicOr(next + home, bit);
                 low = min(low, home);
                 high = max(high, home + 1);
               }
             }
-            boundary += has(up, i) ? bond : -bond;
+            boundary += has(up, i) ? sum : -sum;
           }
         }
         __syncwarp();
@@ -175,15 +196,35 @@ __global__ void copy_kernel(int32_t n, uint32_t* __restrict__ rows, const uint32
   if (threadIdx.x == 0) energies[target] = energies[origin];
 }
 
+__global__ void copy_blocks_kernel(uint32_t* __restrict__ rows, const uint32_t* __restrict__ source, int64_t cells,
+                                   int64_t row_words, int words, const int32_t* __restrict__ flags) {
+  for (int64_t k = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; k < cells;
+       k += static_cast<int64_t>(gridDim.x) * blockDim.x)
+    if (flags[k % row_words / words] != 0) rows[k] = source[k];
+}
+
+__global__ void extract_kernel(const uint32_t* __restrict__ rows, int64_t row_words, int lane, int32_t n,
+                               uint32_t* __restrict__ spins) {
+  const int32_t i = blockIdx.x * blockDim.x + threadIdx.x;
+  const bool up = i < n && (rows[i * row_words + lane / 32] >> (lane & 31) & 1u);
+  const uint32_t word = __ballot_sync(kAll, up);
+  if ((threadIdx.x & 31) == 0 && i < n) spins[i / 32] = word;
+}
+
 }  // namespace
 
 DeviceCrossover::DeviceCrossover(const Model& m, int64_t row_words, int group, uint64_t seed, const cuda::Stream& stream)
     : stream_(stream), n_(m.n), row_words_(row_words), group_(group), mirror_(!m.has_fields()), seed_(seed),
-      offsets_(cuda::Buffer<int64_t>::from_host(m.offsets.data(), m.offsets.size(), stream)),
-      neighbours_(std::max<size_t>(1, m.neighbours.size()), stream), couplings_(std::max<size_t>(1, m.couplings.size()), stream),
+      ranges_(m.n, stream), bonds_(std::max<size_t>(1, m.neighbours.size()), stream),
       fields_(cuda::Buffer<double>::from_host(m.fields.data(), m.fields.size(), stream)) {
-  neighbours_.upload(m.neighbours.data(), m.neighbours.size());
-  couplings_.upload(m.couplings.data(), m.couplings.size());
+  if (m.neighbours.size() > INT32_MAX)
+    throw Error(XC_OUT_OF_MEMORY, "the bonds of this model are more than the crossover can address", "device");
+  std::vector<int2> ranges(m.n);
+  std::vector<Bond> bonds(m.neighbours.size());
+  for (int32_t i = 0; i < m.n; ++i) ranges[i] = make_int2(static_cast<int>(m.offsets[i]), static_cast<int>(m.offsets[i + 1]));
+  for (size_t k = 0; k < bonds.size(); ++k) bonds[k] = {m.couplings[k], m.neighbours[k], 0};
+  ranges_.upload(ranges.data(), ranges.size());
+  bonds_.upload(bonds.data(), bonds.size());
   const size_t a_warp = words_a_set() * kSets * 4;
   warps_ = static_cast<int>(std::clamp<size_t>(kSharedLimit / 2 / a_warp, 1, kMostWarps));
   shared_ = a_warp * warps_;
@@ -195,13 +236,13 @@ DeviceCrossover::DeviceCrossover(const Model& m, int64_t row_words, int group, u
 }
 
 void DeviceCrossover::energies(const uint32_t* rows, double* energies) {
-  const Graph g{n_, mirror_, offsets_.data(), neighbours_.data(), couplings_.data(), fields_.data()};
+  const Graph g{n_, mirror_, ranges_.data(), bonds_.data(), fields_.data()};
   energies_kernel<<<blocks(), 32 * warps_, shared_, stream_.get()>>>(g, rows, row_words_, words_a_set(), energies);
   XC_CUDA_LAUNCHED("thermo.ising_energies");
 }
 
 void DeviceCrossover::launch(uint32_t* rows, const uint32_t* others, float mating, double* energies) {
-  const Graph g{n_, mirror_, offsets_.data(), neighbours_.data(), couplings_.data(), fields_.data()};
+  const Graph g{n_, mirror_, ranges_.data(), bonds_.data(), fields_.data()};
   improve_kernel<<<blocks(), 32 * warps_, shared_, stream_.get()>>>(g, rows, others, row_words_, words_a_set(), mating, group_,
                                                                     seed_, ++round_, energies);
   XC_CUDA_LAUNCHED("thermo.partition_crossover");
@@ -218,6 +259,18 @@ void DeviceCrossover::copy_lanes(uint32_t* rows, const uint32_t* source, double*
   if (count == 0) return;
   copy_kernel<<<count, 256, 0, stream_.get()>>>(n_, rows, source, row_words_, to, from, count, energies);
   XC_CUDA_LAUNCHED("thermo.copy_lanes");
+}
+
+void DeviceCrossover::copy_blocks(uint32_t* rows, const uint32_t* source, int words, const int32_t* flags) {
+  const int64_t cells = n_ * row_words_;
+  copy_blocks_kernel<<<static_cast<unsigned>(std::min<int64_t>((cells + 255) / 256, 4096)), 256, 0, stream_.get()>>>(
+      rows, source, cells, row_words_, words, flags);
+  XC_CUDA_LAUNCHED("thermo.copy_blocks");
+}
+
+void DeviceCrossover::extract(const uint32_t* rows, int lane, uint32_t* spins) {
+  extract_kernel<<<(n_ + 255) / 256, 256, 0, stream_.get()>>>(rows, row_words_, lane, n_, spins);
+  XC_CUDA_LAUNCHED("thermo.extract_lane");
 }
 
 }  // namespace xcore::thermo::ising

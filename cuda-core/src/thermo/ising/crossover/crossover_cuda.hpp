@@ -8,6 +8,7 @@ namespace xcore::thermo::ising {
 
 class DeviceCrossover {
  public:
+  struct Bond;
   // Rows are [n x row_words] words, lane l being bit l % 32 of word l / 32. Lanes form groups of `group`.
   DeviceCrossover(const Model& model, int64_t row_words, int group, uint64_t seed, const cuda::Stream& stream);
 
@@ -19,9 +20,13 @@ class DeviceCrossover {
   void mate(uint32_t* rows, const uint32_t* others, float mating, double* energies);
   // Lane to[k] of `rows` becomes lane from[k] of `source`, energies included; all `to` differ, and no lane stands in both.
   void copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to, const int32_t* from, int count);
+  // Blocks of `words` words of each row whose flag is set become those of `source`.
+  void copy_blocks(uint32_t* rows, const uint32_t* source, int words, const int32_t* flags);
+  // The spins of one lane, spin i as bit i % 32 of spins[i / 32].
+  void extract(const uint32_t* rows, int lane, uint32_t* spins);
+  int words_a_set() const { return (n_ + 31) / 32; }
 
  private:
-  int words_a_set() const { return (n_ + 31) / 32; }
   unsigned blocks() const { return static_cast<unsigned>((row_words_ * 32 + warps_ - 1) / warps_); }
   void launch(uint32_t* rows, const uint32_t* others, float mating, double* energies);
 
@@ -33,9 +38,9 @@ class DeviceCrossover {
   uint64_t seed_, round_ = 0;
   int warps_;          // a block
   size_t shared_;      // bytes a block
-  cuda::Buffer<int64_t> offsets_;
-  cuda::Buffer<int32_t> neighbours_;
-  cuda::Buffer<double> couplings_, fields_;
+  cuda::Buffer<int2> ranges_;  // of each spin's bonds
+  cuda::Buffer<Bond> bonds_;
+  cuda::Buffer<double> fields_;
 };
 
 }  // namespace xcore::thermo::ising

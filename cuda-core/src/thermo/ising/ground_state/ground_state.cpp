@@ -35,12 +35,12 @@ void validate(const xc_ising_solve_options& o, int32_t n) {
 
 }  // namespace
 
-Search::Search(const xc_ising_solve_options& o, const Model& kernel, double target, const Control& control)
-    : options(o), control(control), best(kernel.n, 1), best_energy(INFINITY), start_(std::chrono::steady_clock::now()),
-      target_(target), lower_bound_(unfrustrated_energy(kernel)) {}
+Search::Search(const xc_ising_solve_options& o, const Model& kernel, double target, const Control& control, Clock::time_point start)
+    : options(o), control(control), best(kernel.n, 1), best_energy(INFINITY), start_(start), target_(target),
+      lower_bound_(unfrustrated_energy(kernel)) {}
 
 double Search::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
 bool Search::stop() const {
@@ -100,6 +100,7 @@ void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
 
 xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_options& options, xc_device device,
                             int8_t* spins, const Control& control) {
+  const auto begin = Search::Clock::now();
   const Model model = checked_model(outside);
   validate(options, model.n);
   if (!spins) throw invalid_argument("spins", "an array is missing");
@@ -110,7 +111,7 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
   std::vector<int8_t> kernel_spins(kernel.n, 1);
   reduction.expand(kernel_spins.data(), spins);
   const double offset = model.energy(spins) - kernel.energy(kernel_spins.data());
-  Search search(options, kernel, options.target - offset, control);
+  Search search(options, kernel, options.target - offset, control, begin);
   xc_device ran_on = kCpu;
   if (kernel.n == 0) {
     search.offer(0, kernel_spins.data(), 0);

@@ -18,7 +18,10 @@ xc_ising_solve_result solve(const xc_ising_model& model, const xc_ising_solve_op
 // What the searches of one call share: the clock, the reasons to stop, the best state. Energies are of the kernel.
 class Search {
  public:
-  Search(const xc_ising_solve_options& options, const Model& kernel, double target, const Control& control);
+  using Clock = std::chrono::steady_clock;
+  // start: of the whole call, what came before the search included.
+  Search(const xc_ising_solve_options& options, const Model& kernel, double target, const Control& control,
+         Clock::time_point start);
   bool stop() const;
   double seconds() const;
   // Keeps the state when it is better, or as good and of a population with a smaller number. Thread-safe.
@@ -35,7 +38,7 @@ class Search {
   bool target_reached = false;
 
  private:
-  const std::chrono::steady_clock::time_point start_;
+  const Clock::time_point start_;
   const double target_, lower_bound_;
   int best_population_ = INT32_MAX;
   mutable std::mutex mutex_;

@@ -26,7 +26,8 @@ class DeviceSearch {
         annealer_(space.integers, space.program, multiprocessors(device), 0, search.options.seed, stream_),
         group_(std::min(annealer_.lanes(), std::max(kLanes, 32 * annealer_.words()))),
         crossover_(space.model, annealer_.row_words(), group_, search.options.seed, stream_),
-        lineages_(cells(), stream_), annealed_(cells() + annealer_.row_words(), stream_), energies_(annealer_.lanes(), stream_),
+        lineages_(cells(), stream_), annealed_(cells() + annealer_.row_words(), stream_),
+        best_(crossover_.words_a_set(), stream_), energies_(annealer_.lanes(), stream_),
         to_(annealer_.lanes(), stream_), from_(annealer_.lanes(), stream_), fresh_(annealer_.blocks(), stream_),
         host_energies_(annealer_.lanes()),
         block_fresh_(annealer_.blocks(), 1), random_(search.options.seed, uint64_t{1} << 60),
@@ -46,7 +47,8 @@ class DeviceSearch {
     XC_CUDA(cudaMemsetAsync(lineages_.data(), 0, lineages_.size() * 4, stream_.get()));
     int64_t round = 0;
     for (; !search_.stop() && (limit == 0 || round < limit); ++round) {
-      if (!anneal()) break;
+      // The first round is kept even when it was cut short: some state is better than none.
+      if (!anneal() && round > 0) break;
       keep_the_best(round == 0 ? start : nullptr);
       snapshot();
       mate();
@@ -59,10 +61,12 @@ class DeviceSearch {
 
  private:
   static constexpr int kDescent = 3;
+  // Of the acceptance probabilities: rarer flips than 1 in 2^9 have no time to happen in an annealing of some hundred sweeps.
+  static constexpr int kDigits = 8;
 
   size_t cells() const { return static_cast<size_t>(space_.model.n) * annealer_.row_words(); }
   DeviceSweep at_temperature(double t) const {
-    return device_sweep(t > 0 ? space_.program.unit / t : INFINITY, space_.program.largest_weight);
+    return device_sweep(t > 0 ? space_.program.unit / t : INFINITY, space_.program.largest_weight, kDigits);
   }
 
   // In parts, so that a stop is noticed in time; false when there was one.
@@ -87,12 +91,7 @@ class DeviceSearch {
   void keep_the_best(const int8_t* start) {
     if (std::any_of(block_fresh_.begin(), block_fresh_.end(), [](int32_t f) { return f != 0; })) {
       // Blocks that started anew take over what was annealed.
-      for (int b = 0; b < annealer_.blocks(); ++b) {
-        if (!block_fresh_[b]) continue;
-        const size_t pitch = annealer_.row_words() * 4, at = static_cast<size_t>(b) * annealer_.words();
-        XC_CUDA(cudaMemcpy2DAsync(lineages_.data() + at, pitch, annealed_.data() + at, pitch, annealer_.words() * 4,
-                                  space_.model.n, cudaMemcpyDeviceToDevice, stream_.get()));
-      }
+      crossover_.copy_blocks(lineages_.data(), annealed_.data(), annealer_.words(), fresh_.data());
       if (start) put_lane_0(start);
       crossover_.improve(lineages_.data(), annealed_.data(), energies_.data());
       crossover_.energies(lineages_.data(), energies_.data());
@@ -171,10 +170,12 @@ class DeviceSearch {
 
   void offer(int lane) {
     const int32_t n = space_.model.n;
-    std::vector<uint32_t> words(n);
-    column(lane / 32, words.data());
+    std::vector<uint32_t> words(crossover_.words_a_set());
+    crossover_.extract(lineages_.data(), lane, best_.data());
+    best_.download(words.data(), words.size());
+    stream_.synchronize();
     std::vector<int8_t> spins(n);
-    for (int32_t i = 0; i < n; ++i) spins[i] = static_cast<int8_t>(2 * (words[i] >> (lane % 32) & 1) - 1);
+    for (int32_t i = 0; i < n; ++i) spins[i] = static_cast<int8_t>(2 * (words[i / 32] >> (i % 32) & 1) - 1);
     if (!space_.integers.exact) descend(space_.model, spins.data());
     search_.offer(space_.model.energy(spins.data()), spins.data(), 0);
   }
@@ -186,7 +187,7 @@ class DeviceSearch {
   DeviceBitsliced annealer_;
   const int group_;  // lineages a population
   DeviceCrossover crossover_;
-  cuda::Buffer<uint32_t> lineages_, annealed_;
+  cuda::Buffer<uint32_t> lineages_, annealed_, best_;
   cuda::Buffer<double> energies_;
   cuda::Buffer<int32_t> to_, from_, fresh_;
   cuda::Buffer<DeviceSweep> schedule_;

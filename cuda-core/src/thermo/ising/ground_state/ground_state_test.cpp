@@ -107,6 +107,22 @@ TEST(Reduction, a_tree_is_solved_outright) {
   EXPECT_NEAR(result.energy, -all, 1e-9);  // nothing is frustrated on a tree
 }
 
+TEST(Reduction, hubs_and_fields_of_many_spins_take_linear_time) {
+  // Time proportional to the square of this number would be minutes.
+  constexpr int32_t n = 400000;
+  std::vector<int32_t> edges;
+  for (int32_t i = 1; i < n; ++i) edges.insert(edges.end(), {0, i});
+  std::vector<double> weights(n - 1, -1.0), fields(n, 0.5);
+  fields[0] = 0;
+  std::vector<int8_t> spins(n);
+  auto result = solve({edges.data(), weights.data(), nullptr, n - 1, n, 0}, rounds(1), kCpu, spins.data(), Control());
+  EXPECT_EQ(result.energy, -(n - 1));
+  EXPECT_EQ(result.proven, 1);
+  result = solve({nullptr, nullptr, fields.data(), 0, n, 0}, rounds(1), kCpu, spins.data(), Control());
+  EXPECT_EQ(result.energy, -0.5 * (n - 1));
+  EXPECT_EQ(result.proven, 1);
+}
+
 TEST(Reduction, satisfies_all_bonds_where_that_is_possible_and_says_where_it_is_not) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     Model m = testing_random_model(10, 16, 1, seed % 2, seed);
@@ -194,6 +210,24 @@ TEST_P(GroundState, of_the_gset_is_the_best_known) {
     EXPECT_EQ((total - result.energy) / 2, g.cut) << g.name;
     EXPECT_EQ(result.target_reached, 1);
   }
+}
+
+TEST_P(GroundState, stops_at_its_target_and_its_limit_with_a_state_worth_having) {
+  const Model m = testing_random_model(2000, 20000, 1, false, 63);
+  const TestingOutside outside(m);
+  std::vector<int8_t> spins(m.n);
+  auto o = rounds(0);
+  o.time_limit_s = 0.3;
+  auto result = solve(outside.model, o, device(), spins.data(), Control());
+  EXPECT_LT(result.time_s, 1.5);  // generous: test machines are shared, and a driver may start
+  EXPECT_LT(result.energy, -6000);
+  EXPECT_EQ(m.energy(spins.data()), result.energy);
+  o.target = -5500;  // one annealing is far below
+  o.time_limit_s = 60;
+  result = solve(outside.model, o, device(), spins.data(), Control());
+  EXPECT_EQ(result.target_reached, 1);
+  EXPECT_LE(result.energy, -5500);
+  EXPECT_LT(result.time_s, 10);
 }
 
 XC_INSTANTIATE_BACKENDS(GroundState);

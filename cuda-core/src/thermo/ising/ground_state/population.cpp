@@ -76,22 +76,6 @@ void Population::take(int lane, bool annealed) {
   energies_[lane] = space_.model.energy(spins);
 }
 
-void Population::cross_with_annealed() {
-  for (int r = 0; r < kLanes; ++r) {
-    extract(r, current_.data());
-    if (!space_.integers.exact) descend(space_.model, current_.data());
-    energies_[r] += crossover_.improve(lineage(r), current_.data(), random_);
-  }
-}
-
-void Population::mate() {
-  for (int r = 0; r < kLanes; ++r) {
-    if (random_.next_float() >= space_.plan.mating) continue;
-    const int other = static_cast<int>(random_.next_below(kLanes));
-    if (other != r) energies_[r] += crossover_.improve(lineage(r), lineage(other), random_);
-  }
-}
-
 void Population::replace_worst() {
   std::vector<int> order(kLanes);
   std::iota(order.begin(), order.end(), 0);

@@ -55,8 +55,10 @@ class Population {
   template <class Stop>
   void take_first(bool annealed, const Stop& stop);
   void take(int lane, bool annealed);
-  void cross_with_annealed();
-  void mate();
+  template <class Stop>
+  void cross_with_annealed(const Stop& stop);
+  template <class Stop>
+  void mate(const Stop& stop);
   void replace_worst();
   void note_best();
   int8_t* lineage(int r) { return lineages_.data() + static_cast<int64_t>(r) * space_.model.n; }
@@ -78,7 +80,7 @@ class Population {
 
 template <class Stop>
 bool Population::anneal(double from, int32_t sweeps, const Stop& stop) {
-  constexpr int kDigits = 16;
+  constexpr int kDigits = 12;  // rarer flips than 1 in 2^13 have no time to happen
   const double ratio = sweeps > 1 ? std::pow(space_.plan.cold / from, 1.0 / (sweeps - 1)) : 1;
   double temperature = from;
   for (int32_t k = 0; k < sweeps + 3; ++k, temperature *= ratio) {
@@ -95,12 +97,30 @@ template <class Stop>
 void Population::take_first(bool annealed, const Stop& stop) {
   take(0, annealed);
   for (int r = 1; r < kLanes; ++r) {
-    if (!annealed && stop()) {  // too late for all: the others are as good as the first
+    if (stop()) {  // too late for all: the others are as good as the first
       std::copy(lineage(0), lineage(0) + space_.model.n, lineage(r));
       energies_[r] = energies_[0];
     } else {
       take(r, annealed);
     }
+  }
+}
+
+template <class Stop>
+void Population::cross_with_annealed(const Stop& stop) {
+  for (int r = 0; r < kLanes && !stop(); ++r) {
+    extract(r, current_.data());
+    if (!space_.integers.exact) descend(space_.model, current_.data());
+    energies_[r] += crossover_.improve(lineage(r), current_.data(), random_);
+  }
+}
+
+template <class Stop>
+void Population::mate(const Stop& stop) {
+  for (int r = 0; r < kLanes && !stop(); ++r) {
+    if (random_.next_float() >= space_.plan.mating) continue;
+    const int other = static_cast<int>(random_.next_below(kLanes));
+    if (other != r) energies_[r] += crossover_.improve(lineage(r), lineage(other), random_);
   }
 }
 
@@ -115,9 +135,9 @@ void Population::round(const Stop& stop) {
   } else {
     insert();
     if (!anneal(space_.plan.reheat, space_.plan.sweeps, stop)) return;
-    cross_with_annealed();
+    cross_with_annealed(stop);
   }
-  mate();
+  mate(stop);
   replace_worst();
   note_best();
 }

@@ -15,7 +15,10 @@ double common_unit(const Model& m, double most, int32_t largest) {
   std::frexp(most, &exponent);
   const double fine = std::ldexp(1.0, std::max(exponent - 40, -1000));  // 40 binary digits below the largest weight
   int64_t divisor = 0;
+  double last = 0;  // most models have few different weights
   const auto take = [&](double w) {
+    if (std::fabs(w) == last) return true;
+    last = std::fabs(w);
     const double q = std::fabs(w) / fine;
     if (q != std::floor(q)) return false;
     divisor = std::gcd(divisor, static_cast<int64_t>(q));
@@ -29,17 +32,27 @@ double common_unit(const Model& m, double most, int32_t largest) {
   return unit > 0 && most / unit <= largest ? unit : 0;
 }
 
-}  // namespace
-
-IntegerModel to_integers(const Model& m, int32_t largest) {
+double largest_weight(const Model& m) {
   double most = 0;
   for (const double w : m.couplings) most = std::max(most, std::fabs(w));
   for (const double h : m.fields) most = std::max(most, std::fabs(h));
+  return most;
+}
+
+}  // namespace
+
+double exact_unit(const Model& m, int32_t largest) {
+  const double most = largest_weight(m);
+  return most > 0 ? common_unit(m, most, largest) : 1;
+}
+
+IntegerModel to_integers(const Model& m, int32_t largest) {
+  const double most = largest_weight(m);
   IntegerModel out;
   out.n = m.n;
   out.offsets = m.offsets;
   out.neighbours = m.neighbours;
-  const double unit = most > 0 ? common_unit(m, most, largest) : 1;
+  const double unit = exact_unit(m, largest);
   out.exact = unit > 0;
   out.unit = out.exact ? unit : most / largest;
   const auto convert = [&](double w) { return static_cast<int32_t>(std::lround(w / out.unit)); };

@@ -15,6 +15,9 @@ struct IntegerModel {
   bool exact = true;   // couplings * unit are the model's own
 };
 
+// The unit of which all weights are whole multiples with quotients up to `largest`; 0 when there is none.
+double exact_unit(const Model& model, int32_t largest);
+
 // The exact integers when the weights are whole multiples of a common unit with quotients up to `largest`; otherwise
 // weights rounded to the largest weight / `largest` (for a heuristic that compares in the true weights afterwards).
 IntegerModel to_integers(const Model& model, int32_t largest);

@@ -22,11 +22,26 @@ double Model::energy(const int8_t* spins) const {
   return -twice / 2 - field;
 }
 
+namespace {
+
+// Stable, by counting: keys are 0 to n - 1.
+template <class Key>
+void sort_by(std::vector<Edge>& edges, int32_t n, const Key& key) {
+  std::vector<int64_t> next(n + 1, 0);
+  for (const Edge& e : edges) ++next[key(e) + 1];
+  for (int32_t i = 0; i < n; ++i) next[i + 1] += next[i];
+  std::vector<Edge> sorted(edges.size());
+  for (const Edge& e : edges) sorted[next[key(e)]++] = e;
+  edges.swap(sorted);
+}
+
+}  // namespace
+
 Model build_model(int32_t n, std::vector<Edge> edges, std::vector<double> fields) {
   for (Edge& e : edges)
     if (e.a > e.b) std::swap(e.a, e.b);
-  std::stable_sort(edges.begin(), edges.end(),
-                   [](const Edge& x, const Edge& y) { return x.a != y.a ? x.a < y.a : x.b < y.b; });
+  sort_by(edges, n, [](const Edge& e) { return e.b; });
+  sort_by(edges, n, [](const Edge& e) { return e.a; });
   size_t kept = 0;
   for (size_t k = 0; k < edges.size();) {
     Edge sum = edges[k++];

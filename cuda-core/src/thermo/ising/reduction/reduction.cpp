@@ -10,47 +10,77 @@ namespace xcore::thermo::ising {
 
 namespace {
 
+// Rows are searched from end to end, so neighbours of a hub stay where they are: a million leaves of one spin would cost the
+// square of their number.
+constexpr int32_t kLongestRow = 4096;
+
 struct Bond {
   int32_t to;
   double coupling;
 };
 
-// Couplings that change; row n is the field.
+// Couplings that change, rows in one array. A row that outgrows its room moves to the end. A field is a bond to n, which has no
+// row of its own: nothing reads it, and it could be as long as n.
 class Workspace {
  public:
-  explicit Workspace(const Model& m) : rows(m.n + 1) {
+  explicit Workspace(const Model& m) : n_(m.n), rows_(m.n) {
+    constexpr int32_t kSpare = 2;
+    bonds_.reserve(2 * m.edges() + int64_t{kSpare + 1} * m.n);
     for (int32_t i = 0; i < m.n; ++i) {
-      for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k) rows[i].push_back({m.neighbours[k], m.couplings[k]});
-      if (m.fields[i] != 0) {
-        rows[i].push_back({m.n, m.fields[i]});
-        rows[m.n].push_back({i, m.fields[i]});
-      }
+      Row& row = rows_[i];
+      row.first = static_cast<int64_t>(bonds_.size());
+      for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k) bonds_.push_back({m.neighbours[k], m.couplings[k]});
+      if (m.fields[i] != 0) bonds_.push_back({m.n, m.fields[i]});
+      row.size = static_cast<int32_t>(static_cast<int64_t>(bonds_.size()) - row.first);
+      row.room = row.size + kSpare;
+      bonds_.resize(row.first + row.room);
     }
   }
+  int32_t size(int32_t i) const { return rows_[i].size; }
+  const Bond* begin(int32_t i) const { return bonds_.data() + rows_[i].first; }
+  const Bond* end(int32_t i) const { return begin(i) + rows_[i].size; }
+
   void add(int32_t a, int32_t b, double coupling) {
     if (coupling == 0) return;
     add_one_way(a, b, coupling);
     add_one_way(b, a, coupling);
   }
   void drop(int32_t a, int32_t b) {
-    auto& row = rows[a];
-    const auto it = std::find_if(row.begin(), row.end(), [&](const Bond& x) { return x.to == b; });
-    *it = row.back();
-    row.pop_back();
+    if (a != n_) erase(rows_[a], find(rows_[a], b));
   }
-  std::vector<std::vector<Bond>> rows;
+  void clear(int32_t i) { rows_[i].size = 0; }
 
  private:
-  void add_one_way(int32_t a, int32_t b, double coupling) {
-    auto& row = rows[a];
-    const auto it = std::find_if(row.begin(), row.end(), [&](const Bond& x) { return x.to == b; });
-    if (it == row.end()) {
-      row.push_back({b, coupling});
-    } else if ((it->coupling += coupling) == 0) {
-      *it = row.back();
-      row.pop_back();
-    }
+  struct Row {
+    int64_t first;
+    int32_t size, room;
+  };
+  Bond* find(const Row& row, int32_t b) {
+    Bond* const first = bonds_.data() + row.first;
+    return std::find_if(first, first + row.size, [&](const Bond& x) { return x.to == b; });
   }
+  void erase(Row& row, Bond* bond) { *bond = bonds_[row.first + --row.size]; }
+  void add_one_way(int32_t a, int32_t b, double coupling) {
+    if (a == n_) return;
+    Row& row = rows_[a];
+    Bond* const bond = find(row, b);
+    if (bond != bonds_.data() + row.first + row.size) {
+      if ((bond->coupling += coupling) == 0) erase(row, bond);
+      return;
+    }
+    if (row.size == row.room) {
+      const int64_t first = static_cast<int64_t>(bonds_.size());
+      row.room *= 2;
+      bonds_.resize(first + row.room);
+      std::copy_n(bonds_.begin() + row.first, row.size, bonds_.begin() + first);
+      row.first = first;
+    }
+    bonds_[row.first + row.size++] = {b, coupling};
+  }
+
+  int32_t n_;
+  std::vector<Row> rows_;
+  std::vector<Bond> bonds_;
 };
 
 }  // namespace
@@ -61,51 +91,53 @@ Reduction::Reduction(const Model& model) : n_(model.n) {
   int32_t first = 0;
   while (first < n && !removable(first)) ++first;
   if (first == n) {  // dense graphs pay nothing
-    kernel_ = model;
+    whole_ = &model;
     kept_.resize(n);
     std::iota(kept_.begin(), kept_.end(), 0);
     return;
   }
   // Three neighbours halve the unit. Finer weights would cost the integer kernels more than the spin saved, so whole
   // models go to halves and no further.
-  const IntegerModel integers = to_integers(model, 1 << 20);
-  const double quantum = integers.exact ? integers.unit / 2 : 0;
+  const double quantum = exact_unit(model, 1 << 20) / 2;
   const auto representable = [&](double w) { return quantum == 0 || w / quantum == std::floor(w / quantum); };
 
   Workspace work(model);
   std::vector<char> gone(n + 1, 0);
   std::vector<int32_t> queue;
   for (int32_t i = n - 1; i >= 0; --i)
-    if (work.rows[i].size() <= 3) queue.push_back(i);
+    if (work.size(i) <= 3) queue.push_back(i);
   while (!queue.empty()) {
     const int32_t i = queue.back();
     queue.pop_back();
-    const auto row = work.rows[i];
-    if (gone[i] || row.size() > 3) continue;
+    const int32_t count = work.size(i);
+    if (gone[i] || count > 3) continue;
+    Bond row[3];  // a copy: the rows are about to change
+    std::copy(work.begin(i), work.end(i), row);
+    if (std::any_of(row, row + count, [&](const Bond& b) { return b.to != n && work.size(b.to) > kLongestRow; })) continue;
     double w[3] = {0, 0, 0};
-    for (size_t k = 0; k < row.size(); ++k) w[k] = row[k].coupling;
+    for (int32_t k = 0; k < count; ++k) w[k] = row[k].coupling;
     const double all = std::fabs(w[0] + w[1] + w[2]), not_third = std::fabs(w[0] + w[1] - w[2]);
     const double not_second = std::fabs(w[0] - w[1] + w[2]), not_first = std::fabs(-w[0] + w[1] + w[2]);
     const double j12 = (all + not_third - not_second - not_first) / 4;
     const double j13 = (all - not_third + not_second - not_first) / 4;
     const double j23 = (all - not_third - not_second + not_first) / 4;
-    if (row.size() == 3 && !(representable(j12) && representable(j13) && representable(j23))) continue;
+    if (count == 3 && !(representable(j12) && representable(j13) && representable(j23))) continue;
 
-    Removed r{i, static_cast<int32_t>(row.size()), {n, n, n}, {w[0], w[1], w[2]}};
-    for (size_t k = 0; k < row.size(); ++k) {
+    Removed r{i, count, {n, n, n}, {w[0], w[1], w[2]}};
+    for (int32_t k = 0; k < count; ++k) {
       r.neighbour[k] = row[k].to;
       work.drop(row[k].to, i);
     }
-    work.rows[i].clear();
+    work.clear(i);
     gone[i] = 1;
     removed_.push_back(r);
-    if (row.size() >= 2) work.add(row[0].to, row[1].to, j12);
-    if (row.size() == 3) {
+    if (count >= 2) work.add(row[0].to, row[1].to, j12);
+    if (count == 3) {
       work.add(row[0].to, row[2].to, j13);
       work.add(row[1].to, row[2].to, j23);
     }
-    for (const Bond& b : row)
-      if (b.to != n && work.rows[b.to].size() <= 3) queue.push_back(b.to);
+    for (int32_t k = 0; k < count; ++k)
+      if (row[k].to != n && work.size(row[k].to) <= 3) queue.push_back(row[k].to);
   }
 
   std::vector<int32_t> index(n + 1, -1);
@@ -117,11 +149,11 @@ Reduction::Reduction(const Model& model) : n_(model.n) {
   std::vector<Edge> edges;
   std::vector<double> fields(kept_.size(), 0.0);
   for (const int32_t i : kept_) {
-    for (const Bond& b : work.rows[i]) {
-      if (b.to == n) {
-        fields[index[i]] = b.coupling;
-      } else if (b.to > i) {
-        edges.push_back({index[i], index[b.to], b.coupling});
+    for (const Bond* b = work.begin(i); b != work.end(i); ++b) {
+      if (b->to == n) {
+        fields[index[i]] = b->coupling;
+      } else if (b->to > i) {
+        edges.push_back({index[i], index[b->to], b->coupling});
       }
     }
   }

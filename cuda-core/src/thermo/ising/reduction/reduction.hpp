@@ -15,9 +15,10 @@ namespace xcore::thermo::ising {
 
 class Reduction {
  public:
+  // The model is read later as well.
   explicit Reduction(const Model& model);
-  // What is left; n = 0 when the reduction solved the model.
-  const Model& kernel() const { return kernel_; }
+  // What is left, the model itself when nothing could be removed; n = 0 when the reduction solved the model.
+  const Model& kernel() const { return whole_ ? *whole_ : kernel_; }
   // The original index of each spin of the kernel.
   const std::vector<int32_t>& kept() const { return kept_; }
   // A ground state of the kernel becomes one of the model. kernel_spins [kernel().n], spins [n].
@@ -30,6 +31,7 @@ class Reduction {
     double coupling[3];
   };
   int32_t n_;
+  const Model* whole_ = nullptr;
   Model kernel_;
   std::vector<int32_t> kept_;
   std::vector<Removed> removed_;  // in order of removal
