@@ -82,13 +82,14 @@ function contextsOf({ learn, test }) {
   });
 }
 
-// The same energies as chooseBatch minimises, read from the public explanation of single choices.
+// The same energies as chooseBatch minimises, read from the public explanation of single choices: without the deadlines, which are
+// terms of a single choice's energy and constraints of a batch.
 function matrixOf(consensus, contexts) {
   const models = consensus.models;
   const n = contexts.length;
   const energies = new Float64Array(models.length * n);
   const costs = new Float64Array(models.length * n);
-  contexts.forEach((context, j) => {
+  contexts.forEach(({ deadline: _, ...context }, j) => {
     consensus.choose(context).explanation.forEach((m, i) => {
       energies[i * n + j] = m.energy;
       costs[i * n + j] = m.cost;

@@ -1,7 +1,8 @@
 // Do credible intervals cover what they say? Posteriors of each (model, domain) are learnt from a few outcomes a domain, with
 // learning.pooling 0, 4 and 'auto' side by side.
 //
-//   node bench/calibration.mjs [--sets routerbench,llmrouter,gsm8k,mmlu] [--splits 20] [--populations 40]
+//   node bench/calibration.mjs [--parts rates,quantities,recorded] [--sets routerbench,llmrouter,gsm8k,mmlu] [--splits 20]
+//     [--populations 40] [--pooling 0,4,auto]
 //
 // Synthetic outcomes: the true rates are drawn from a Beta population, so the interval of the rate itself must cover them.
 //
@@ -17,6 +18,7 @@ import { generator, load, mean, shuffled } from './recorded.mjs';
 
 const { values: flags } = parseArgs({
   options: {
+    parts: { type: 'string', default: 'rates,quantities,recorded' },
     sets: { type: 'string', default: 'routerbench,llmrouter,gsm8k,mmlu' },
     splits: { type: 'string', default: '20' },
     populations: { type: 'string', default: '40' },
@@ -71,48 +73,6 @@ function coverage(repetitions) {
 }
 const row = (...cells) => console.log(`| ${cells.join(' | ')} |`);
 
-console.log('## Synthetic: intervals of the rate itself, 4 models x 12 domains\n');
-row('population', 'outcomes a domain', 'pooling', ...LEVELS.map((l) => `${100 * l} %`), 'mean width at 80 %');
-row(':--', '--:', '--:', ...LEVELS.map(() => '--:'), '--:');
-for (const [a, b] of [
-  [1, 1],
-  [1.4, 0.6],
-  [6, 4],
-  [24, 8],
-  [140, 60],
-]) {
-  for (const size of SIZES) {
-    for (const pooling of POOLING) {
-      const repetitions = [];
-      const widths = [];
-      for (let p = 1; p <= Number(flags.populations); p++) {
-        const random = generator(7919 * p + size);
-        const models = ['a', 'b', 'c', 'd'];
-        const consensus = consensusOf(models, pooling);
-        const pairs = models.flatMap((model) =>
-          Array.from({ length: 12 }, (_, domain) => ({ model, domain, rate: beta(a, b, random) })),
-        );
-        for (const { model, domain, rate } of pairs)
-          for (let i = 0; i < size; i++) consensus.observe({ model, domain, success: random() < rate });
-        const hits = LEVELS.map(() => []);
-        for (const { model, domain, rate } of pairs) {
-          const posterior = consensus.posterior(model, domain);
-          for (const [l, level] of LEVELS.entries()) {
-            const [low, high] = posterior.interval(level);
-            hits[l].push(low <= rate && rate <= high);
-            if (level === 0.8) widths.push(high - low);
-          }
-        }
-        repetitions.push(hits);
-      }
-      row(`Beta(${a}, ${b})`, size, pooling, ...coverage(repetitions), mean(widths).toFixed(3));
-    }
-  }
-}
-
-console.log('\n## Quantities (normal-inverse-gamma): intervals of the mean\n');
-row('what', 'pairs', 'observations a pair', ...LEVELS.map((l) => `${100 * l} %`));
-row(':--', '--:', '--:', ...LEVELS.map(() => '--:'));
 /** Coverage of the true means after these samples, one table of all pairs a repetition. */
 async function quantities(what, size, prior, repeat) {
   const repetitions = [];
@@ -137,71 +97,130 @@ async function quantities(what, size, prior, repeat) {
   }
   row(what, pairs, size, ...coverage(repetitions));
 }
-for (const size of SIZES) {
-  // Means and variances drawn from the prior itself.
-  const prior = { mean: 1, kappa: 0.5, alpha: 3, beta: 2 };
-  await quantities('drawn from the prior', size, prior, (random) => {
-    const drawn = Array.from({ length: 200 }, () => {
-      const deviation = Math.sqrt(prior.beta / gamma(prior.alpha, random));
-      const centre = prior.mean + (deviation * normal(random)) / Math.sqrt(prior.kappa);
-      return [centre, Array.from({ length: size }, () => centre + deviation * normal(random))];
+
+async function quantitiesPart() {
+  console.log('\n## Quantities (normal-inverse-gamma): intervals of the mean\n');
+  row('what', 'pairs', 'observations a pair', ...LEVELS.map((l) => `${100 * l} %`));
+  row(':--', '--:', '--:', ...LEVELS.map(() => '--:'));
+  for (const size of SIZES) {
+    // Means and variances drawn from the prior itself.
+    const prior = { mean: 1, kappa: 0.5, alpha: 3, beta: 2 };
+    await quantities('drawn from the prior', size, prior, (random) => {
+      const drawn = Array.from({ length: 200 }, () => {
+        const deviation = Math.sqrt(prior.beta / gamma(prior.alpha, random));
+        const centre = prior.mean + (deviation * normal(random)) / Math.sqrt(prior.kappa);
+        return [centre, Array.from({ length: size }, () => centre + deviation * normal(random))];
+      });
+      return { means: drawn.map(([m]) => m), samples: drawn.map(([, s]) => s) };
     });
-    return { means: drawn.map(([m]) => m), samples: drawn.map(([, s]) => s) };
-  });
-}
-for (const size of SIZES.filter((n) => n <= 20)) {
-  // Recorded costs of RouterBench's answers, as logarithms, by model and domain; the true mean is that of all rows, of which the
-  // sample is at most a fifteenth. The prior is nearly flat.
-  const { models, rows } = load('routerbench');
-  const groups = [...new Set(rows.map((r) => r.label))].flatMap((label) =>
-    models.map((_, m) => rows.filter((r) => r.label === label).map((r) => Math.log(r.cost[m]))),
-  );
-  await quantities('log costs of RouterBench', size, { mean: -8, kappa: 0.01, alpha: 0.5, beta: 0.01 }, (random) => ({
-    means: groups.map(mean),
-    samples: groups.map((values) => shuffled(values, random).slice(0, size)),
-  }));
+  }
+  for (const size of SIZES.filter((n) => n <= 20)) {
+    // Recorded costs of RouterBench's answers, as logarithms, by model and domain; the true mean is that of all rows, of which the
+    // sample is at most a fifteenth. The prior is nearly flat.
+    const { models, rows } = load('routerbench');
+    const groups = [...new Set(rows.map((r) => r.label))].flatMap((label) =>
+      models.map((_, m) => rows.filter((r) => r.label === label).map((r) => Math.log(r.cost[m]))),
+    );
+    await quantities(
+      'log costs of RouterBench',
+      size,
+      { mean: -8, kappa: 1e-3, alpha: 1e-3, beta: 1e-6 },
+      (random) => ({
+        means: groups.map(mean),
+        samples: groups.map((values) => shuffled(values, random).slice(0, size)),
+      }),
+    );
+  }
 }
 
-console.log('\n## Recorded: right answers among the hidden rows\n');
-row('set', 'models x domains', 'outcomes a domain, at most', 'pooling', ...LEVELS.map((l) => `${100 * l} %`));
-row(':--', '--:', '--:', '--:', ...LEVELS.map(() => '--:'));
-for (const set of flags.sets.split(',')) {
-  const { models, rows } = load(set);
-  for (const size of SIZES) {
-    for (const pooling of POOLING) {
-      const repetitions = [];
-      let domains = 0;
-      for (let seed = 1; seed <= Number(flags.splits); seed++) {
-        const random = generator(seed);
-        const order = shuffled(rows, random);
-        const half = Math.floor(order.length / 2);
-        const parts = new Map();
-        for (const [i, r] of order.entries()) {
-          const part = parts.get(r.label) ?? { learnt: [], hidden: [] };
-          parts.set(r.label, part);
-          if (i >= half) part.hidden.push(r);
-          else if (part.learnt.length < size) part.learnt.push(r);
-        }
-        const consensus = consensusOf(models, pooling);
-        for (const [domain, { learnt }] of parts)
-          for (const r of learnt)
-            for (const [m, model] of models.entries())
-              consensus.observe({ model, domain, success: r.quality[m] >= 0.5 });
-        const hits = LEVELS.map(() => []);
-        const tested = [...parts].filter(([, { hidden }]) => hidden.length >= HIDDEN_MIN);
-        domains = tested.length;
-        for (const [domain, { hidden }] of tested) {
-          for (const [m, model] of models.entries()) {
-            const right = hidden.filter((r) => r.quality[m] >= 0.5).length;
+function ratesPart() {
+  console.log('## Synthetic: intervals of the rate itself, 4 models x 12 domains\n');
+  row('population', 'outcomes a domain', 'pooling', ...LEVELS.map((l) => `${100 * l} %`), 'mean width at 80 %');
+  row(':--', '--:', '--:', ...LEVELS.map(() => '--:'), '--:');
+  for (const [a, b] of [
+    [1, 1],
+    [1.4, 0.6],
+    [6, 4],
+    [24, 8],
+    [140, 60],
+  ]) {
+    for (const size of SIZES) {
+      for (const pooling of POOLING) {
+        const repetitions = [];
+        const widths = [];
+        for (let p = 1; p <= Number(flags.populations); p++) {
+          const random = generator(7919 * p + size);
+          const models = ['a', 'b', 'c', 'd'];
+          const consensus = consensusOf(models, pooling);
+          const pairs = models.flatMap((model) =>
+            Array.from({ length: 12 }, (_, domain) => ({ model, domain, rate: beta(a, b, random) })),
+          );
+          for (const { model, domain, rate } of pairs)
+            for (let i = 0; i < size; i++) consensus.observe({ model, domain, success: random() < rate });
+          const hits = LEVELS.map(() => []);
+          for (const { model, domain, rate } of pairs) {
             const posterior = consensus.posterior(model, domain);
-            const { below, at } = betaBinomial(right, hidden.length, posterior.alpha, posterior.beta);
-            const u = below + random() * at;
-            for (const [l, level] of LEVELS.entries()) hits[l].push(Math.abs(u - 0.5) <= level / 2);
+            for (const [l, level] of LEVELS.entries()) {
+              const [low, high] = posterior.interval(level);
+              hits[l].push(low <= rate && rate <= high);
+              if (level === 0.8) widths.push(high - low);
+            }
           }
+          repetitions.push(hits);
         }
-        repetitions.push(hits);
+        row(`Beta(${a}, ${b})`, size, pooling, ...coverage(repetitions), mean(widths).toFixed(3));
       }
-      row(set, `${models.length} x ${domains}`, size, pooling, ...coverage(repetitions));
     }
   }
 }
+
+function recordedPart() {
+  console.log('\n## Recorded: right answers among the hidden rows\n');
+  row('set', 'models x domains', 'outcomes a domain, at most', 'pooling', ...LEVELS.map((l) => `${100 * l} %`));
+  row(':--', '--:', '--:', '--:', ...LEVELS.map(() => '--:'));
+  for (const set of flags.sets.split(',')) {
+    const { models, rows } = load(set);
+    for (const size of SIZES) {
+      for (const pooling of POOLING) {
+        const repetitions = [];
+        let domains = 0;
+        for (let seed = 1; seed <= Number(flags.splits); seed++) {
+          const random = generator(seed);
+          const order = shuffled(rows, random);
+          const half = Math.floor(order.length / 2);
+          const parts = new Map();
+          for (const [i, r] of order.entries()) {
+            const part = parts.get(r.label) ?? { learnt: [], hidden: [] };
+            parts.set(r.label, part);
+            if (i >= half) part.hidden.push(r);
+            else if (part.learnt.length < size) part.learnt.push(r);
+          }
+          const consensus = consensusOf(models, pooling);
+          for (const [domain, { learnt }] of parts)
+            for (const r of learnt)
+              for (const [m, model] of models.entries())
+                consensus.observe({ model, domain, success: r.quality[m] >= 0.5 });
+          const hits = LEVELS.map(() => []);
+          const tested = [...parts].filter(([, { hidden }]) => hidden.length >= HIDDEN_MIN);
+          domains = tested.length;
+          for (const [domain, { hidden }] of tested) {
+            for (const [m, model] of models.entries()) {
+              const right = hidden.filter((r) => r.quality[m] >= 0.5).length;
+              const posterior = consensus.posterior(model, domain);
+              const { below, at } = betaBinomial(right, hidden.length, posterior.alpha, posterior.beta);
+              const u = below + random() * at;
+              for (const [l, level] of LEVELS.entries()) hits[l].push(Math.abs(u - 0.5) <= level / 2);
+            }
+          }
+          repetitions.push(hits);
+        }
+        row(set, `${models.length} x ${domains}`, size, pooling, ...coverage(repetitions));
+      }
+    }
+  }
+}
+
+const parts = flags.parts.split(',');
+if (parts.includes('rates')) ratesPart();
+if (parts.includes('quantities')) await quantitiesPart();
+if (parts.includes('recorded')) recordedPart();
