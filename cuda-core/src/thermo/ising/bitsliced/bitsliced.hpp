@@ -68,8 +68,9 @@ AcceptancePlanes acceptance_planes(double beta_unit, uint32_t largest_weight, in
 
 // The same, spread over the lanes. Bits of probability p come from comparing a random fraction with p, digit by digit from the
 // least: with m the digit of p and x what was decided below, x becomes m ^ ((x ^ m) & r) for a random bit r, which is m where the
-// digits differ (r = 0) and x where they tie. So y = x ^ m obeys y' = (y & r) ^ (m ^ m'), two operations a digit, and what is stored
-// of each plane are resolution + 1 rows: y to start with, which is the least digit, then each m ^ m', the last of them m itself.
+// digits differ (r = 0) and x where they tie. So y = x ^ m obeys y' = (y & r) ^ (m ^ m'), two operations a digit, and what is
+// stored of each plane are resolution + 1 rows: y to start with, which is the least digit, then each m ^ m', the last of them
+// m itself.
 // Planes are: digit 1 .. planes, then `odd`, then `overflow`.
 struct LaneThresholds {
   int planes = 0, resolution = 0;

@@ -149,7 +149,8 @@ __global__ void __launch_bounds__(kSweepThreads, 1)
     if (threadIdx.x < kMasks) reinterpret_cast<uint32_t*>(masks[sweep & 1])[threadIdx.x] = 0u - (p >> bit & 1u);
     if (threadIdx.x == blockDim.x - 1 && sweep < last) {
       const DeviceSweep& s = schedule[sweep];
-      headers[sweep & 1] = {s.planes, s.skipped, s.probability[DeviceSweep::kOdd] != 0, s.probability[DeviceSweep::kOverflow] != 0};
+      headers[sweep & 1] = {s.planes, s.skipped, s.probability[DeviceSweep::kOdd] != 0,
+                            s.probability[DeviceSweep::kOverflow] != 0};
     }
   };
   prepare(first, probability(first));

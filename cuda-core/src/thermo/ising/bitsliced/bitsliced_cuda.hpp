@@ -35,7 +35,8 @@ class DeviceBitsliced {
   int blocks() const { return blocks_; }
   int lanes() const { return 32 * words_ * blocks_; }
   int64_t row_words() const { return static_cast<int64_t>(words_) * blocks_; }
-  // rows [(n + 1) x row_words] in device memory; the last row is the kernel's own. Runs sweeps first .. last - 1 of the schedule of each block:
+  // rows [(n + 1) x row_words] in device memory; the last row is the kernel's own. Runs sweeps first .. last - 1 of the schedule
+  // of each block:
   // schedules [2 x length]; block b follows the first when fresh[b] is 0 and the second otherwise, which at sweep 0 also
   // starts from random spins.
   void sweep(uint32_t* rows, const DeviceSweep* schedules, int length, int first, int last, const int32_t* fresh);

@@ -31,7 +31,8 @@ __device__ __forceinline__ bool has(const uint32_t* set, int32_t i) { return set
 
 // Gathers one lane's spins into a set: the warp reads 32 rows at a time and votes. Some reads are under way at once, since
 // each of them waits for L2.
-__device__ __forceinline__ void gather(const uint32_t* __restrict__ rows, int64_t row_words, int64_t lane, int32_t n, uint32_t* set) {
+__device__ __forceinline__ void gather(const uint32_t* __restrict__ rows, int64_t row_words, int64_t lane, int32_t n,
+                                       uint32_t* set) {
   constexpr int kAhead = 8;
   const int t = threadIdx.x & 31;
   const uint32_t* const column = rows + lane / 32;

@@ -7,7 +7,7 @@
 // a success is 99 % certain, t ln(0.01) / ln(1 - p) for runs of t seconds that succeed with probability p, never less than
 // one run (T. Ronnow et al., Science 345, 420 (2014)). The solver is run with `seeds` seeds until it reaches the cut or its
 // limit; its runs may be cut off anywhere, so its TTS99 is the least over t of that formula, with p the share of the runs
-// that had succeeded by then, as (hits + 0) / (runs + 1). Times are wall-clock times of whole calls. Threads: XCORE_THREADS.
+// that had succeeded by then, as hits / (runs + 1). Times are wall-clock times of whole calls. Threads: XCORE_THREADS.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -139,7 +139,8 @@ int bench_gset(int count, char** arguments) {
   std::vector<std::string> names(arguments + 1, arguments + count);
   const double plain_seconds = setting(names, "plain", 3), cpu_seconds = setting(names, "cpu", 6);
   const double gpu_seconds = setting(names, "gpu", 2);
-  const int cpu_seeds = static_cast<int>(setting(names, "seeds", 12)), gpu_seeds = static_cast<int>(setting(names, "gpu_seeds", 50));
+  const int cpu_seeds = static_cast<int>(setting(names, "seeds", 12));
+  const int gpu_seeds = static_cast<int>(setting(names, "gpu_seeds", 50));
   std::map<std::string, double> best_known;
   std::ifstream table(folder + "/best_known.csv");
   std::string line;
@@ -158,7 +159,8 @@ int bench_gset(int count, char** arguments) {
     BenchGraph first;
     if (bench_graph(folder, "torus:40:40:1", first)) solver(first, best_device, 0.5, 2);
   }
-  std::printf("| graph | n | cut to reach | plain 1000 (hits) | TTS99 s | plain 5000 (hits) | TTS99 s | CPU (hits) | mean s | TTS99 s |%s\n",
+  std::printf("| graph | n | cut to reach | plain 1000 (hits) | TTS99 s | plain 5000 (hits) | TTS99 s | CPU (hits) | mean s | "
+              "TTS99 s |%s\n",
               gpu ? " GPU (hits) | mean s | TTS99 s | CPU / GPU |" : "");
   for (const std::string& name : names) {
     BenchGraph g;
