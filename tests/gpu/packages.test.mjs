@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { cudaUnavailableReason, devices, events, resolveDevice } from '@x/cuda-core';
 import { loadModel } from '@x/gguf-llm';
 import { Monitor } from '@x/gpu-monitor';
-import { transferEntropy } from '@x/te-router';
+import { transferEntropy, transferEntropyNetwork } from '@x/te-router';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const pool = join(here, '..', '..', 'examples', 'gateway', 'pool');
@@ -112,3 +112,56 @@ test('nothing fell back while the GPU was asked for by name', { skip }, () => {
 });
 const fallbacks = [];
 events.on('fallback', (event) => fallbacks.push(event));
+
+/** A chain of variables, each driven by the one before it, from a small generator of its own. */
+function chain(variables, samples, offset = 0) {
+  let state = 1;
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state + 0.5) / 2 ** 32;
+  };
+  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+  const values = new Float64Array(variables * samples);
+  for (let v = 0; v < variables; v++) {
+    for (let t = 0; t < samples; t++) {
+      const before = t > 0 ? values[v * samples + t - 1] : 0;
+      const driver = t > 0 && v > 0 ? values[(v - 1) * samples + t - 1] : 0;
+      values[v * samples + t] = 0.4 * before + 0.5 * driver + normal();
+    }
+  }
+  return { values: values.map((x) => offset + x * (offset ? 1e-3 : 1)), variables, samples };
+}
+
+const furthest = (a, b) => a.reduce((most, x, m) => Math.max(most, Math.abs(x - b[m])), 0);
+
+for (const [name, options, offset] of [
+  ['KSG with delays and surrogates', { estimator: 'ksg1', maxLag: 2, surrogates: 30, seed: 3 }, 0],
+  ['KSG far from zero', { estimator: 'ksg1', precision: 'f32' }, 1e6],
+  ['KSG with two histories', { estimator: 'ksg1', targetHistory: 2, sourceHistory: 2 }, 0],
+  ['Gaussian', { estimator: 'gaussian' }, 0],
+  ['binned', { estimator: 'binned' }, 0],
+]) {
+  test(`a network of transfer entropies on the GPU has the values of the CPU: ${name}`, { skip }, async () => {
+    const series = chain(40, 300, offset);
+    const cpu = await transferEntropyNetwork(series, { ...options, precision: undefined, device: 'cpu' });
+    const cuda = await transferEntropyNetwork(series, { ...options, device: 'cuda' });
+    assert.equal(cuda.device, 'cuda:0');
+    assert.ok(furthest(cpu.te, cuda.te) < 1e-10, `differs by ${furthest(cpu.te, cuda.te)}`);
+    assert.deepEqual(cuda.pValue, cpu.pValue);
+    assert.deepEqual(
+      cuda.links.map(({ source, target, lag }) => [source, target, lag]),
+      cpu.links.map(({ source, target, lag }) => [source, target, lag]),
+    );
+  });
+}
+
+test('a multivariate network is inferred alike on CPU and GPU', { skip }, async () => {
+  const series = chain(6, 250);
+  const options = { method: 'multivariate', estimator: 'ksg1', maxLag: 2, surrogates: 60, seed: 1 };
+  const [cpu, cuda] = await Promise.all(
+    ['cpu', 'cuda'].map((device) => transferEntropyNetwork(series, { ...options, device })),
+  );
+  assert.ok(cpu.links.length > 0);
+  const links = (network) => network.links.map(({ source, target, lag }) => [source, target, lag]);
+  assert.deepEqual(links(cuda), links(cpu));
+});

@@ -27,7 +27,7 @@ typedef struct xc_te_network_options {
   int32_t normalise;       /* KSG: each embedded column to mean 0 and standard deviation 1 [1] */
   int32_t bins;            /* binned: 2 to 64 [8] */
   int32_t equal_frequency; /* binned: bins of equal frequency instead of equal width [0] */
-  int32_t precision;       /* XC_TE_*; fp32 exists for KSG on CUDA, where AUTO takes it unless values are tied [AUTO] */
+  int32_t precision;       /* XC_TE_*; fp32 exists for KSG on CUDA and counts what fp64 counts; AUTO takes it unless values are equal [AUTO] */
   int32_t surrogates;      /* permutations a pair, >= 0 [0] */
   int32_t stop_after;      /* a pair's test ends when so many surrogates reached its value; 0: never [0] */
   int32_t null_model;      /* XC_TE_NULL_*: surrogates of the pair, or of all pairs of the target together [PAIR] */

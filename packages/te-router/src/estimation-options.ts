@@ -77,7 +77,11 @@ export interface EstimationOptions {
   locals?: boolean;
   /** Default `'nats'`. */
   unit?: 'nats' | 'bits';
-  /** fp32 distances (centred in fp64) for KSG; other estimators are fp64. Default `'f64'`. */
+  /**
+   * `'f32'`: fp32 distances (centred in fp64) for KSG; other estimators are fp64. Neighbours that differ by less than fp32
+   * resolves may then count differently, each by some 1 / (neighbours x samples) nats: within 1e-5 as a rule for a thousand
+   * samples or more, up to 1e-3 for short or coarsely stored series. Default `'f64'`, exact on every device.
+   */
   precision?: 'f64' | 'f32';
   /** Lengths of independent series that lie one after the other; no tuple crosses a border. */
   segments?: readonly number[];

@@ -12,6 +12,7 @@
 #include "te/network/binned/binned_pairs.hpp"
 #include "te/network/gaussian/gaussian_pairs.hpp"
 #include "te/network/ksg/ksg_pairs.hpp"
+#include "te/scratch.hpp"
 #include "te/surrogates/permutation.hpp"
 
 namespace xcore::te {
@@ -73,6 +74,17 @@ bool ties(const double* values, int32_t variables, int64_t samples) {
   return found;
 }
 
+// Columns of raw values may leave the range of fp32.
+bool fit_fp32(const double* values, int64_t count) {
+  std::atomic<bool> fit{true};
+  thread_pool().parallel_for(count, 1 << 16, [&](int64_t begin, int64_t end) {
+    double most = 0;
+    for (int64_t m = begin; m < end; ++m) most = std::max(most, std::fabs(values[m]));
+    if (most > 1e30) fit = false;
+  });
+  return fit;
+}
+
 class Run {
  public:
   Run(const Network& network, double* te, double* p, int32_t* lags, xc_te_network_result& result)
@@ -94,8 +106,9 @@ class Run {
     for (int32_t d = 0; d < net_.delays(); ++d) make(delays[d], net_.o.min_delay + d, device, single);
     int32_t group = delays[0].pairs->targets_at_once();
     group = std::max<int32_t>(1, group / net_.delays());
-    std::vector<double> values(static_cast<size_t>(std::min<int64_t>(group, targets)) * v_), best(values.size());
-    std::vector<int32_t> lag(values.size());
+    const size_t entries = static_cast<size_t>(std::min<int64_t>(group, targets)) * v_;
+    Scratch<double> values(net_.delays() > 1 ? entries : 0), best(entries);
+    Scratch<int32_t> lag(lags_ || net_.delays() > 1 ? entries : 0);
     for (int32_t begin = from_; begin < to_; begin += group) {
       const int32_t end = std::min(to_, begin + group);
       for (int32_t d = 0; d < net_.delays(); ++d) {
@@ -178,7 +191,7 @@ class Run {
 
   void keep_best(int32_t d, int64_t entries, const double* values, double* best, int32_t* lag) const {
     if (d == 0) {
-      std::fill_n(lag, entries, net_.o.min_delay);
+      if (lags_ || net_.delays() > 1) std::fill_n(lag, entries, net_.o.min_delay);
       return;
     }
     for (int64_t m = 0; m < entries; ++m)
@@ -374,8 +387,10 @@ void network(const double* values, int32_t variables, int64_t samples, const xc_
       o.device, pays, kOp,
       [&](int device) {
         const trace::OpTimer timer(kOp, cuda_device(device));
-        const bool single = o.estimator == XC_TE_NETWORK_KSG1 &&
-                            (o.precision == XC_TE_F32 || (o.precision == XC_TE_PRECISION_AUTO && !(o.noise == 0 && ties(values, variables, samples))));
+        // fp32 counts again in fp64 what it cannot tell; with equal values that would be nearly everything.
+        bool single = o.estimator == XC_TE_NETWORK_KSG1 && o.precision != XC_TE_F64 &&
+                      (o.normalise || fit_fp32(values, static_cast<int64_t>(variables) * samples));
+        if (single && o.precision == XC_TE_PRECISION_AUTO) single = o.noise > 0 || !ties(values, variables, samples);
         run.run(device, single);
         result.device = cuda_device(device);
       },

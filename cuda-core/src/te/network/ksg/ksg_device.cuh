@@ -44,12 +44,12 @@ struct PairsData {
   const T* future_ranked;  // the same of the targets' variables, in order of P's first column
   const T* past_ranked;
   const uint32_t* past_order;   // [variable][n]: rank -> tuple
+  const uint32_t* visit;        // [variable][n]: ranks in an order of neighbours in P and F; or NULL
   const T* source_sorted;       // [variable][n]: S's first column ascending
   const uint32_t* source_order; // rank -> tuple
   const uint32_t* source_rank;  // tuple -> rank
   const Near<T>* lists;  // [target][rank][cap], ascending, padded with infinity
   const T* limits;       // [target][rank]: the list holds every tuple with D_Y below
-  const double* psi;     // digamma of 0..n + 1
 };
 
 // The 32 source columns of tasks.
@@ -109,6 +109,12 @@ struct Least {
 __device__ __forceinline__ bool outside_window(int64_t i, int64_t j, int theiler) {
   const int64_t apart = i > j ? i - j : j - i;
   return apart > theiler;
+}
+
+__device__ __forceinline__ int warp_sum(int x) {
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) x += __shfl_xor_sync(kFull, x, step);
+  return x;
 }
 
 // The least value of a warp; values are not negative.

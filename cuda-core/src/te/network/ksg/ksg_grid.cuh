@@ -65,4 +65,17 @@ __device__ __forceinline__ void range_of(const T* values, const uint16_t* first,
   high = h;
 }
 
+// How many values are about eps away from x, if that is none or one; else more than one. [low, high) is the range of eps.
+template <class T>
+__device__ __forceinline__ int close_to(const T* values, int n, T x, T eps, T margin, int low, int high) {
+  const bool before_low = low > 0 && x - values[low - 1] - eps <= margin, at_low = eps - (x - values[low]) <= margin;
+  const bool before_high = eps - (values[high - 1] - x) <= margin, at_high = high < n && values[high] - x - eps <= margin;
+  int close = before_low + at_low + before_high + at_high;
+  if (close == 1) {
+    const int next = before_low ? low - 2 : at_low ? low + 1 : before_high ? high - 2 : high + 1;
+    if (next >= 0 && next < n) close += absolute(absolute(values[next] - x) - eps) <= margin;
+  }
+  return close;
+}
+
 }  // namespace xcore::te

@@ -7,6 +7,12 @@ namespace xcore::te {
 
 constexpr int kSortThreads = 512;
 
+template <class T>
+__global__ void convert_kernel(const double* from, int64_t count, T* to) {
+  for (int64_t m = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; m < count; m += static_cast<int64_t>(gridDim.x) * blockDim.x)
+    to[m] = static_cast<T>(from[m]);
+}
+
 // One block of threads sorts one variable's column in shared memory; ties by tuple, so that the order is defined.
 // padded: the power of two at or above n.
 template <class T>
@@ -52,6 +58,16 @@ template <class Rank>
 __global__ void invert_kernel(const uint32_t* order, int64_t n, Rank* ranks) {
   const int64_t m = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, base = static_cast<int64_t>(blockIdx.y) * n;
   if (m < n) ranks[base + order[base + m]] = static_cast<Rank>(m);
+}
+
+// Numbers in whose order ranks of P that are near in P and in F are near: strips of P, each along F, there and back.
+template <class T>
+__global__ void snake_kernel(const uint32_t* past_order, const uint32_t* future_rank, int n, int strip, T* keys) {
+  const int r = blockIdx.x * blockDim.x + threadIdx.x;
+  const int64_t base = static_cast<int64_t>(blockIdx.y) * n;
+  if (r >= n) return;
+  const int along = static_cast<int>(future_rank[base + past_order[base + r]]), at = r / strip;
+  keys[base + r] = static_cast<T>(at * n + (at % 2 ? n - 1 - along : along));
 }
 
 // F and the first column of P side by side, by tuple.

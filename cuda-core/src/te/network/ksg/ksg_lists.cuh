@@ -1,13 +1,12 @@
-// The lists of a target: for every tuple the nearest ones by D_Y, ascending. One warp a row. Rows go in the order of P, so
-// that a row's candidates are a window around it, and the radius that held about the wanted number in the row before is a
-// good first guess in this one.
+// The lists of a target: for every tuple the nearest ones by D_Y, ascending. One warp a row. A row's candidates
+// are a window around it in the order of P. Rows that follow each other are near in P and F, so that the radius that held about
+// the wanted number in one is a good first guess in the next.
 #pragma once
 
 #include "te/network/ksg/ksg_device.cuh"
 
 namespace xcore::te {
 
-constexpr int kListWarps = 8;
 constexpr int kListRows = 32;  // consecutive rows of one warp
 
 // Sorts 32 * kRegisters entries ascending; entry e lies in register e / 32 of lane e % 32. A bitonic network.
@@ -44,13 +43,19 @@ __device__ __forceinline__ void sort_entries(T (&d)[kRegisters], uint32_t (&t)[k
   }
 }
 
+// Room for more than a list takes: of what one pass through the window found, the nearest are picked without another.
+template <class T>
+constexpr int kListRoom = sizeof(T) == 4 ? 640 : 768;
+template <class T>
+constexpr int kListWarps = sizeof(T) == 4 ? 8 : 4;
+
 template <class T, int kCap>
 struct ListRow {
   const PairsData<T>& a;
   int variable, lane;
   int64_t rank, tuple;
-  T* distances;      // shared, kCap
-  uint32_t* tuples;  // shared, kCap
+  T* distances;      // shared, kListRoom
+  uint32_t* tuples;  // shared, kListRoom
 
   // Puts the tuples with D_Y < radius into shared memory, as far as there is room; returns how many there are.
   __device__ int collect(T radius) const {
@@ -75,7 +80,7 @@ struct ListRow {
         }
         const unsigned taken = __ballot_sync(kFull, take);
         const int place = count + __popc(taken & ((1u << lane) - 1));
-        if (take && place < kCap) distances[place] = d, tuples[place] = other;
+        if (take && place < kListRoom<T>) distances[place] = d, tuples[place] = other;
         count += __popc(taken);
         if (__ballot_sync(kFull, near) != kFull) break;
       }
@@ -83,15 +88,50 @@ struct ListRow {
     __syncwarp();
     return count;
   }
+
+  // How many of the `count` found are below radius.
+  __device__ int below(T radius, int count) const {
+    int inside = 0;
+    for (int e = lane; e < count; e += 32) inside += distances[e] < radius;
+    return warp_sum(inside);
+  }
+  // Keeps those alone.
+  __device__ void keep(T radius, int count) const {
+    int kept = 0;
+    for (int start = 0; start < count; start += 32) {
+      const int e = start + lane;
+      const T d = e < count ? distances[e] : infinity<T>();
+      const uint32_t t = e < count ? tuples[e] : 0;
+      const bool take = d < radius;
+      const unsigned taken = __ballot_sync(kFull, take);
+      __syncwarp();
+      if (take) {
+        const int place = kept + __popc(taken & ((1u << lane) - 1));
+        distances[place] = d, tuples[place] = t;
+      }
+      kept += __popc(taken);
+      __syncwarp();
+    }
+  }
 };
 
+// The next radius to try, given that `count` were below `radius` and that the answer lies in (low, high): counts grow with the
+// square of the radius.
+template <class T>
+__device__ __forceinline__ T next_radius(T radius, int count, int aim, T low, T high) {
+  T next = radius * sqrt(static_cast<T>(aim) / static_cast<T>(count > 0 ? count : 1));
+  if (!(high < infinity<T>())) return next < radius * T(1.05) ? radius * T(1.05) : next > radius * T(3) ? radius * T(3) : next;
+  const T margin = (high - low) * T(0.1);
+  return next < low + margin ? low + margin : next > high - margin ? high - margin : next;
+}
+
 template <class T, int kCap>
-__global__ void __launch_bounds__(kListWarps * 32) list_kernel(PairsData<T> a, Near<T>* lists, T* limits) {
-  __shared__ T shared_distances[kListWarps][kCap];
-  __shared__ uint32_t shared_tuples[kListWarps][kCap];
+__global__ void __launch_bounds__(kListWarps<T> * 32) list_kernel(PairsData<T> a, Near<T>* lists, T* limits) {
+  __shared__ T shared_distances[kListWarps<T>][kListRoom<T>];
+  __shared__ uint32_t shared_tuples[kListWarps<T>][kListRoom<T>];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int target = blockIdx.y, variable = a.first_target + target;
-  const int64_t begin = (static_cast<int64_t>(blockIdx.x) * kListWarps + warp) * kListRows;
+  const int64_t begin = (static_cast<int64_t>(blockIdx.x) * kListWarps<T> + warp) * kListRows;
   const int64_t end = begin + kListRows < a.n ? begin + kListRows : a.n;
   T* distances = shared_distances[warp];
   uint32_t* tuples = shared_tuples[warp];
@@ -102,7 +142,8 @@ __global__ void __launch_bounds__(kListWarps * 32) list_kernel(PairsData<T> a, N
   const int least = static_cast<int>(half < kCap * 3 / 4 ? half : kCap * 3 / 4);
 
   T radius = 0;
-  for (int64_t rank = begin; rank < end; ++rank) {
+  for (int64_t m = begin; m < end; ++m) {
+    const int64_t rank = a.visit ? a.visit[variable * a.n + m] : m;
     const ListRow<T, kCap> row{a, variable, lane, rank, a.past_order[variable * a.n + rank], distances, tuples};
     if (!(radius > 0)) {
       const int64_t right = rank + kCap / 2 < a.n ? rank + kCap / 2 : a.n - 1, left = rank > kCap / 2 ? rank - kCap / 2 : 0;
@@ -123,14 +164,25 @@ __global__ void __launch_bounds__(kListWarps * 32) list_kernel(PairsData<T> a, N
           found = true;
           break;
         }
-        if (count > kCap) high = radius; else low = radius;
-        T next = radius * sqrt(static_cast<T>(aim) / static_cast<T>(count > 0 ? count : 1));
-        if (!(high < infinity<T>())) {
-          next = next < radius * T(1.05) ? radius * T(1.05) : next > radius * T(3) ? radius * T(3) : next;
-        } else {
-          const T margin = (high - low) * T(0.1);
-          next = next < low + margin ? low + margin : next > high - margin ? high - margin : next;
+        if (count > kCap && count <= kListRoom<T>) {
+          int inside = count;
+          high = radius;
+          for (int pick = 0; pick < 32 && !found; ++pick) {
+            const T next = next_radius(pick == 0 ? high : radius, inside, aim, low, high);
+            if (!(next > low) || !(next < high)) break;  // nothing in between: exact ties
+            radius = next;
+            inside = row.below(radius, count);
+            found = inside >= least && inside <= kCap;
+            if (!found) (inside > kCap ? high : low) = radius;
+          }
+          if (found) {
+            row.keep(radius, count);
+            count = inside;
+          }
+          break;
         }
+        if (count > kCap) high = radius; else low = radius;
+        const T next = next_radius(radius, count, aim, low, high);
         if (!(next > low) || !(next < high)) break;  // nothing in between: exact ties
         radius = next;
         __syncwarp();

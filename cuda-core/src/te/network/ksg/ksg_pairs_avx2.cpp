@@ -15,6 +15,8 @@ struct Avx2 {
   static type set(double x) { return _mm256_set1_pd(x); }
   static void store(double* p, type a) { _mm256_storeu_pd(p, a); }
   static type sub(type a, type b) { return _mm256_sub_pd(a, b); }
+  static type mul(type a, type b) { return _mm256_mul_pd(a, b); }
+  static void truncate(int32_t* to, type a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvttpd_epi32(a)); }
   static type min(type a, type b) { return _mm256_min_pd(a, b); }
   static type max(type a, type b) { return _mm256_max_pd(a, b); }
   static type far(type a, type b) { return _mm256_max_pd(a, _mm256_andnot_pd(_mm256_set1_pd(-0.0), b)); }

@@ -18,6 +18,8 @@ struct Avx512 {
   static type set(double x) { return _mm512_set1_pd(x); }
   static void store(double* p, type a) { _mm512_storeu_pd(p, a); }
   static type sub(type a, type b) { return _mm512_sub_pd(a, b); }
+  static type mul(type a, type b) { return _mm512_mul_pd(a, b); }
+  static void truncate(int32_t* to, type a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvttpd_epi32(a)); }
   static type min(type a, type b) { return _mm512_min_pd(a, b); }
   static type max(type a, type b) { return _mm512_max_pd(a, b); }
   static type far(type a, type b) { return _mm512_range_pd(a, b, 0x0b); }  // the larger magnitude, its sign cleared

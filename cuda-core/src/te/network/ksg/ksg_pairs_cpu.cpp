@@ -35,6 +35,10 @@ struct Portable {
     for (int l = 0; l < width; ++l) p[l] = a.v[l];
   }
   static type sub(const type& a, const type& b) { return each([&](int l) { return a.v[l] - b.v[l]; }); }
+  static type mul(const type& a, const type& b) { return each([&](int l) { return a.v[l] * b.v[l]; }); }
+  static void truncate(int32_t* to, const type& a) {
+    for (int l = 0; l < width; ++l) to[l] = static_cast<int32_t>(a.v[l]);
+  }
   static type min(const type& a, const type& b) { return each([&](int l) { return a.v[l] < b.v[l] ? a.v[l] : b.v[l]; }); }
   static type max(const type& a, const type& b) { return each([&](int l) { return a.v[l] > b.v[l] ? a.v[l] : b.v[l]; }); }
   static type far(const type& a, const type& b) {
@@ -233,9 +237,10 @@ class KsgPairsCpu final : public Pairs {
 
   // The values of some sources side by side in the order of a target, and what counts by ranks need of them.
   struct Block {
-    std::vector<double> values;
+    std::vector<double> values, columns;
     std::vector<uint16_t> ranks;
     const RankLookup<double>* lookups[kPairsWidestVector];
+    double cells[3 * kPairsWidestVector];
   };
 
   // column(lane): the variable and its permutation. Lanes beyond `many` repeat the first.
@@ -245,7 +250,10 @@ class KsgPairsCpu final : public Pairs {
     const int width = backend_.width;
     const uint32_t* order = targets_[t].order.data();
     block.values.resize(static_cast<size_t>(c_.source_dims) * pitch_ * width);  // margins stay zero
-    if (by_ranks_) block.ranks.resize(static_cast<size_t>(width) * rank_pitch_);
+    if (by_ranks_) {
+      block.ranks.resize(static_cast<size_t>(width) * rank_pitch_);
+      block.columns.resize(static_cast<size_t>(width) * pitch_);
+    }
     for (int lane = 0; lane < width; ++lane) {
       const auto [variable, permutation] = column(lane < many ? lane : 0);
       for (int32_t h = 0; h < c_.source_dims; ++h) {
@@ -256,8 +264,12 @@ class KsgPairsCpu final : public Pairs {
       if (!by_ranks_) continue;
       const SourceRanks& source = sources_[variable];
       uint16_t* ranks = block.ranks.data() + lane * rank_pitch_;
+      double* values = block.columns.data() + lane * pitch_ + kMargin;
+      for (int64_t r = 0; r < n; ++r) values[r] = block.values[(kMargin + r) * width + lane];
       for (int64_t r = 0; r < n; ++r) ranks[r] = source.ranks[permutation ? permutation[order[r]] : order[r]];
       block.lookups[lane] = &source.lookup;
+      block.cells[lane] = source.lookup.low, block.cells[width + lane] = source.lookup.scale;
+      block.cells[2 * width + lane] = source.lookup.cells - 1;
     }
   }
 
@@ -268,7 +280,7 @@ class KsgPairsCpu final : public Pairs {
     const PairsScan scan{n, p_.k, p_.theiler, c_.past_dims, c_.source_dims, cap_, pitch_, target.past, target.future,
                          target.order.data(), distances_.data() + t * n * cap_, ranks_.data() + t * n * cap_,
                          limits_.data() + t * n, pitch_, block.values.data() + kMargin * backend_.width, psi_.data(),
-                         by_ranks_ ? &target.lookup : nullptr, block.lookups, block.ranks.data(), rank_pitch_, sums};
+                         by_ranks_ ? &target.lookup : nullptr, block.lookups, block.cells, block.columns.data() + kMargin, block.ranks.data(), rank_pitch_, sums};
     for (int64_t begin = 0; begin < n; begin += kRows) {
       control.throw_if_cancelled();
       backend_.scan(scan, begin, std::min(n, begin + kRows));

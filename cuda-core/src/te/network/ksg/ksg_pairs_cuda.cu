@@ -1,32 +1,34 @@
-// The KSG network on a GPU: lists of the targets, walks of 32 sources at a time, then the counts in P and S.
+// The KSG network on a GPU: lists of the targets, walks of 32 sources at a time, then the counts in P and S, and what of fp32 was
+// in doubt again in fp64.
 #include <algorithm>
-#include <cstdlib>
-#include <cstdio>
 #include <cmath>
-#include <cstring>
+#include <memory>
 #include <type_traits>
 
 #include "runtime/cuda.hpp"
 #include "runtime/thread_pool.hpp"
 #include "te/ksg/ksg.hpp"
-#include "te/network/ksg/ksg_lists.cuh"
+#include "te/network/ksg/ksg_corners.cuh"
 #include "te/network/ksg/ksg_layout.cuh"
+#include "te/network/ksg/ksg_lists.cuh"
 #include "te/network/ksg/ksg_pairs.hpp"
-#include "te/network/ksg/ksg_ranges.cuh"
 #include "te/network/ksg/ksg_scan.cuh"
+#include "te/network/ksg/ksg_squares.cuh"
 #include "te/network/ksg/ksg_walk.cuh"
-#include "te/network/ksg/ksg_tile.cuh"
-#include "te/network/ksg/ksg_counts.cuh"
-#include "te/network/ksg/ksg_blocks.cuh"
+#include "te/network/staging/staging.hpp"
+#include "te/scratch.hpp"
 
 namespace xcore::te {
-double g_ms[8];
-static int env(const char* name, int other) { const char* v = std::getenv(name); return v ? std::atoi(v) : other; }
 namespace {
 
-constexpr int64_t kBatchBytes = 384ll << 20;  // of eps and n_FP between the kernels
+constexpr int64_t kBatchBytes = 384ll << 20;  // of radii between the kernels
 constexpr int64_t kListBytes = 4ll << 30;
-constexpr int kStragglers = 1;  // measured: 176, 183, 203, 257 ms with 1, 2, 3, 5 at V = N = 1000 on an H200
+constexpr int kStragglers = 3;
+constexpr int kLineRows = 512;   // ranks of a block of threads that reads lines
+constexpr int kLineThreads = 512;
+constexpr int kLineAbreast = 8;  // tasks that go along the same lists together
+constexpr int kMost16 = 65535;
+constexpr unsigned kDoubtBlocks = 1024;
 
 unsigned blocks_of(int64_t items, int64_t each) { return static_cast<unsigned>((items + each - 1) / each); }
 
@@ -48,26 +50,29 @@ class KsgPairsCuda final : public Pairs {
     int shared = 0;
     XC_CUDA(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
     shared_limit_ = static_cast<size_t>(shared) - 1024;
+    plan();
     const int64_t n = c_.n, v = c_.variables, targets = c_.targets;
-    future_ = upload(c_.future);
-    past_ = upload(c_.past);
-    source_ = upload(c_.source);
+    upload(c_.future, exact_future_, future_);
+    upload(c_.past, exact_past_, past_);
+    upload(c_.source, exact_source_, source_);
     const auto psi = digamma_table(n + 2);
-    psi_ = cuda::Buffer<double>::from_host(psi.data(), psi.size(), stream_);
+    psi_k_ = psi[p_.k];
+    std::vector<Fixed> fixed(n + 2);
+    for (int64_t m = 1; m < n + 2; ++m) fixed[m] = std::llround(psi[m] * kFixedOne);
+    psi_ = cuda::Buffer<Fixed>::from_host(fixed.data(), fixed.size(), stream_);
 
     past_order_ = cuda::Buffer<uint32_t>(targets * n, stream_);
     past_ranked_ = cuda::Buffer<T>(targets * n * c_.past_dims, stream_);
     future_ranked_ = cuda::Buffer<T>(targets * n, stream_);
-    sort(targets, past_.data(), c_.past, n * c_.past_dims, nullptr, past_order_.data());
-    rank(past_.data(), c_.past_dims, past_ranked_.data());
-    rank(future_.data(), 1, future_ranked_.data());
-    plan_ranges();
+    sort(targets, past(), c_.past, n * c_.past_dims, nullptr, past_order_.data());
+    rank(past(), c_.past_dims, past_ranked_.data());
+    rank(future(), 1, future_ranked_.data());
     source_sorted_ = cuda::Buffer<T>(v * n, stream_);
     source_order_ = cuda::Buffer<uint32_t>(v * n, stream_);
     source_rank_ = cuda::Buffer<uint32_t>(v * n, stream_);
-    sort(v, source_.data(), c_.source, n * c_.source_dims, source_sorted_.data(), source_order_.data());
+    sort(v, source(), c_.source, n * c_.source_dims, source_sorted_.data(), source_order_.data());
     target_pairs_ = cuda::Buffer<FuturePast<T>>(targets * n, stream_);
-    if (ranges_) past_rank_ = cuda::Buffer<uint16_t>(targets * n, stream_);
+    if (plain_) past_rank_ = cuda::Buffer<uint16_t>(targets * n, stream_);
     for (int32_t first = 0; first < v; first += 65535) {
       const dim3 grid(blocks_of(n, 256), static_cast<unsigned>(std::min<int64_t>(65535, v - first)));
       invert_kernel<<<grid, 256, 0, stream_>>>(source_order_.data() + first * n, n, source_rank_.data() + first * n);
@@ -75,23 +80,26 @@ class KsgPairsCuda final : public Pairs {
     }
     for (int32_t first = 0; first < targets; first += 65535) {
       const dim3 grid(blocks_of(n, 256), static_cast<unsigned>(std::min<int64_t>(65535, targets - first)));
-      if (ranges_) invert_kernel<<<grid, 256, 0, stream_>>>(past_order_.data() + first * n, n, past_rank_.data() + first * n);
-      pairs_kernel<<<grid, 256, 0, stream_>>>(future_.data() + first * n, past_.data() + first * n * c_.past_dims, n, c_.past_dims,
+      if (plain_) invert_kernel<<<grid, 256, 0, stream_>>>(past_order_.data() + first * n, n, past_rank_.data() + first * n);
+      pairs_kernel<<<grid, 256, 0, stream_>>>(future() + first * n, past() + first * n * c_.past_dims, n, c_.past_dims,
                                               target_pairs_.data() + first * n);
       XC_CUDA_LAUNCHED("layout kernel");
     }
-    if (ranges_) {
-      future_sorted_ = cuda::Buffer<T>(targets * n, stream_);
-      future_order_ = cuda::Buffer<uint32_t>(targets * n, stream_);
-      sort(targets, future_.data(), c_.future, n, future_sorted_.data(), future_order_.data());
+    if (plain_) {
+      past_cells_ = cuda::Buffer<uint16_t>(targets * (cells_ + 2), stream_);
+      source_cells_ = cuda::Buffer<uint16_t>(v * (cells_ + 2), stream_);
+      past_scales_ = cuda::Buffer<CellScale<T>>(targets, stream_);
+      source_scales_ = cuda::Buffer<CellScale<T>>(v, stream_);
+      grid_kernel<T><<<static_cast<unsigned>(targets), 256, 0, stream_>>>(past_ranked_.data(), static_cast<int>(n), cells_, past_cells_.data(), past_scales_.data());
+      grid_kernel<T><<<static_cast<unsigned>(v), 256, 0, stream_>>>(source_sorted_.data(), static_cast<int>(n), cells_, source_cells_.data(), source_scales_.data());
+      XC_CUDA_LAUNCHED("grid_kernel");
     }
+    if (plain_) order_visits();
     const int blocks = static_cast<int>(blocks_of(v, kLanes));
     source_blocks_ = cuda::Buffer<T>(static_cast<size_t>(blocks) * c_.source_dims * n * kLanes, stream_);
     block_kernel<T><<<dim3(blocks_of(n, 32), blocks, c_.source_dims), dim3(32, 8), 0, stream_>>>(
-        source_.data(), c_.variables, c_.source_dims, n, source_blocks_.data());
+        source(), c_.variables, c_.source_dims, n, source_blocks_.data());
     XC_CUDA_LAUNCHED("block_kernel");
-    cap_ = n <= 4096 ? 128 : 256;
-    plan_tile();
     stream_.synchronize();  // host copies of the constructor end here
   }
 
@@ -105,43 +113,38 @@ class KsgPairsCuda final : public Pairs {
     const DeviceScope scope(stream_.device());
     from_ = from, to_ = to;
     const int64_t rows = static_cast<int64_t>(to - from) * c_.n;
-    if (lists_.size() < static_cast<size_t>(rows) * cap_) {
+    if (lists_.size() < static_cast<size_t>(rows) * cap_ + kChunk) {
       lists_.reset();
       limits_.reset();
       lists_ = cuda::Buffer<Near<T>>(static_cast<size_t>(rows) * cap_ + kChunk, stream_);
       limits_ = cuda::Buffer<T>(rows, stream_);
     }
-    const dim3 grid(blocks_of(c_.n, kListWarps * kListRows), to - from);
-    if (cap_ == 128) list_kernel<T, 128><<<grid, kListWarps * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
-    else list_kernel<T, 256><<<grid, kListWarps * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
+    const dim3 grid(blocks_of(c_.n, kListWarps<T> * kListRows), to - from);
+    if (cap_ == 128) list_kernel<T, 128><<<grid, kListWarps<T> * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
+    else if (cap_ == 512) list_kernel<T, 512><<<grid, kListWarps<T> * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
+    else list_kernel<T, 256><<<grid, kListWarps<T> * 32, 0, stream_>>>(data(), lists_.data(), limits_.data());
     XC_CUDA_LAUNCHED("list_kernel");
-    if (!ranges_ || tile_) return;
-    const size_t across = static_cast<size_t>(to - from) * c_.n;
-    const size_t entries = static_cast<size_t>(to - from) * future_table_.rows * future_table_.pitch;
-    if (future_across_.size() < across) {
-      future_across_ = cuda::Buffer<uint16_t>(across, stream_);
-      future_bits_ = cuda::Buffer<uint32_t>(entries, stream_);
-      future_before_ = cuda::Buffer<uint16_t>(entries, stream_);
-    }
-    future_table_kernel<T><<<to - from, 256, 0, stream_>>>(data(), future_order_.data(), past_rank_.data(), future_table_, future_across_.data(),
-                                                           future_bits_.data(), future_before_.data());
-    XC_CUDA_LAUNCHED("future_table_kernel");
   }
 
   void originals(double* te, const Control& control) override {
     const DeviceScope scope(stream_.device());
-    const int blocks = static_cast<int>(blocks_of(c_.variables, kLanes));
+    const int blocks = static_cast<int>(blocks_of(c_.variables, kLanes)), targets = to_ - from_;
+    // Blocks of a few tasks go along one target's lists together; so few sources at a time stay in the second cache.
     std::vector<Task> tasks;
-    for (int target = 0; target < to_ - from_; ++target)
-      for (int block = 0; block < blocks; ++block) tasks.push_back({target, block, -1});
-    std::vector<double> values(tasks.size() * kLanes);
-    run(tasks, {source_blocks_.data(), nullptr, nullptr, kLanes}, values.data(), control);
-    thread_pool().parallel_for(to_ - from_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t target = begin; target < end; ++target) {
-        const int32_t y = from_ + static_cast<int32_t>(target);
-        for (int32_t x = 0; x < c_.variables; ++x) {
-          te[target * c_.variables + x] = c_.nothing(x, y) ? 0.0 : values[(target * blocks + x / kLanes) * kLanes + x % kLanes];
-        }
+    const int group = walk_ == Walk::tile ? blocks : kLineAbreast;
+    for (int first = 0; first < blocks; first += group)
+      for (int target = 0; target < targets; ++target)
+        for (int block = first; block < std::min(blocks, first + group); ++block) tasks.push_back({target, block, -1});
+    Scratch<double> values(tasks.size() * kLanes);
+    if (!run(tasks, {source_blocks_.data(), nullptr, nullptr, kLanes}, values.data(), control)) {
+      in_fp64(control).originals(te, control);
+      return;
+    }
+    thread_pool().parallel_for(static_cast<int64_t>(tasks.size()), 64, [&](int64_t begin, int64_t end) {
+      for (int64_t m = begin; m < end; ++m) {
+        const int32_t target = tasks[m].target, first = tasks[m].block * kLanes;
+        for (int32_t x = first; x < std::min<int32_t>(c_.variables, first + kLanes); ++x)
+          te[static_cast<int64_t>(target) * c_.variables + x] = c_.nothing(x, from_ + target) ? 0.0 : values[m * kLanes + x - first];
       }
     });
   }
@@ -166,9 +169,12 @@ class KsgPairsCuda final : public Pairs {
       }
       rows.upload(host.data(), host.size());
       permuted_block_kernel<T><<<dim3(blocks_of(n, 8), c_.variables, c_.source_dims), dim3(32, 8), 0, stream_>>>(
-          source_.data(), rows.data(), lanes, 0, c_.source_dims, n, blocks.data());
+          source(), rows.data(), lanes, 0, c_.source_dims, n, blocks.data());
       XC_CUDA_LAUNCHED("permuted_block_kernel");
-      run(tasks, {blocks.data(), rows.data(), rows.data() + kLanes * n, lanes}, values.data(), control);
+      if (!run(tasks, {blocks.data(), rows.data(), rows.data() + kLanes * n, lanes}, values.data(), control)) {
+        in_fp64(control).surrogates(pairs, pair_count, first, count, te, control);
+        return;
+      }
       for (int64_t p = 0; p < pair_count; ++p) {
         const bool nothing = c_.nothing(pairs[p].source, pairs[p].target);
         for (int lane = 0; lane < lanes; ++lane) te[p * count + done + lane] = nothing ? 0.0 : values[p * kLanes + lane];
@@ -179,28 +185,37 @@ class KsgPairsCuda final : public Pairs {
  private:
   using DeviceScope = cuda::DeviceScope;
 
-  cuda::Buffer<T> upload(const std::vector<double>& from) {
-    cuda::Buffer<T> out(from.size(), stream_);
-    if constexpr (std::is_same_v<T, double>) {
-      out.upload(from.data(), from.size());
-      stream_.synchronize();
-    } else {
-      std::vector<float> single(from.size());
-      thread_pool().parallel_for(static_cast<int64_t>(from.size()), 1 << 16, [&](int64_t begin, int64_t end) {
-        for (int64_t m = begin; m < end; ++m) single[m] = static_cast<float>(from[m]);
-      });
-      out.upload(single.data(), single.size());
-      stream_.synchronize();
+  // The columns in fp64 as they are, and converted.
+  void upload(const std::vector<double>& from, cuda::Buffer<double>& exact, cuda::Buffer<T>& converted) {
+    exact = cuda::Buffer<double>(from.size(), stream_);
+    staging::upload(exact.data(), from.data(), from.size() * sizeof(double), stream_);
+    if constexpr (!std::is_same_v<T, double>) {
+      converted = cuda::Buffer<T>(from.size(), stream_);
+      const int64_t count = static_cast<int64_t>(from.size());
+      convert_kernel<T><<<blocks_of(count, 1024), 256, 0, stream_>>>(exact.data(), count, converted.data());
+      XC_CUDA_LAUNCHED("convert_kernel");
     }
-    return out;
+  }
+  const T* pick(const cuda::Buffer<double>& exact, const cuda::Buffer<T>& converted) const {
+    if constexpr (std::is_same_v<T, double>) return exact.data();
+    else return converted.data();
+  }
+  const T* future() const { return pick(exact_future_, future_); }
+  const T* past() const { return pick(exact_past_, past_); }
+  const T* source() const { return pick(exact_source_, source_); }
+
+  // The same targets in fp64, when more was in doubt than the queue holds: series with many equal values.
+  Pairs& in_fp64(const Control& control) {
+    if (!fp64_) fp64_ = ksg_pairs_cuda(stream_.device(), p_, false);
+    fp64_->prepare(from_, to_, control);
+    return *fp64_;
   }
 
   // Sorts the first column of each of `many` variables.
   void sort(int64_t many, const T* columns, const std::vector<double>& host, int64_t stride, T* sorted, uint32_t* order) {
     const int64_t n = c_.n;
-    int64_t padded = 2;
-    while (padded < n) padded *= 2;
-    const size_t bytes = padded * (sizeof(T) + sizeof(uint32_t));
+    const int64_t padded = sort_padded();
+    const size_t bytes = sort_bytes();
     if (bytes <= shared_limit_) {
       allow_shared(sort_kernel<T>, bytes);
       sort_kernel<T><<<static_cast<unsigned>(many), kSortThreads, bytes, stream_>>>(columns, stride, static_cast<int>(n), static_cast<int>(padded), sorted, order);
@@ -233,227 +248,182 @@ class KsgPairsCuda final : public Pairs {
     }
   }
 
-  // The finest table that leaves room for several blocks of threads on a multiprocessor, else for one; none: scan instead.
-  void plan_ranges() {
-    ranges_ = false;
-    if (c_.past_dims != 1 || c_.source_dims != 1 || c_.n > 65535) return;
-    const int pitch = static_cast<int>(c_.n / 32 + 1) | 1;
-    const auto table = [&](int shift) {
-      const int step = 1 << shift;
-      return RangeTable{step, shift, pitch, static_cast<int>((c_.n + step - 1) / step) + 1};
-    };
-    while (padded_ < c_.n) padded_ *= 2;
-    future_table_ = table(c_.n <= 2048 ? 3 : 5);
-    past_in_shared_ = c_.n <= 4096;
-    for (const size_t room : {size_t{36} << 10, size_t{44} << 10, size_t{56} << 10, size_t{75} << 10, shared_limit_ / 2 - 1024, shared_limit_}) {
-      for (int shift = 3; shift <= 8; ++shift) {
-        table_ = table(shift);
-        range_bytes_ = ranges_shared<T>(c_.n, past_in_shared_, table_);
-        if (range_bytes_ > room || (shift > 5 && room != shared_limit_) || (shift > 3 && room < (56 << 10))) continue;
-        ranges_ = true;
-        return;
-      }
-    }
+  // Ranks in an order in which neighbours are near in P and in F: their lists are alike in radius and share tuples, which then
+  // stay in the first cache.
+  void order_visits() {
+    const int64_t n = c_.n, targets = c_.targets;
+    if (sort_bytes() > shared_limit_ || targets > 65535) return;
+    cuda::Buffer<uint32_t> order(targets * n, stream_), ranks(targets * n, stream_);
+    cuda::Buffer<T> keys(targets * n, stream_);
+    visit_ = cuda::Buffer<uint32_t>(targets * n, stream_);
+    const dim3 grid(blocks_of(n, 256), static_cast<unsigned>(targets));
+    sort(targets, future(), c_.future, n, nullptr, order.data());
+    invert_kernel<<<grid, 256, 0, stream_>>>(order.data(), n, ranks.data());
+    const int strip = static_cast<int>(std::sqrt(static_cast<double>((walk_ == Walk::lines ? kLineRows : kListRows) * n)));
+    snake_kernel<T><<<grid, 256, 0, stream_>>>(past_order_.data(), ranks.data(), static_cast<int>(n), strip, keys.data());
+    XC_CUDA_LAUNCHED("snake_kernel");
+    sort(targets, keys.data(), {}, n, nullptr, visit_.data());
   }
+  int64_t sort_padded() const {
+    int64_t padded = 2;
+    while (padded < c_.n) padded *= 2;
+    return padded;
+  }
+  size_t sort_bytes() const { return static_cast<size_t>(sort_padded()) * (sizeof(T) + sizeof(uint32_t)); }
 
-  void plan_tile() {
-    tile_ = false;
-    const int64_t n = c_.n, v = c_.variables, targets = c_.targets;
-    if (!ranges_ || !env("TE_VARIANT", 1)) return;
+  // Which walk and which counts, with how much shared memory.
+  void plan() {
+    const int64_t n = c_.n;
+    cap_ = n <= 129 ? 128 : n <= 4096 ? 256 : 512;
+    plain_ = c_.past_dims == 1 && c_.source_dims == 1 && n <= kMost16;
     cells_ = 2;
     while (cells_ < n) cells_ *= 2;
-    if (n <= 4096) cells_ <<= env("TE_CELLS", 1);
-    else cells_ >>= env("TE_LCELLS", 1);
-    in_shared_ = n <= 2048 && tile_shared<T>(n, cells_, 512, true) <= shared_limit_;
-    tile_threads_ = 256;
-    if (in_shared_) tile_threads_ = sizeof(T) == 8 || p_.k > 4 || tile_shared<T>(n, cells_, 512, true) <= (size_t{112} << 10) ? 512 : 1024;
-    tile_bytes_ = tile_shared<T>(n, cells_, tile_threads_, in_shared_);
-    const int shift = env("TE_SHIFT", 3), step = 1 << shift;
-    counts_table_ = {step, shift, static_cast<int>(n / 32 + 1) | 1, static_cast<int>((n + step - 1) / step) + 1};
-    counts_bytes_ = counts_shared<T>(n, cells_, counts_table_);
-    bits_ = counts_bytes_ <= (size_t{110} << 10);
-    if (!bits_) {
-      for (int shared = 1; shared >= 0; --shared) {
-        for (int q = 5; q < 10; ++q) {
-          const int squares = static_cast<int>((n + (1 << q) - 1) >> q);
-          square_table_ = {q, squares, ((squares + 2) / 2 | 1) * 2};
-          sorted_in_shared_ = shared;
-          counts_bytes_ = blocks_shared<T>(n, square_table_, cells_, shared);
-          if (counts_bytes_ <= shared_limit_) { shared = 0; tile_ = true; break; }
-          if (shared && q > 6) break;
-        }
+    if (n > 4096) cells_ /= 2;
+    walk_threads_ = kLineThreads;
+    walk_ = Walk::general;
+    if (plain_) {
+      corners_ = n <= 2048;
+      if (corners_) {
+        const int shift = 4, step = 1 << shift;
+        bit_table_ = {step, shift, static_cast<int>(n / 32 + 1) | 1, static_cast<int>((n + step - 1) / step) + 1};
+        count_bytes_ = corners_shared<T>(n, cells_, bit_table_);
+        corners_ = count_bytes_ <= shared_limit_;
       }
-      if (!tile_) return;
+      if (!corners_) plain_ = plan_squares();
     }
-    tile_ = true;
-    past_cells_ = cuda::Buffer<uint16_t>(targets * (cells_ + 2), stream_);
-    source_cells_ = cuda::Buffer<uint16_t>(v * (cells_ + 2), stream_);
-    past_scales_ = cuda::Buffer<CellScale<T>>(targets, stream_);
-    source_scales_ = cuda::Buffer<CellScale<T>>(v, stream_);
-    grid_kernel<T><<<static_cast<unsigned>(targets), 256, 0, stream_>>>(past_ranked_.data(), static_cast<int>(n), cells_, past_cells_.data(), past_scales_.data());
-    grid_kernel<T><<<static_cast<unsigned>(v), 256, 0, stream_>>>(source_sorted_.data(), static_cast<int>(n), cells_, source_cells_.data(), source_scales_.data());
-    XC_CUDA_LAUNCHED("grid_kernel");
-    std::vector<Fixed> fixed(n + 2);
-    const auto psi = digamma_table(n + 2);
-    for (int64_t m = 1; m < n + 2; ++m) fixed[m] = std::llround(psi[m] * kFixedOne);
-    fixed_psi_ = cuda::Buffer<Fixed>::from_host(fixed.data(), fixed.size(), stream_);
-    stream_.synchronize();
+    if (plain_) {
+      walk_ = walk_shared<T>(Walk::tile, n, cells_, 512) <= shared_limit_ ? Walk::tile : Walk::lines;
+      // Two blocks of threads on a multiprocessor, or one of twice the size.
+      const bool two = walk_shared<T>(Walk::tile, n, cells_, 512) <= shared_limit_ / 2;
+      if (walk_ == Walk::tile)
+        walk_threads_ = !two && sizeof(T) == 4 && p_.k <= 4 && walk_shared<T>(Walk::tile, n, cells_, 1024) <= shared_limit_ ? 1024 : 512;
+    }
+    walk_bytes_ = walk_shared<T>(walk_, n, cells_, walk_threads_);
   }
 
-  template <int kMaxK>
-  void run_walk(const TileArgs<T>& w) {
-    const unsigned grid = (w.task_count + w.abreast - 1) / w.abreast * w.abreast * w.chunks;
-    const auto launch = [&](auto kernel, int threads) {
-      allow_shared(kernel, tile_bytes_);
-      kernel<<<grid, threads, tile_bytes_, stream_>>>(w);
-      XC_CUDA_LAUNCHED("tile_kernel");
-    };
-    constexpr bool slim = sizeof(T) == 4 && kMaxK <= 4;
-    if (!in_shared_) launch(tile_kernel<T, kMaxK, 256, slim ? 4 : 1, false>, 256);
-    else if (slim && tile_threads_ == 1024) launch(tile_kernel<T, kMaxK, slim ? 1024 : 512, 1, true>, 1024);
-    else launch(tile_kernel<T, kMaxK, 512, slim ? 2 : 1, true>, 512);
-  }
-
-  void run_tile(const SourceBlocks<T>& sources, const Task* these, int64_t many, Radius<T>* radii, Fixed* sums, double* out) {
-    const int n = static_cast<int>(c_.n), rows = in_shared_ ? n : 256;
-    const TileArgs<T> w{data(), sources, these, static_cast<int>(many), env("TE_STRAGGLERS", 4), cells_, past_cells_.data(), past_scales_.data(), fixed_psi_.data(), nullptr, radii, sums, rows, (n + rows - 1) / rows, in_shared_ ? 1 : env("TE_ABREAST", 8)};
-    const bool timed = env("TE_TIMES", 0);
-    cuda::Event e0, e1, e2;
-    if (timed) e0.record(stream_);
-    XC_CUDA(cudaMemsetAsync(sums, 0, many * kLanes * sizeof(Fixed), stream_));
-    if (p_.k <= 4) run_walk<4>(w);
-    else if (p_.k <= 8) run_walk<8>(w);
-    else if (p_.k <= 16) run_walk<16>(w);
-    else run_walk<32>(w);
-    if (timed) e1.record(stream_);
-    const unsigned grid = static_cast<unsigned>(many * (kLanes / kColumnsPerBlock));
-    if (bits_) {
-      const CountsArgs<T> q{data(), sources, these, radii, sums, out, counts_table_, cells_, source_cells_.data(), source_scales_.data(), past_rank_.data(), fixed_psi_.data()};
-      const auto count = [&](auto kernel, int threads) {
-        allow_shared(kernel, counts_bytes_);
-        kernel<<<grid, threads, counts_bytes_, stream_>>>(q);
-        XC_CUDA_LAUNCHED("counts_kernel");
-      };
-      if (c_.n <= 384) count(counts_kernel<T, 128, 8>, 128);
-      else if (env("TE_CT", 256) == 512) count(counts_kernel<T, 512, 2>, 512);
-      else count(counts_kernel<T, 256, 4>, 256);
-    } else {
-      const BlocksArgs<T> q{data(), sources, these, radii, sums, out, square_table_, cells_, sorted_in_shared_, source_cells_.data(), source_scales_.data(), past_rank_.data(), nullptr, fixed_psi_.data()};
-      allow_shared(blocks_kernel<T, 1024>, counts_bytes_);
-      blocks_kernel<T, 1024><<<grid, 1024, counts_bytes_, stream_>>>(q);
-      XC_CUDA_LAUNCHED("blocks_kernel");
+  // The finest squares that leave room for S, or else without S.
+  bool plan_squares() {
+    for (const bool sorted : {true, false}) {
+      for (int shift = 5; shift <= (sorted ? 6 : 9); ++shift) {
+        const int squares = static_cast<int>((c_.n + (1 << shift) - 1) >> shift);
+        square_table_ = {shift, squares, ((squares + 2) / 2 | 1) * 2, sorted};
+        count_bytes_ = squares_shared<T>(c_.n, cells_, square_table_);
+        if (count_bytes_ <= shared_limit_) return true;
+      }
     }
-    if (timed) {
-      e2.record(stream_);
-      stream_.synchronize();
-      g_ms[2] += cuda::Event::elapsed_ms(e0, e1), g_ms[3] += cuda::Event::elapsed_ms(e1, e2);
-    }
+    return false;
   }
 
   PairsData<T> data() const {
-    return {c_.n, c_.variables, c_.past_dims, c_.source_dims, p_.k, p_.theiler, from_, cap_, future_.data(), past_.data(),
-            source_.data(), target_pairs_.data(), future_ranked_.data(), past_ranked_.data(), past_order_.data(), source_sorted_.data(),
-            source_order_.data(), source_rank_.data(), lists_.data(), limits_.data(), psi_.data()};
+    return {c_.n, c_.variables, c_.past_dims, c_.source_dims, p_.k, p_.theiler, from_, cap_, future(), past(),
+            source(), target_pairs_.data(), future_ranked_.data(), past_ranked_.data(), past_order_.data(), visit_.data(), source_sorted_.data(),
+            source_order_.data(), source_rank_.data(), lists_.data(), limits_.data()};
   }
 
-  template <bool kOneDim>
-  void walk(const WalkArgs<T>& w, unsigned grid) {
-    if (p_.k <= 4) walk_kernel<T, 4, kOneDim><<<grid, kWalkWarps * 32, 0, stream_>>>(w);
-    else if (p_.k <= 8) walk_kernel<T, 8, kOneDim><<<grid, kWalkWarps * 32, 0, stream_>>>(w);
-    else if (p_.k <= 16) walk_kernel<T, 16, kOneDim><<<grid, kWalkWarps * 32, 0, stream_>>>(w);
-    else walk_kernel<T, 32, kOneDim><<<grid, kWalkWarps * 32, 0, stream_>>>(w);
-    XC_CUDA_LAUNCHED("walk_kernel");
-  }
-
-  void ranges(const RangesArgs<T>& w, int64_t tasks) {
-    const unsigned grid = static_cast<unsigned>(tasks * (kLanes / kColumnsPerBlock));
-    const auto launch = [&](auto kernel, int threads) {
-      allow_shared(kernel, range_bytes_);
-      kernel<<<grid, threads, range_bytes_, stream_>>>(w);
-      XC_CUDA_LAUNCHED("ranges_kernel");
+  template <int kMaxK>
+  void walk_up_to(const WalkArgs<T>& w) {
+    const unsigned grid = blocks_of(w.task_count, w.abreast) * w.abreast * w.chunks;
+    const auto launch = [&](auto kernel) {
+      allow_shared(kernel, walk_bytes_);
+      kernel<<<grid, walk_threads_, walk_bytes_, stream_>>>(w);
+      XC_CUDA_LAUNCHED("walk_kernel");
     };
-    if (c_.n <= 384) launch(ranges_kernel<T, 128>, 128);
-    else if (c_.n <= 3000) launch(ranges_kernel<T, 256>, 256);
-    else launch(ranges_kernel<T, 1024>, 1024);
+    constexpr bool kSlim = sizeof(T) == 4 && kMaxK <= 4;  // 64 registers do
+    if (walk_ == Walk::general) launch(walk_kernel<T, kMaxK, Walk::general, kLineThreads, kSlim ? 2 : 1>);
+    else if (walk_ == Walk::lines) launch(walk_kernel<T, kMaxK, Walk::lines, kLineThreads, kSlim ? 2 : 1>);
+    else if (kSlim && walk_threads_ == 1024) launch(walk_kernel<T, kMaxK, Walk::tile, kSlim ? 1024 : 512, 1>);
+    else launch(walk_kernel<T, kMaxK, Walk::tile, 512, kSlim ? 2 : 1>);
+  }
+  void walk(const WalkArgs<T>& w) {
+    if (p_.k <= 4) walk_up_to<4>(w);
+    else if (p_.k <= 8) walk_up_to<8>(w);
+    else if (p_.k <= 16) walk_up_to<16>(w);
+    else walk_up_to<32>(w);
   }
 
-  // values[task][32]
-  void run(const std::vector<Task>& tasks, const SourceBlocks<T>& sources, double* values, const Control& control) {
-    const int64_t n = c_.n;
-    const int64_t per_task = kLanes * n * static_cast<int64_t>(sizeof(Radius<T>));
-    const int64_t batch = std::min<int64_t>(static_cast<int64_t>(tasks.size()), std::max<int64_t>(1, kBatchBytes / per_task));
-    if (batch < 1) return;
-    const int chunks = static_cast<int>(blocks_of(n, kWalkWarps * kWalkRows));
+  void count(const CountArgs<T>& q, int64_t tasks) {
+    const unsigned grid = static_cast<unsigned>(tasks * (kLanes / kColumnsPerBlock));
+    const auto launch = [&](auto kernel, int threads, const auto& table) {
+      allow_shared(kernel, count_bytes_);
+      kernel<<<grid, threads, count_bytes_, stream_>>>(q, table);
+      XC_CUDA_LAUNCHED("count kernel");
+    };
+    if (!corners_) launch(squares_kernel<T, 1024>, 1024, square_table_);
+    else if (c_.n <= 384) launch(corners_kernel<T, 128, 10>, 128, bit_table_);
+    else launch(corners_kernel<T, 256, 4>, 256, bit_table_);
+  }
+
+  // values[task][32]; false when more was in doubt than the queue holds.
+  bool run(const std::vector<Task>& tasks, const SourceBlocks<T>& sources, double* values, const Control& control) {
+    const int64_t n = c_.n, all = static_cast<int64_t>(tasks.size());
+    const int64_t batch = std::min<int64_t>(all, std::max<int64_t>(1, kBatchBytes / (kLanes * n * static_cast<int64_t>(sizeof(Radius<T>)))));
+    if (batch < 1) return true;
+    const int rows = walk_ == Walk::tile ? static_cast<int>(n) : kLineRows;
     const int scan_chunks = static_cast<int>(blocks_of(n, kScanRows));
+    const uint32_t* visit = walk_ == Walk::lines && !corners_ ? visit_.data() : nullptr;
     auto device_tasks = cuda::Buffer<Task>::from_host(tasks.data(), tasks.size(), stream_);
-    cuda::Buffer<Radius<T>> radii(tile_ ? batch * kLanes * n : 0, stream_);
-    cuda::Buffer<Fixed> sums(tile_ ? batch * kLanes : 0, stream_);
-    cuda::Buffer<T> eps(tile_ ? 0 : batch * kLanes * n, stream_);
-    cuda::Buffer<int32_t> near(tile_ ? 0 : batch * kLanes * n, stream_);
-    cuda::Buffer<double> te(tasks.size() * kLanes, stream_);
-    cuda::Buffer<double> partial(ranges_ ? 0 : static_cast<size_t>(batch) * scan_chunks * kLanes, stream_);
-    for (int64_t first = 0, round = 0; first < static_cast<int64_t>(tasks.size()); first += batch, ++round) {
+    cuda::Buffer<Radius<T>> radii(batch * kLanes * n, stream_);
+    cuda::Buffer<Fixed> sums(all * kLanes, stream_);
+    cuda::Buffer<double> te(all * kLanes, stream_);
+    const int capacity = kDoubts<T> ? static_cast<int>(std::max<int64_t>(batch * kLanes * n / 16, 1 << 16)) : 0;
+    cuda::Buffer<Doubt> queue(std::max(1, capacity), stream_);
+    cuda::Buffer<int> doubt_counts(blocks_of(all, batch), stream_);
+    XC_CUDA(cudaMemsetAsync(sums.data(), 0, sums.size() * sizeof(Fixed), stream_));
+    XC_CUDA(cudaMemsetAsync(doubt_counts.data(), 0, doubt_counts.size() * sizeof(int), stream_));
+    for (int64_t first = 0, round = 0; first < all; first += batch, ++round) {
       // Two batches are in flight at most, so that cancelling takes effect soon.
       if (round % 2 == 1) stream_.synchronize();
       control.throw_if_cancelled();
-      const int64_t many = std::min<int64_t>(batch, static_cast<int64_t>(tasks.size()) - first);
+      const int64_t many = std::min<int64_t>(batch, all - first);
       const Task* these = device_tasks.data() + first;
-      double* out = te.data() + first * kLanes;
-      if (tile_) {
-        run_tile(sources, these, many, radii.data(), sums.data(), out);
-        continue;
-      }
-      const bool timed = env("TE_TIMES", 0);
-      cuda::Event e0, e1, e2;
-      if (timed) e0.record(stream_);
-      const WalkArgs<T> w{data(), sources, these, chunks, eps.data(), near.data(), kStragglers, !ranges_};
-      if (c_.source_dims == 1) walk<true>(w, static_cast<unsigned>(many * chunks));
-      else walk<false>(w, static_cast<unsigned>(many * chunks));
-      if (timed) e1.record(stream_);
-      if (ranges_) {
-        ranges({data(), sources, these, eps.data(), near.data(), out, table_, future_table_, padded_, past_in_shared_,
-                past_rank_.data(), future_sorted_.data(), future_across_.data(), future_bits_.data(), future_before_.data()},
-               many);
+      Fixed* out = sums.data() + first * kLanes;
+      const Doubts doubts{queue.data(), doubt_counts.data() + round, capacity};
+      walk({data(), sources, these, static_cast<int>(many), rows, static_cast<int>(blocks_of(n, rows)), walk_ == Walk::tile ? 1 : kLineAbreast,
+            kStragglers, cells_, past_cells_.data(), past_scales_.data(), psi_.data(), visit, radii.data(), out, doubts});
+      if (plain_) {
+        count({data(), sources, these, radii.data(), cells_, source_cells_.data(), source_scales_.data(), past_rank_.data(), visit, psi_.data(), out, doubts}, many);
       } else {
-        const ScanArgs<T> s{data(), sources, these, scan_chunks, eps.data(), near.data(), partial.data()};
+        const ScanArgs<T> s{data(), sources, these, scan_chunks, radii.data(), psi_.data(), out, doubts};
         scan_kernel<T><<<blocks_of(many * scan_chunks, kScanWarps), kScanWarps * 32, 0, stream_>>>(s, many * scan_chunks);
         XC_CUDA_LAUNCHED("scan_kernel");
-        scan_reduce_kernel<T><<<static_cast<unsigned>(many), kLanes, 0, stream_>>>(s, out);
-        XC_CUDA_LAUNCHED("scan_reduce_kernel");
       }
-      if (timed) {
-        e2.record(stream_);
-        stream_.synchronize();
-        g_ms[2] += cuda::Event::elapsed_ms(e0, e1), g_ms[3] += cuda::Event::elapsed_ms(e1, e2);
+      if (kDoubts<T>) {
+        const DoubtArgs<T> d{data(), {exact_future_.data(), exact_past_.data(), exact_source_.data()}, these, sources.permutations, doubts, psi_.data(), out};
+        doubt_kernel<T><<<kDoubtBlocks, kDoubtWarps * 32, 0, stream_>>>(d);
+        XC_CUDA_LAUNCHED("doubt_kernel");
       }
     }
-    te.download(values, tasks.size() * kLanes);
-    stream_.synchronize();
+    finish_kernel<<<blocks_of(all * kLanes, 256), 256, 0, stream_>>>(sums.data(), static_cast<int>(all * kLanes), psi_k_, static_cast<double>(n), te.data());
+    XC_CUDA_LAUNCHED("finish_kernel");
+    std::vector<int> counts(doubt_counts.size());
+    doubt_counts.download(counts.data(), counts.size());
+    staging::download(values, te.data(), te.size() * sizeof(double), stream_);
+    return std::all_of(counts.begin(), counts.end(), [&](int c) { return c <= capacity; });
   }
 
   const KsgPairsProblem p_;
   const Columns& c_;
   const DeviceScope scope_;
   cuda::Stream stream_;
-  size_t shared_limit_ = 0, range_bytes_ = 0;
-  bool ranges_ = false, past_in_shared_ = true;
-  int cap_ = 128, padded_ = 2;
-  RangeTable table_{}, future_table_{}, counts_table_{};
-  bool tile_ = false;
-  bool in_shared_ = false, bits_ = false, sorted_in_shared_ = false;
+  size_t shared_limit_ = 0, walk_bytes_ = 0, count_bytes_ = 0;
+  Walk walk_ = Walk::general;
+  bool plain_ = false;    // one column of P and of S, few enough tuples for 16-bit ranks: n_SP by tables
+  bool corners_ = false;  // the tables are of bits
+  int cap_ = 128, cells_ = 2, walk_threads_ = 256;
+  double psi_k_ = 0;
+  BitTable bit_table_{};
   SquareTable square_table_{};
-  int cells_ = 0, tile_threads_ = 512;
-  size_t tile_bytes_ = 0, counts_bytes_ = 0;
-  cuda::Buffer<uint16_t> past_cells_, source_cells_;
-  cuda::Buffer<CellScale<T>> past_scales_, source_scales_;
-  cuda::Buffer<Fixed> fixed_psi_;
   int32_t from_ = 0, to_ = 0;
-  cuda::Buffer<T> future_, past_, source_, future_ranked_, past_ranked_, source_sorted_, future_sorted_, source_blocks_, limits_;
-  cuda::Buffer<uint32_t> past_order_, source_order_, source_rank_, future_order_, future_bits_;
-  cuda::Buffer<uint16_t> past_rank_, future_across_, future_before_;
+  cuda::Buffer<double> exact_future_, exact_past_, exact_source_;
+  cuda::Buffer<T> future_, past_, source_;  // fp32 alone
+  cuda::Buffer<T> future_ranked_, past_ranked_, source_sorted_, source_blocks_, limits_;
+  cuda::Buffer<uint32_t> past_order_, source_order_, source_rank_, visit_;
+  cuda::Buffer<uint16_t> past_rank_, past_cells_, source_cells_;
+  cuda::Buffer<CellScale<T>> past_scales_, source_scales_;
   cuda::Buffer<FuturePast<T>> target_pairs_;
   cuda::Buffer<Near<T>> lists_;
-  cuda::Buffer<double> psi_;
+  cuda::Buffer<Fixed> psi_;
+  std::unique_ptr<Pairs> fp64_;
 };
 
 }  // namespace

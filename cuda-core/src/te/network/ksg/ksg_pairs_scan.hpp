@@ -31,6 +31,8 @@ struct PairsScan {
   // ranks in the order of rows, [width][rank_pitch], of which kPairsRankMargin may be read behind the n-th.
   const RankLookup<double>* past_lookup;
   const RankLookup<double>* const* source_lookups;
+  const double* source_cells;     // [3][width]: low, scale and the last cell of those lookups
+  const double* source_columns;   // [width] columns in the order of rows, past_pitch apart
   const uint16_t* source_ranks;
   int64_t rank_pitch;
   double* sums;                   // width: the bracket of the formula is added for ranks [begin, end)
@@ -50,7 +52,7 @@ void pairs_scan_avx512(const PairsScan& scan, int64_t begin, int64_t end);  // 8
 
 namespace {
 
-// Vec: width, type, Count, load, set, store, sub, min, max, far(a, b) = max(a, |b|) for a >= 0, zero_count,
+// Vec: width, type, Count, load, set, store, sub, mul, min, max, truncate(to, v): to int32_t, far(a, b) = max(a, |b|) for a >= 0, zero_count,
 // add_less(count, a, b): count + 1 where a < b, all_less_equal(a, b), store_count, less_mask(a, b), and
 // count_within(ranks, begin, end, low, last): how many of ranks[begin..end) minus low are at most last, as unsigned.
 // kSimple: one column of P and of S.
@@ -148,25 +150,31 @@ struct PairsRow {
       walked += 4;
     } while (walked < s.cap && !Vec::all_less_equal(least.kth(), Vec::set(distances[walked - 1])));
     V eps = least.kth();
+    int64_t p[W], sp[W], fp[W];
+    const V limit = Vec::set(s.limits[rank]);
+    const bool within_list = Vec::all_less_equal(eps, limit), by_ranks = kSimple && s.past_lookup;
     Count near_future = Vec::zero_count();
-    if (Vec::all_less_equal(eps, Vec::set(s.limits[rank]))) {
+    if (within_list || by_ranks) {
       for (int32_t m = 0; m < walked; ++m) near_future = Vec::add_less(near_future, Vec::set(distances[m]), eps);
     } else {
       // Some k-th lies beyond the list: go on with what is not in it. What was found bounds the window.
-      const double limit = s.limits[rank];
       window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {
         const double d = target_distance(first, j);
-        if (d >= limit) least.insert(joined(d, j));
+        if (d >= s.limits[rank]) least.insert(joined(d, j));
       });
       eps = least.kth();
       window(widest_of(eps), [&](int64_t j, double first) __attribute__((always_inline)) {
         near_future = Vec::add_less(near_future, Vec::set(target_distance(first, j)), eps);
       });
     }
-    int64_t p[W], sp[W], fp[W];
     Vec::store_count(fp, near_future);
-    if (kSimple && s.past_lookup) counts_by_ranks(eps, p, sp);
-    else counts_by_distances(eps, p, sp);
+    if (by_ranks) {
+      const uint32_t beyond = within_list ? 0 : Vec::less_mask(limit, eps);
+      if (beyond) eps = kth_beyond_list(least, beyond);
+      counts_by_ranks(eps, beyond, p, sp, fp);
+    } else {
+      counts_by_distances(eps, p, sp);
+    }
     for (int l = 0; l < W; ++l) s.sums[l] += s.psi[p[l] + 1] - s.psi[sp[l] + 1] - s.psi[fp[l] + 1];
   }
 
@@ -182,48 +190,107 @@ struct PairsRow {
     Vec::store_count(sp, near_both);
   }
 
+  // The k-th distances, where that of the sources in `beyond` lies behind the list: one source at a time goes through its window
+  // of P, over what is not in the list.
+  V kth_beyond_list(const Least& least, uint32_t beyond) const {
+    double best[kMaxK][W];
+    for (int m = 0; m < kMaxK; ++m) Vec::store(best[m], least.b[m]);
+    const V zero = Vec::set(0), p = Vec::set(s.past[rank]), f = Vec::set(s.future[rank]), limit = Vec::set(s.limits[rank]);
+    for (; beyond; beyond &= beyond - 1) {
+      const int l = __builtin_ctz(beyond);
+      const double* column = s.source_columns + l * s.past_pitch;
+      const V own_source = Vec::set(column[rank]);
+      const auto offer = [&](int64_t j) {
+        const V d = Vec::far(Vec::far(zero, Vec::sub(Vec::load(s.past + j), p)), Vec::sub(Vec::load(s.future + j), f));
+        const V joint = Vec::far(d, Vec::sub(Vec::load(column + j), own_source));
+        uint32_t near = Vec::less_mask(joint, Vec::set(best[kMaxK - 1][l])) & ~Vec::less_mask(d, limit);
+        if (!near) return;
+        double lanes[W];
+        Vec::store(lanes, joint);
+        for (; near; near &= near - 1) {
+          const double x = lanes[__builtin_ctz(near)];
+          if (!(x < best[kMaxK - 1][l])) continue;
+          int m = kMaxK - 1;
+          for (; m > 0 && best[m - 1][l] > x; --m) best[m][l] = best[m - 1][l];
+          best[m][l] = x;
+        }
+      };
+      for (int64_t j = rank + 1; s.past[j] - s.past[rank] < best[kMaxK - 1][l]; j += W) offer(j);
+      for (int64_t j = rank - W; s.past[rank] - s.past[j + W - 1] < best[kMaxK - 1][l]; j -= W) offer(j);
+    }
+    return Vec::load(best[kMaxK - 1]);
+  }
+  // How many others of the ranks [begin, end) have |F| < eps.
+  int64_t future_within(int64_t begin, int64_t end, double eps) const {
+    const V zero = Vec::set(0), f = Vec::set(s.future[rank]), limit = Vec::set(eps);
+    int64_t count = -1;
+    for (int64_t j = begin; j < end; j += W) {
+      const uint32_t lanes = end - j >= W ? (1u << W) - 1 : (1u << (end - j)) - 1;
+      count += __builtin_popcount(Vec::less_mask(Vec::far(zero, Vec::sub(Vec::load(s.future + j), f)), limit) & lanes);
+    }
+    return count;
+  }
+
   // |P| < eps and |S| < eps are ranges of ranks; the tuples of the first whose rank lies in the second are counted many at a time.
-  void counts_by_ranks(V eps, int64_t (&p)[W], int64_t (&sp)[W]) const {
+  // n_FP is counted here for the sources in `beyond`.
+  void counts_by_ranks(V eps, uint32_t beyond, int64_t (&p)[W], int64_t (&sp)[W], int64_t (&fp)[W]) const {
+    const V x = Vec::set(s.past[rank]);
+    const RankLookup<double>& past = *s.past_lookup;
+    const V low = Vec::set(past.low), scale = Vec::set(past.scale), last = Vec::set(past.cells - 1);
+    int32_t p_low[W], p_high[W], s_low[W], s_high[W];
+    cells(x, eps, low, scale, last, p_low, p_high);
+    cells(own, eps, Vec::load(s.source_cells), Vec::load(s.source_cells + W), Vec::load(s.source_cells + 2 * W), s_low, s_high);
     double radii[W], values[W];
     Vec::store(radii, eps);
     Vec::store(values, own);
     for (int l = 0; l < W; ++l) {
       p[l] = sp[l] = 0;
       if (!(radii[l] > 0)) continue;
-      int64_t low, high, s_low, s_high;
-      range(*s.past_lookup, s.past[rank], radii[l], low, high);
-      range(*s.source_lookups[l], values[l], radii[l], s_low, s_high);
-      p[l] = high - low - 1;
-      sp[l] = Vec::count_within(s.source_ranks + l * s.rank_pitch, low, high, static_cast<uint16_t>(s_low),
-                                static_cast<uint16_t>(s_high - s_low - 1)) - 1;  // without the tuple itself
+      const RankLookup<double>& source = *s.source_lookups[l];
+      const int64_t begin = first_near(past, p_low[l], s.past[rank], radii[l]), end = first_beyond(past, p_high[l], s.past[rank], radii[l]);
+      const int64_t first = first_near(source, s_low[l], values[l], radii[l]), behind = first_beyond(source, s_high[l], values[l], radii[l]);
+      p[l] = end - begin - 1;
+      sp[l] = Vec::count_within(s.source_ranks + l * s.rank_pitch, begin, end, static_cast<uint16_t>(first),
+                                static_cast<uint16_t>(behind - first - 1)) - 1;  // without the tuple itself
+      if (beyond >> l & 1) fp[l] = future_within(begin, end, radii[l]);
     }
   }
 
-  // Ranks [begin, end) of the values nearer to x than eps, by the strict comparison of rounded differences.
-  __attribute__((always_inline)) void range(const RankLookup<double>& l, double x, double eps, int64_t& begin, int64_t& end) const {
-    const double* sorted = l.sorted;
-    const int32_t low_cell = l.cell(x - eps), high_cell = l.cell(x + eps);
-    begin = l.first[low_cell], end = l.first[high_cell];
-    if (l.crowded(low_cell) || l.crowded(high_cell)) {
-      begin = bisect([&](double v) { return !(x - v < eps); }, sorted);
-      end = bisect([&](double v) { return v - x < eps; }, sorted);
-      return;
-    }
-    // Places in a cell that come before the end looked for, a vector at a time.
-    const V at = Vec::set(x), limit = Vec::set(eps);
-    int passed;
-    do begin += passed = W - __builtin_popcount(Vec::less_mask(Vec::sub(at, Vec::load(sorted + begin)), limit));
-    while (passed == W);
-    do end += passed = __builtin_popcount(Vec::less_mask(Vec::sub(Vec::load(sorted + end), at), limit));
-    while (passed == W);
-    // x -+ eps was rounded, so the cell may begin a place too late.
-    while (begin > 0 && x - sorted[begin - 1] < eps) --begin;
-    while (end > 0 && !(sorted[end - 1] - x < eps)) --end;
+  // Cells at or a little before those of x - eps and x + eps.
+  static void cells(V x, V eps, V low, V scale, V last, int32_t (&near)[W], int32_t (&beyond)[W]) {
+    const V zero = Vec::set(0), slack = Vec::mul(Vec::far(eps, x), Vec::set(0x1p-50));  // more than rounding can move an end
+    const auto cell = [&](V end, int32_t* to) { Vec::truncate(to, Vec::min(Vec::max(Vec::mul(Vec::sub(end, low), scale), zero), last)); };
+    cell(Vec::sub(Vec::sub(x, eps), slack), near);
+    cell(Vec::sub(Vec::sub(eps, slack), Vec::sub(zero, x)), beyond);
   }
-  // How many of the ascending values come first, as `first` says.
+
+  // The first rank of a value nearer to x than eps, by the strict comparison of rounded differences; it lies in `cell` or behind.
+  __attribute__((always_inline)) int64_t first_near(const RankLookup<double>& l, int32_t cell, double x, double eps) const {
+    const V at = Vec::set(x), limit = Vec::set(eps);
+    int64_t begin = l.first[cell];
+    for (int vectors = 0; vectors < kCrowded; ++vectors) {
+      const int outside = W - __builtin_popcount(Vec::less_mask(Vec::sub(at, Vec::load(l.sorted + begin)), limit));
+      begin += outside;
+      if (outside < W) return begin;
+    }
+    return bisect([&](double v) { return !(x - v < eps); }, l.sorted, begin);
+  }
+  // The first rank behind those.
+  __attribute__((always_inline)) int64_t first_beyond(const RankLookup<double>& l, int32_t cell, double x, double eps) const {
+    const V at = Vec::set(x), limit = Vec::set(eps);
+    int64_t end = l.first[cell];
+    for (int vectors = 0; vectors < kCrowded; ++vectors) {
+      const int inside = __builtin_popcount(Vec::less_mask(Vec::sub(Vec::load(l.sorted + end), at), limit));
+      end += inside;
+      if (inside < W) return end;
+    }
+    return bisect([&](double v) { return v - x < eps; }, l.sorted, end);
+  }
+  static constexpr int kCrowded = 4;  // vectors of values in a cell before bisection is the better way
+  // How many of the ascending values come first, as `first` says; at least `low`.
   template <class F>
-  int64_t bisect(F&& first, const double* sorted) const {
-    int64_t low = 0, high = s.n;
+  int64_t bisect(F&& first, const double* sorted, int64_t low) const {
+    int64_t high = s.n;
     while (low < high) {
       const int64_t middle = (low + high) / 2;
       if (first(sorted[middle])) low = middle + 1; else high = middle;

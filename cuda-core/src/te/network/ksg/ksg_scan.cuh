@@ -1,8 +1,8 @@
 // n_P and n_SP for any number of columns: the warp goes through the window around a tuple in the order of P's first column,
-// 32 sources at a time. Serves several columns, and series too long for the tables of ksg_ranges.
+// 32 sources at a time. Serves several columns, and series too long for the tables of ksg_squares.
 #pragma once
 
-#include "te/network/ksg/ksg_device.cuh"
+#include "te/network/ksg/ksg_walk.cuh"
 
 namespace xcore::te {
 
@@ -15,9 +15,10 @@ struct ScanArgs {
   SourceBlocks<T> sources;
   const Task* tasks;
   int chunks;  // of kScanRows ranks, a task
-  const T* eps;
-  const int32_t* near;
-  double* partial;  // [task][chunk][32]
+  const Radius<T>* radii;
+  const Fixed* psi;
+  Fixed* sums;  // [task][32]
+  Doubts doubts;
 };
 
 template <class T>
@@ -29,23 +30,33 @@ __global__ void __launch_bounds__(kScanWarps * 32) scan_kernel(ScanArgs<T> w, in
   const int64_t task_index = id / w.chunks;
   const int chunk = static_cast<int>(id % w.chunks);
   const Task task = w.tasks[task_index];
-  const int target_variable = a.first_target + task.target;
-  const uint32_t* order = a.past_order + target_variable * a.n;
-  const T* past = a.past_ranked + static_cast<int64_t>(target_variable) * a.past_dims * a.n;
+  const int64_t variable = a.first_target + task.target;
+  const uint32_t* order = a.past_order + variable * a.n;
+  const T* past = a.past_ranked + variable * a.past_dims * a.n;
+  const T* future = a.future_ranked + variable * a.n;
   const int64_t plane = a.n * kLanes;
   const T* block = w.sources.blocks + static_cast<int64_t>(task.block) * a.source_dims * plane + lane;
+  const bool valid = task.variable >= 0 ? lane < w.sources.lanes : task.block * kLanes + lane < a.variables;
   const int64_t begin = static_cast<int64_t>(chunk) * kScanRows;
   const int64_t end = begin + kScanRows < a.n ? begin + kScanRows : a.n;
   const int64_t at = (task_index * kLanes + lane) * a.n;
 
-  double sum = 0;
+  Fixed sum = 0;
   for (int64_t rank = begin; rank < end; ++rank) {
-    const T eps = w.eps[at + rank];
-    const uint32_t tuple = order[rank];
-    T widest = eps;
+    const Radius<T> radius = w.radii[at + rank];
+    const T eps = radius.eps;
+    const uint32_t tuple = order[rank], which = radius.counts >> 30;
+    T margin = 0;
+    if (kDoubts<T>) {
+      T magnitude = absolute(future[rank]);
+      for (int h = 0; h < a.past_dims; ++h) magnitude = greater(magnitude, absolute(past[h * a.n + rank]));
+      for (int h = 0; h < a.source_dims; ++h) magnitude = greater(magnitude, absolute(block[h * plane + static_cast<int64_t>(tuple) * kLanes]));
+      margin = margin_of(magnitude, eps);
+    }
+    T widest = valid ? eps + 2 * margin : 0;
 #pragma unroll
     for (int step = 16; step > 0; step /= 2) widest = greater(widest, __shfl_xor_sync(kFull, widest, step));
-    int near_past = 0, near_both = 0;
+    int near_past = 0, near_both = 0, close_past = 0, close_both = 0;
     for (int side = 0; side < 2; ++side) {
       for (int64_t step = 1; ; step += 32) {
         const int64_t j = side ? rank - step - lane : rank + step + lane;
@@ -62,27 +73,27 @@ __global__ void __launch_bounds__(kScanWarps * 32) scan_kernel(ScanArgs<T> w, in
         for (unsigned close = __ballot_sync(kFull, d < widest); close; close &= close - 1) {
           const int from = __ffs(close) - 1;
           const T dp = __shfl_sync(kFull, d, from);
-          const uint32_t other = __shfl_sync(kFull, mine, from);
-          T ds = 0;
+          const int64_t other = __shfl_sync(kFull, mine, from);
+          T both = dp;
           for (int h = 0; h < a.source_dims; ++h)
-            ds = greater(ds, absolute(block[h * plane + other * kLanes] - block[h * plane + tuple * kLanes]));
+            both = greater(both, absolute(block[h * plane + other * kLanes] - block[h * plane + static_cast<int64_t>(tuple) * kLanes]));
           near_past += dp < eps;
-          near_both += greater(dp, ds) < eps;
+          near_both += both < eps;
+          if (kDoubts<T>) close_past += absolute(dp - eps) <= margin, close_both += absolute(both - eps) <= margin;
         }
         if (__ballot_sync(kFull, near) != kFull) break;
       }
     }
-    sum += a.psi[near_past + 1] - a.psi[near_both + 1] - a.psi[w.near[at + rank] + 1];
+    bool certain = true;
+    if (kDoubts<T>) {
+      if (!(eps > 0)) continue;  // in doubt already
+      certain = close_past == static_cast<int>(which == kNearPast) && close_both == static_cast<int>(which != kNearFuture);
+    }
+    const int near_future = static_cast<int>(radius.counts & 0x3fffffff);
+    if (certain) sum += w.psi[near_past + 1] - w.psi[near_both + 1] - w.psi[near_future + 1];
+    else if (valid) w.doubts.add({static_cast<int>(task_index), static_cast<int>(rank), static_cast<float>(eps), static_cast<uint16_t>(lane), 0});
   }
-  w.partial[(task_index * w.chunks + chunk) * kLanes + lane] = sum;
-}
-
-template <class T>
-__global__ void scan_reduce_kernel(ScanArgs<T> w, double* te) {
-  double total = 0;
-  for (int chunk = 0; chunk < w.chunks; ++chunk)
-    total += w.partial[(static_cast<int64_t>(blockIdx.x) * w.chunks + chunk) * kLanes + threadIdx.x];
-  te[static_cast<int64_t>(blockIdx.x) * kLanes + threadIdx.x] = w.data.psi[w.data.k] + total / static_cast<double>(w.data.n);
+  add_to(w.sums + task_index * kLanes + lane, sum);
 }
 
 }  // namespace xcore::te

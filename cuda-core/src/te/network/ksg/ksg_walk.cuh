@@ -1,31 +1,59 @@
-// The walk: 32 sources, one a lane, go down the list of one tuple together, so that the list is read once for all and each
-// step reads one line of the sources' block. Gives eps (the k-th distance) and n_FP.
+// The walk: 32 sources, one a lane, go down the list of one tuple together, so that the list is read once for all. Gives eps
+// (the k-th distance) and n_FP; with one column of P also the ranks of P within eps.
 //
-// A warp goes as far as its slowest lane, and some sources have a long way: those whose own value is an outlier. When only
-// few lanes are left they are served one by one from the other side, in the order of S, where an outlier's way is short.
+// A warp goes as far as its slowest lane, so the walk ends when few lanes are left: these go on one by one, 32 entries of the
+// list at a time. Sources that are outliers at the tuple, whose neighbours lie beyond the list, are served from their own side.
 #pragma once
 
-#include "te/network/ksg/ksg_device.cuh"
+#include "te/network/ksg/ksg_doubts.cuh"
+#include "te/network/ksg/ksg_grid.cuh"
+#include "te/network/ksg/ksg_source_side.cuh"
 
 namespace xcore::te {
 
-constexpr int kWalkWarps = 8;
-constexpr int kWalkRows = 32;  // consecutive ranks of one warp
-constexpr int kStage = 8;      // of them leave together, so that whole sectors are written
+constexpr int kTilePitch = 33;  // a tuple's 32 values lie one after another, and a column's in all banks
+constexpr int kStage = 4;       // ranks that leave together, so that whole sectors are written
+constexpr int kChunk = 8;       // entries of a list between two looks at who is done
+
+enum class Walk {
+  tile,    // one column of P and of S; the 32 sources' values lie in shared memory
+  lines,   // the same; each step reads a line of the sources' block
+  general  // any number of columns
+};
+
+// What the walk tells the counts of one source at one rank. The sign of eps is a note for them: negative if S alone is within
+// the margin of eps (see ksg_doubts.cuh). Zero: nothing is nearer, or in doubt.
+template <class T>
+struct alignas(2 * sizeof(T)) Radius {
+  T eps;
+  uint32_t counts;  // general: n_FP, and which coordinates are near eps << 30; else the P-ranks within eps, first and behind << 16
+};
+constexpr uint32_t kNearSource = 1, kNearPast = 2, kNearFuture = 3;  // the one coordinate that eps is
 
 template <class T>
 struct WalkArgs {
   PairsData<T> data;
   SourceBlocks<T> sources;
   const Task* tasks;
-  int chunks;     // blocks of threads a task
-  T* eps;           // [task][32][n], by rank
-  int32_t* near;    // n_FP, likewise; -1: not known
-  int stragglers;   // a walk ends when no more lanes than these are unfinished
-  bool count_near;  // leave no n_FP unknown
+  int task_count;
+  int rows, chunks, abreast;  // a block of threads does `rows` ranks of a task; blocks go through `abreast` tasks together
+  int stragglers;             // the walk ends when no more lanes than these are unfinished
+  int cells;
+  const uint16_t* past_cells;       // [variable][cells + 2]
+  const CellScale<T>* past_scales;  // [variable]
+  const Fixed* psi;                 // digamma of 0..n + 1
+  const uint32_t* visit;            // [variable][n]: the order in which ranks are gone through; NULL: ascending
+  Radius<T>* radii;                 // [task][32][n], in that order
+  Fixed* sums;                      // [task][32]: takes the sum of psi(n_P + 1) - psi(n_FP + 1); not general
+  Doubts doubts;
 };
 
-constexpr int kChunk = 8;
+template <class T>
+inline size_t walk_shared(Walk walk, int64_t n, int cells, int threads) {
+  const size_t stages = static_cast<size_t>(threads / 32) * kStage * 33 * sizeof(Radius<T>);
+  if (walk != Walk::tile) return stages;
+  return stages + (n + 2) * sizeof(Fixed) + ((n * kTilePitch + 3) / 4 * 4 + (n + 3) / 4 * 4) * sizeof(T) + (cells + 2) * sizeof(uint16_t);
+}
 
 // kChunk entries of a list; every lane reads the same addresses.
 __device__ __forceinline__ void load_chunk(const Near<float>* list, float (&d)[kChunk], uint32_t (&t)[kChunk]) {
@@ -43,174 +71,232 @@ __device__ __forceinline__ void load_chunk(const Near<double>* list, double (&d)
   }
 }
 
-// eps of one source from its own side: the warp goes outwards in the order of S, 32 tuples a step and side, until S alone is
-// too far. Short where the walk is long: few tuples are near in S then.
-template <class T>
-struct SourceSide {
-  const T* sorted;             // the source's S, ascending
-  const uint32_t* order;       // rank -> tuple of the source
-  const uint32_t* inverse;     // tuple of the source -> tuple of the target, or NULL: the same
-  const T* source;             // columns by tuple
-  const FuturePast<T>* pairs;  // of the target
-  const T* past;               // of the target, columns by tuple
-  int n, past_dims, source_dims, theiler, k;
-
-  // `rank` and `row` of the source at the target's `tuple`.
-  __device__ __forceinline__ T eps(int rank, int row, int tuple, int lane) const {
-    const T own = sorted[rank];
-    const FuturePast<T> mine = pairs[tuple];
-    T carried = infinity<T>(), kth = infinity<T>();  // lane m keeps the m-th least so far
-    for (int step = 1; ; step += 32) {
-      T found[2];
-#pragma unroll
-      for (int side = 0; side < 2; ++side) {
-        const int at = side ? rank - step - lane : rank + step + lane;
-        found[side] = infinity<T>();
-        if (at < 0 || at >= n) continue;
-        T d = absolute(sorted[at] - own);
-        if (!(d < kth)) continue;
-        const int other_row = order[at], other = inverse ? inverse[other_row] : other_row;
-        if (abs(other - tuple) <= theiler) continue;
-        const FuturePast<T> there = pairs[other];
-        d = greater(d, greater(absolute(there.future - mine.future), absolute(there.past - mine.past)));
-        for (int h = 1; h < source_dims; ++h) d = greater(d, absolute(source[static_cast<int64_t>(h) * n + other_row] - source[static_cast<int64_t>(h) * n + row]));
-        for (int h = 1; h < past_dims; ++h) d = greater(d, absolute(past[static_cast<int64_t>(h) * n + other] - past[static_cast<int64_t>(h) * n + tuple]));
-        found[side] = d;
-      }
-      // The k least of three a lane: k times the least of the heads leaves.
-      T v0 = carried, v1 = found[0], v2 = found[1];
-      Least<T, 1>::exchange(v0, v1), Least<T, 1>::exchange(v1, v2), Least<T, 1>::exchange(v0, v1);
-      for (int taken = 0; taken < k; ++taken) {
-        kth = warp_least(v0);
-        const unsigned owners = __ballot_sync(kFull, v0 == kth);
-        if (lane == __ffs(owners) - 1) v0 = v1, v1 = v2, v2 = infinity<T>();
-        if (lane == taken) carried = kth;
-      }
-      const int right = rank + step + 32, left = rank - step - 32;
-      if (!(right < n && sorted[right] - own < kth) && !(left >= 0 && own - sorted[left] < kth)) return kth;
-    }
-  }
-};
-
-// n_FP, by the whole warp in the window of P's first column.
-template <class T>
-__device__ __forceinline__ int future_near(const PairsData<T>& a, int variable, int64_t rank, uint32_t tuple, T eps, int lane) {
-  const T* past = a.past_ranked + static_cast<int64_t>(variable) * a.past_dims * a.n;
-  const T* future = a.future_ranked + variable * a.n;
-  const uint32_t* order = a.past_order + variable * a.n;
-  int count = 0;
-  for (int side = 0; side < 2; ++side) {
-    for (int64_t step = 1; ; step += 32) {
-      const int64_t j = side ? rank - step - lane : rank + step + lane;
-      bool near = false, take = false;
-      if (j >= 0 && j < a.n) {
-        T d = absolute(past[j] - past[rank]);
-        near = d < eps;
-        d = greater(d, absolute(future[j] - future[rank]));
-        for (int h = 1; h < a.past_dims; ++h) d = greater(d, absolute(past[h * a.n + j] - past[h * a.n + rank]));
-        take = d < eps && outside_window(tuple, order[j], a.theiler);
-      }
-      count += __popc(__ballot_sync(kFull, take));
-      if (__ballot_sync(kFull, near) != kFull) break;
-    }
-  }
-  return count;
-}
-
-template <class T, int kMaxK, bool kOneDim>
-__global__ void __launch_bounds__(kWalkWarps * 32, kMaxK <= 4 && sizeof(T) == 4 ? 4 : 1) walk_kernel(WalkArgs<T> w) {
-  __shared__ T stage_eps[kWalkWarps][kStage][33];
-  __shared__ int32_t stage_near[kWalkWarps][kStage][33];
+template <class T, int kMaxK, Walk kWalk, int kThreads, int kBlocks>
+__global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) {
+  constexpr bool kTile = kWalk == Walk::tile, kGeneral = kWalk == Walk::general;
+  extern __shared__ double shared_doubles[];
+  __shared__ int next_rows;
+  __shared__ Fixed sums[kLanes];
   const PairsData<T>& a = w.data;
+  const int n = static_cast<int>(a.n);
+  Radius<T>* stages = reinterpret_cast<Radius<T>*>(shared_doubles);
+  Fixed* shared_psi = reinterpret_cast<Fixed*>(stages + kThreads / 32 * kStage * 33);
+  T* tile = reinterpret_cast<T*>(shared_psi + n + 2);
+  T* shared_past = tile + (n * kTilePitch + 3) / 4 * 4;
+  uint16_t* shared_cells = reinterpret_cast<uint16_t*>(shared_past + (n + 3) / 4 * 4);
+
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int task_index = blockIdx.x / w.chunks;
+  const int together = w.abreast * w.chunks, within = blockIdx.x % together;
+  const int task_index = blockIdx.x / together * w.abreast + within % w.abreast, begin = within / w.abreast * w.rows, end = min(n, begin + w.rows);
+  if (task_index >= w.task_count) return;
   const Task task = w.tasks[task_index];
-  const int64_t begin = (static_cast<int64_t>(blockIdx.x % w.chunks) * kWalkWarps + warp) * kWalkRows;
-  const int64_t end = begin + kWalkRows < a.n ? begin + kWalkRows : a.n;
-  const int target_variable = a.first_target + task.target;
-  const uint32_t* order = a.past_order + target_variable * a.n;
+  const int variable = a.first_target + task.target;
+  const uint32_t* order = a.past_order + static_cast<int64_t>(variable) * n;
   const int64_t plane = a.n * kLanes;
-  const T* block = w.sources.blocks + static_cast<int64_t>(task.block) * a.source_dims * plane + lane;
+  const T* block = w.sources.blocks + static_cast<int64_t>(task.block) * (kGeneral ? a.source_dims : 1) * plane + lane;
   const bool valid = task.variable >= 0 ? lane < w.sources.lanes : task.block * kLanes + lane < a.variables;
   const unsigned lanes = __ballot_sync(kFull, valid);
 
-  for (int64_t base = begin; base < end; base += kStage) {
-    const int rows = static_cast<int>(end - base < kStage ? end - base : kStage);
+  const T* past = a.past_ranked + static_cast<int64_t>(variable) * a.past_dims * n;
+  const uint16_t* cells = w.past_cells + static_cast<int64_t>(variable) * (w.cells + 2);
+  const Fixed* psi = w.psi;
+  if (kTile) {
+    for (int t = warp; t < n; t += kThreads / 32) tile[t * kTilePitch + lane] = block[t * kLanes];
+    for (int m = threadIdx.x; m < n; m += kThreads) shared_past[m] = past[m];
+    for (int m = threadIdx.x; m < n + 2; m += kThreads) shared_psi[m] = psi[m];
+    for (int m = threadIdx.x; m < w.cells + 2; m += kThreads) shared_cells[m] = cells[m];
+    past = shared_past, cells = shared_cells, psi = shared_psi;
+  }
+  CellScale<T> scale{};
+  if (!kGeneral) scale = w.past_scales[variable];
+  if (threadIdx.x < kLanes) sums[threadIdx.x] = 0;
+  if (threadIdx.x == 0) next_rows = begin;
+  __syncthreads();
+
+  // |S - S| of tuples t and i, for this lane's source or that of lane `whose`.
+  const auto value = [&](uint32_t t) { return kTile ? tile[t * kTilePitch + lane] : block[static_cast<int64_t>(t) * kLanes]; };
+  const auto distance = [&](uint32_t t, uint32_t i, T own, int whose) {
+    if (kTile) return absolute(tile[t * kTilePitch + whose] - own);
+    const T* column = block + (whose - lane);
+    T d = absolute(column[static_cast<int64_t>(t) * kLanes] - own);
+    if (kGeneral)
+      for (int h = 1; h < a.source_dims; ++h) d = greater(d, absolute(column[h * plane + static_cast<int64_t>(t) * kLanes] - column[h * plane + static_cast<int64_t>(i) * kLanes]));
+    return d;
+  };
+  const Near<T>* lists = a.lists + static_cast<int64_t>(task.target) * n * a.cap;
+  const T* limits = a.limits + static_cast<int64_t>(task.target) * n;
+  const uint32_t* visit = w.visit ? w.visit + static_cast<int64_t>(variable) * n : nullptr;
+  const FuturePast<T>* pairs = a.target_pairs + static_cast<int64_t>(variable) * n;
+  const T* past_by_tuple = a.past + static_cast<int64_t>(variable) * a.past_dims * n;
+
+  Radius<T>* stage = stages + warp * kStage * 33;
+  Fixed sum = 0;
+  for (;;) {
+    int base = 0;
+    if (lane == 0) base = atomicAdd(&next_rows, kStage);
+    base = __shfl_sync(kFull, base, 0);
+    if (base >= end) break;
+    const int rows = min(end - base, kStage);
     for (int row = 0; row < rows; ++row) {
-      const int64_t rank = base + row;
+      const int rank = visit ? visit[base + row] : base + row;
       const uint32_t tuple = order[rank];
-      const Near<T>* list = a.lists + (task.target * a.n + rank) * a.cap;
-      const T limit = a.limits[task.target * a.n + rank];
-      const T own = block[tuple * kLanes];
-      const auto source_distance = [&](uint32_t other) {
-        if (kOneDim) return absolute(block[other * kLanes] - own);
-        T d = absolute(block[other * kLanes] - own);
-        for (int h = 1; h < a.source_dims; ++h)
-          d = greater(d, absolute(block[h * plane + other * kLanes] - block[h * plane + tuple * kLanes]));
-        return d;
-      };
+      const Near<T>* list = lists + static_cast<int64_t>(rank) * a.cap;
+      const T limit = limits[rank];
+      const T own = value(tuple);
       Least<T, kMaxK> least(a.k);
-      T d[kChunk];
-      uint32_t t[kChunk];
-      load_chunk(list, d, t);
       T reached;
-      for (int m = kChunk; ; m += kChunk) {
+      const auto take = [&](const T (&d)[kChunk], const uint32_t (&t)[kChunk]) {
         T s[kChunk];
 #pragma unroll
-        for (int u = 0; u < kChunk; ++u) s[u] = source_distance(t[u]);
-        T next_d[kChunk];
-        uint32_t next_t[kChunk];
-        if (m < a.cap) load_chunk(list + m, next_d, next_t);
-#pragma unroll
-        for (int u = 0; u < kChunk; ++u) s[u] = greater(d[u], s[u]);
+        for (int u = 0; u < kChunk; ++u) s[u] = greater(d[u], distance(t[u], tuple, own, lane));
 #pragma unroll
         for (int u = 0; u < kChunk; u += 4) least.insert_four(s[u], s[u + 1], s[u + 2], s[u + 3]);
-        // What lies behind is at least as far as the last entry seen. A few stragglers are served from their own side.
         reached = d[kChunk - 1];
-        if (m >= a.cap || __popc(__ballot_sync(kFull, least.kth() > reached) & lanes) <= w.stragglers) break;
-#pragma unroll
-        for (int u = 0; u < kChunk; ++u) d[u] = next_d[u], t[u] = next_t[u];
+      };
+      // What lies behind is at least as far as the last entry seen.
+      const auto few_left = [&] { return __popc(__ballot_sync(kFull, least.kth() > reached) & lanes) <= w.stragglers; };
+      T d0[kChunk], d1[kChunk];
+      uint32_t t0[kChunk], t1[kChunk];
+      load_chunk(list, d0, t0);
+      int walked = 0;
+      for (;;) {
+        load_chunk(list + walked + kChunk, d1, t1);
+        take(d0, t0);
+        walked += kChunk;
+        if (few_left()) break;
+        load_chunk(list + walked + kChunk, d0, t0);  // behind the last list there is room
+        take(d1, t1);
+        walked += kChunk;
+        if (walked >= a.cap || few_left()) break;
+      }
+      const T walk_end = reached;
+      for (unsigned left = walked < a.cap ? __ballot_sync(kFull, least.kth() > reached) & lanes : 0; left; left &= left - 1) {
+        const int whose = __ffs(left) - 1;
+        const T from = __shfl_sync(kFull, own, whose);
+        T kth = __shfl_sync(kFull, least.kth(), whose), behind = walk_end;
+        for (int m = walked; m < a.cap && kth > behind; m += 32) {
+          const Near<T> entry = list[min(m + lane, a.cap - 1)];
+          T d = greater(entry.distance, distance(entry.tuple, tuple, from, whose));
+          if (m + lane >= a.cap) d = infinity<T>();
+          unsigned near = __ballot_sync(kFull, d < kth);
+          if (near) {
+            for (; near; near &= near - 1) {
+              const T x = __shfl_sync(kFull, d, __ffs(near) - 1);
+              least.insert(lane == whose ? x : infinity<T>());
+            }
+            kth = __shfl_sync(kFull, least.kth(), whose);
+          }
+          behind = __shfl_sync(kFull, entry.distance, 31);
+        }
+        if (lane == whose) reached = behind;
       }
       T eps = least.kth();
       for (unsigned beyond = __ballot_sync(kFull, eps > lesser(reached, limit)) & lanes; beyond; beyond &= beyond - 1) {
         const int whose = __ffs(beyond) - 1;
-        const int variable = task.variable >= 0 ? task.variable : task.block * kLanes + whose;
-        const int64_t row_base = static_cast<int64_t>(variable) * a.n, lane_base = static_cast<int64_t>(whose) * a.n;
+        const int column = task.variable >= 0 ? task.variable : task.block * kLanes + whose;
+        const int64_t row_base = static_cast<int64_t>(column) * n, lane_base = static_cast<int64_t>(whose) * n;
         const int own_row = w.sources.permutations ? w.sources.permutations[lane_base + tuple] : tuple;
         const SourceSide<T> side{a.source_sorted + row_base, a.source_order + row_base, w.sources.inverse ? w.sources.inverse + lane_base : nullptr,
-                                 a.source + row_base * a.source_dims, a.target_pairs + static_cast<int64_t>(target_variable) * a.n,
-                                 a.past + static_cast<int64_t>(target_variable) * a.past_dims * a.n, static_cast<int>(a.n), a.past_dims,
-                                 a.source_dims, a.theiler, a.k};
+                                 a.source + row_base * a.source_dims, pairs, past_by_tuple, n, kGeneral ? a.past_dims : 1,
+                                 kGeneral ? a.source_dims : 1, a.theiler, a.k};
         const T kth = side.eps(a.source_rank[row_base + own_row], own_row, tuple, lane);
         if (lane == whose) eps = kth;
       }
-      int near = 0;
+
+      T magnitude = absolute(own);
+      if (kDoubts<T>) {
+        magnitude = greater(magnitude, greater(absolute(pairs[tuple].future), absolute(pairs[tuple].past)));
+        if (kGeneral) {
+          for (int h = 1; h < a.source_dims; ++h) magnitude = greater(magnitude, absolute(block[h * plane + static_cast<int64_t>(tuple) * kLanes]));
+          for (int h = 1; h < a.past_dims; ++h) magnitude = greater(magnitude, absolute(past_by_tuple[static_cast<int64_t>(h) * n + tuple]));
+        }
+      }
+      const T margin = margin_of(magnitude, eps);
+      int near = 0, close = 0;  // n_FP; how many D_Y are within the margin, and one of their tuples
+      uint32_t closest = 0;
       for (int step = a.cap / 2; step > 0; step /= 2)
         if (list[near + step - 1].distance < eps) near += step;
       near += list[near].distance < eps;
-      // Behind the list's limit n_FP is not known. With one column of P the ranges count it.
-      if (eps > limit) near = -1;
-      if (w.count_near) {
-        for (unsigned unknown = __ballot_sync(kFull, eps > limit) & lanes; unknown; unknown &= unknown - 1) {
-          const int whose = __ffs(unknown) - 1;
-          const int count = future_near(a, target_variable, rank, tuple, __shfl_sync(kFull, eps, whose), lane);
-          if (lane == whose) near = count;
+      if (kDoubts<T>) {
+        // Of what is close, the nearest on either side, and if there is one the next.
+        const Near<T> above = list[near < a.cap ? near : a.cap - 1], below = list[near > 0 ? near - 1 : 0];
+        const bool close_above = near < a.cap && above.distance - eps <= margin, close_below = near > 0 && eps - below.distance <= margin;
+        close = close_above + close_below;
+        closest = close_above ? above.tuple : below.tuple;
+        if (close == 1) {
+          const int next = close_above ? near + 1 : near - 2;
+          if (next >= 0 && next < a.cap) close += absolute(list[next].distance - eps) <= margin;
         }
       }
-      stage_eps[warp][row][lane] = eps;
-      stage_near[warp][row][lane] = near;
+      // Behind the list's limit.
+      if (kGeneral) {
+        for (unsigned unknown = __ballot_sync(kFull, eps + 2 * margin > limit) & lanes; unknown; unknown &= unknown - 1) {
+          const int whose = __ffs(unknown) - 1;
+          int edges;
+          uint32_t edge = 0;
+          const int count = future_near(a, variable, rank, tuple, __shfl_sync(kFull, eps, whose), __shfl_sync(kFull, margin, whose), lane, edges, edge);
+          if (lane == whose) near = count, close = edges, closest = edge;
+        }
+      }
+      // Which coordinate eps is, if that is beyond doubt: S where D_Y is away, else P or F.
+      uint32_t which = kNearSource;
+      if (kDoubts<T> && close > 0) {
+        const FuturePast<T> there = pairs[closest];
+        T p = absolute(there.past - pairs[tuple].past);
+        if (kGeneral)
+          for (int h = 1; h < a.past_dims; ++h) p = greater(p, absolute(past_by_tuple[static_cast<int64_t>(h) * n + closest] - past_by_tuple[static_cast<int64_t>(h) * n + tuple]));
+        which = p > absolute(there.future - pairs[tuple].future) + margin ? kNearPast : kNearFuture;
+      }
+      bool doubt = kDoubts<T> && (close > 1 || !(eps > 4 * margin));
+
+      Radius<T> radius{eps, static_cast<uint32_t>(near) | which << 30};
+      if (!kGeneral) {
+        int low = 0, high = 0, near_past = 0;
+        const T x = past[rank];
+        if (eps > 0 && valid) range_of(past, cells, scale, w.cells, x, eps, low, high);
+        int close_past = 0;
+        if (kDoubts<T> && eps > 0 && valid) close_past = close_to(past, n, x, eps, margin, low, high);
+        // Behind the list's limit n_FP is counted in the range of P. There a coordinate of F is looked at by itself.
+        for (unsigned unknown = __ballot_sync(kFull, eps + 2 * margin > limit) & lanes; unknown; unknown &= unknown - 1) {
+          const int whose = __ffs(unknown) - 1;
+          const Within f = future_within(a, variable, rank, tuple, __shfl_sync(kFull, low, whose), __shfl_sync(kFull, high, whose),
+                                         __shfl_sync(kFull, eps, whose), __shfl_sync(kFull, margin, whose), lane);
+          if (lane == whose) {
+            near = f.near;
+            which = f.close ? kNearFuture : close_past ? kNearPast : kNearSource;
+            doubt = kDoubts<T> && (f.close > 1 || !(eps > 4 * margin));
+          }
+        }
+        doubt |= kDoubts<T> && close_past != static_cast<int>(which == kNearPast);
+        if (eps > 0 && valid) {
+          near_past = high - low - 1;
+          if (a.theiler > 0) {
+            const int to = min(n - 1, static_cast<int>(tuple) + a.theiler);
+            for (int other = max(0, static_cast<int>(tuple) - a.theiler); other <= to; ++other)
+              near_past -= other != static_cast<int>(tuple) && absolute(past_by_tuple[other] - x) < eps;
+          }
+        }
+        if (!doubt) sum += psi[near_past + 1] - psi[near + 1];
+        radius = {kDoubts<T> && which == kNearSource ? -eps : eps, static_cast<uint32_t>(low) | static_cast<uint32_t>(high) << 16};
+      }
+      if (doubt) {
+        radius.eps = 0;
+        if (valid) w.doubts.add({task_index, rank, static_cast<float>(eps), static_cast<uint16_t>(lane), 0});
+      }
+      stage[row * 33 + lane] = radius;
     }
     __syncwarp();
     const int row = lane % kStage;
     if (row < rows) {
-      for (int column = lane / kStage; column < kLanes; column += 32 / kStage) {
-        const int64_t at = (static_cast<int64_t>(task_index) * kLanes + column) * a.n + base + row;
-        w.eps[at] = stage_eps[warp][row][column];
-        w.near[at] = stage_near[warp][row][column];
-      }
+      for (int column = lane / kStage; column < kLanes; column += 32 / kStage)
+        w.radii[(static_cast<int64_t>(task_index) * kLanes + column) * n + base + row] = stage[row * 33 + column];
     }
     __syncwarp();
   }
+  if (kGeneral) return;
+  add_to(&sums[lane], sum);
+  __syncthreads();
+  if (threadIdx.x < kLanes) add_to(w.sums + static_cast<int64_t>(task_index) * kLanes + threadIdx.x, sums[threadIdx.x]);
 }
 
 }  // namespace xcore::te

@@ -1,45 +1,31 @@
-// n_SP as in ksg_counts, for series whose table of bits would not fit: a table of counts by squares of ranks, and single looks at
+// n_SP as in ksg_corners, for series whose table of bits would not fit: a table of counts by squares of ranks, and single looks at
 // the strips between a rectangle and the nearest squares' borders, eight ranks a load.
 #pragma once
 
-#include "te/network/ksg/ksg_counts.cuh"
+#include "te/network/ksg/ksg_corners.cuh"
 
 namespace xcore::te {
 
 struct SquareTable {
   int shift, squares, pitch;  // side 1 << shift; squares + 1 rows of pitch counts
+  bool sorted_in_shared;      // S and its cells too, else they are read from global memory
 };
 
 template <class T>
-struct BlocksArgs {
-  PairsData<T> data;
-  SourceBlocks<T> sources;
-  const Task* tasks;
-  const Radius<T>* radii;
-  const Fixed* sums;
-  double* te;  // [task][32]
-  SquareTable table;
-  int cells;
-  bool sorted_in_shared;
-  const uint16_t* source_cells;
-  const CellScale<T>* source_scales;
-  const uint16_t* past_rank;  // [variable][n]: tuple -> P-rank
-  const uint32_t* visit;      // [target][n] or NULL
-  const Fixed* psi;
-};
-
-template <class T>
-inline size_t blocks_shared(int64_t n, const SquareTable& table, int cells, bool sorted_in_shared) {
+inline size_t squares_shared(int64_t n, int cells, const SquareTable& table) {
   const size_t even = (n + 15) / 8 * 8;
   return 2 * even * sizeof(uint16_t) + (static_cast<size_t>(table.squares + 1) * table.pitch + 7) / 8 * 8 * sizeof(uint16_t) +
-         (sorted_in_shared ? even * sizeof(T) + (cells + 2) * sizeof(uint16_t) : 0);
+         (table.sorted_in_shared ? even * sizeof(T) + (cells + 2) * sizeof(uint16_t) : 0);
 }
 
 // How many of values[begin..end) lie in [low, low + wide); low + wide is below 2^16.
 __device__ __forceinline__ int in_strip(const uint16_t* values, int begin, int end, int low, int wide) {
-  const unsigned minus = (0x10000u - low & 0xffffu) * 0x10001u, width = wide * 0x10001u;
-  unsigned inside = 0;
-  for (int at = begin & ~7; at < end; at += 8) {
+  if (wide == 0) return 0;
+  // value - low, as unsigned, is at least wide for those outside: what is left of it above wide - 1, but at most 1.
+  const unsigned minus_low = ((0x10000u - low) & 0xffffu) * 0x10001u, last = (wide - 1u) * 0x10001u, minus_last = ((0x10001u - wide) & 0xffffu) * 0x10001u;
+  unsigned outside = 0;
+  const int first = begin & ~7;
+  for (int at = first; at < end; at += 8) {
     const uint4 eight = *reinterpret_cast<const uint4*>(values + at);
     unsigned two[4] = {eight.x, eight.y, eight.z, eight.w};
     if (at < begin || at + 8 > end) {
@@ -50,17 +36,16 @@ __device__ __forceinline__ int in_strip(const uint16_t* values, int begin, int e
       }
     }
 #pragma unroll
-    for (int q = 0; q < 4; ++q) inside += __vminu2(width - __viaddmin_u16x2(two[q], minus, width), 0x10001u);
+    for (int q = 0; q < 4; ++q) outside += __viaddmin_u16x2(__viaddmax_u16x2(two[q], minus_low, last), minus_last, 0x10001u);
   }
-  return (inside & 0xffff) + (inside >> 16);
+  const int read = end > first ? (end - first + 7) / 8 * 8 : 0;
+  return read - static_cast<int>((outside & 0xffff) + (outside >> 16));
 }
 
 template <class T, int kThreads>
-__global__ void __launch_bounds__(kThreads, 1) blocks_kernel(BlocksArgs<T> w) {
+__global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, SquareTable table) {
   extern __shared__ double shared_doubles[];
-  __shared__ Fixed totals[kThreads / 32];
   const PairsData<T>& a = w.data;
-  const SquareTable table = w.table;
   const int n = static_cast<int>(a.n), even = (n + 15) / 8 * 8, rows = table.squares + 1, side = 1 << table.shift;
   uint16_t* across = reinterpret_cast<uint16_t*>(shared_doubles);  // S-rank -> P-rank
   uint16_t* own_rank = across + even;                              // P-rank -> S-rank
@@ -73,7 +58,6 @@ __global__ void __launch_bounds__(kThreads, 1) blocks_kernel(BlocksArgs<T> w) {
   const Task task = w.tasks[task_index];
   const int64_t target_base = static_cast<int64_t>(a.first_target + task.target) * n;
   const uint16_t* past_rank = w.past_rank + target_base;
-  const uint32_t* visit = w.visit ? w.visit + static_cast<int64_t>(task.target) * n : nullptr;
   for (int c = 0; c < kColumnsPerBlock; ++c) {
     const int lane_column = blockIdx.x % parts * kColumnsPerBlock + c;
     const int variable = task.variable >= 0 ? task.variable : task.block * kLanes + lane_column;
@@ -86,7 +70,7 @@ __global__ void __launch_bounds__(kThreads, 1) blocks_kernel(BlocksArgs<T> w) {
     unsigned* words = reinterpret_cast<unsigned*>(counts);
     __syncthreads();  // the column before was read
     for (int m = threadIdx.x; m < rows * table.pitch / 2; m += kThreads) words[m] = 0;
-    if (w.sorted_in_shared) {
+    if (table.sorted_in_shared) {
       for (int m = threadIdx.x; m < n; m += kThreads) shared_sorted[m] = sorted[m];
       for (int m = threadIdx.x; m < w.cells + 2; m += kThreads) shared_cells[m] = cells[m];
       sorted = shared_sorted, cells = shared_cells;
@@ -107,6 +91,7 @@ __global__ void __launch_bounds__(kThreads, 1) blocks_kernel(BlocksArgs<T> w) {
       for (int p = 0; p <= table.squares; ++p) counts[row * table.pitch + p] = static_cast<uint16_t>(count += counts[row * table.pitch + p]);
     }
     __syncthreads();
+    // Two columns a word; no count reaches 2^16.
     for (int word = threadIdx.x; word < table.pitch / 2; word += kThreads) {
       unsigned count = 0;
 #pragma unroll 4
@@ -118,44 +103,33 @@ __global__ void __launch_bounds__(kThreads, 1) blocks_kernel(BlocksArgs<T> w) {
     Fixed sum = 0;
     for (int m = threadIdx.x; m < n; m += kThreads) {
       const Radius<T> radius = w.radii[at + m];
-      const int r = visit ? visit[m] : m;
-      int near_both = 0;
-      if (radius.eps > 0) {
-        const int low = radius.past & 0xffff, high = radius.past >> 16;
-        const T s = sorted[own_rank[r]];
-        int s_low, s_high;
-        range_of(sorted, cells, scale, w.cells, s, radius.eps, s_low, s_high);
-        const int l = (s_low + side / 2) >> table.shift, h = (s_high + side / 2) >> table.shift;
-        const int pl = (low + side / 2) >> table.shift, ph = (high + side / 2) >> table.shift;
-        near_both = counts[h * table.pitch + ph] - counts[h * table.pitch + pl] - counts[l * table.pitch + ph] + counts[l * table.pitch + pl];
-        const int p_low = min(pl << table.shift, n), p_high = min(ph << table.shift, n), l_edge = min(l << table.shift, n), h_edge = min(h << table.shift, n);
-        // Strips of S-ranks against the squares' P-ranks, then of P-ranks against the exact S-ranks.
-        const int x0 = in_strip(across, min(s_low, l_edge), max(s_low, l_edge), p_low, p_high - p_low);
-        const int x1 = in_strip(across, min(s_high, h_edge), max(s_high, h_edge), p_low, p_high - p_low);
-        const int x2 = in_strip(own_rank, min(low, p_low), max(low, p_low), s_low, s_high - s_low);
-        const int x3 = in_strip(own_rank, min(high, p_high), max(high, p_high), s_low, s_high - s_low);
-        near_both += (s_low < l_edge ? x0 : -x0) + (s_high > h_edge ? x1 : -x1) + (low < p_low ? x2 : -x2) + (high > p_high ? x3 : -x3);
-        --near_both;  // itself
-        if (a.theiler > 0) {
-          const int tuple = a.past_order[target_base + r], to = min(n - 1, tuple + a.theiler);
-          for (int other = max(0, tuple - a.theiler); other <= to; ++other) {
-            const int p = past_rank[other];
-            if (other == tuple || static_cast<unsigned>(p - low) >= static_cast<unsigned>(high - low)) continue;
-            near_both -= absolute(sorted[own_rank[p]] - s) < radius.eps;
-          }
-        }
+      const int r = w.visit ? w.visit[target_base + m] : m;
+      const T eps = absolute(radius.eps);
+      if (!(eps > 0)) {
+        if (!kDoubts<T>) sum -= w.psi[1];  // in fp32 it is in doubt
+        continue;
       }
-      sum -= w.psi[near_both + 1];
+      const int low = radius.counts & 0xffff, high = radius.counts >> 16;
+      const T s = sorted[own_rank[r]];
+      int s_low, s_high;
+      range_of(sorted, cells, scale, w.cells, s, eps, s_low, s_high);
+      const int l = (s_low + side / 2) >> table.shift, h = (s_high + side / 2) >> table.shift;
+      const int pl = (low + side / 2) >> table.shift, ph = (high + side / 2) >> table.shift;
+      int near_both = counts[h * table.pitch + ph] - counts[h * table.pitch + pl] - counts[l * table.pitch + ph] + counts[l * table.pitch + pl];
+      const int l_edge = min(l << table.shift, n), h_edge = min(h << table.shift, n), p_low = min(pl << table.shift, n), p_high = min(ph << table.shift, n);
+      // Strips of S-ranks against the squares' P-ranks, then of P-ranks against the exact S-ranks.
+      const int x0 = in_strip(across, min(s_low, l_edge), max(s_low, l_edge), p_low, p_high - p_low);
+      const int x1 = in_strip(across, min(s_high, h_edge), max(s_high, h_edge), p_low, p_high - p_low);
+      const int x2 = in_strip(own_rank, min(low, p_low), max(low, p_low), s_low, s_high - s_low);
+      const int x3 = in_strip(own_rank, min(high, p_high), max(high, p_high), s_low, s_high - s_low);
+      near_both += (s_low < l_edge ? x0 : -x0) + (s_high > h_edge ? x1 : -x1) + (low < p_low ? x2 : -x2) + (high > p_high ? x3 : -x3);
+      --near_both;  // itself
+      if (a.theiler > 0) near_both -= in_window(static_cast<int>(a.past_order[target_base + r]), a.theiler, n, past_rank, own_rank, sorted, low, high, s, eps);
+      const T magnitude = greater(absolute(s), greater(absolute(a.past_ranked[target_base + r]), absolute(a.future_ranked[target_base + r])));
+      if (certain(sorted, n, s, magnitude, eps, radius.eps < 0, s_low, s_high)) sum -= w.psi[near_both + 1];
+      else w.doubts.add({task_index, r, static_cast<float>(eps), static_cast<uint16_t>(lane_column), 1});
     }
-#pragma unroll
-    for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kFull, sum, step);
-    if (threadIdx.x % 32 == 0) totals[threadIdx.x / 32] = sum;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      Fixed total = w.sums[static_cast<int64_t>(task_index) * kLanes + lane_column];
-      for (int m = 0; m < kThreads / 32; ++m) total += totals[m];
-      w.te[static_cast<int64_t>(task_index) * kLanes + lane_column] = a.psi[a.k] + static_cast<double>(total) / kFixedOne / static_cast<double>(n);
-    }
+    add_block<kThreads>(sum, w.sums + static_cast<int64_t>(task_index) * kLanes + lane_column);
   }
 }
 
