@@ -385,6 +385,7 @@ async function te() {
         .map(([, r]) => r);
       const strong = test.map((r) => r.quality[models[0]]);
       const weak = test.map((r) => r.quality[models[1]]);
+      const streamed = Math.min(1000, mixed.length >> 1);
       const score = async (select) => {
         const router = new QueryRouter({
           models: models.map((m) => ({ name: m, cost: 1 })),
@@ -392,7 +393,7 @@ async function te() {
           drift: false,
         });
         if (select) {
-          for (const r of mixed.slice(-1000))
+          for (const r of mixed.slice(-streamed))
             for (const m of models) router.observe({ query: r.text, model: m, quality: r.quality[m] });
           await router.selectFeatures({ surrogates: 199, device: 'cpu' });
           counts.push(router.selectedFeatures.length);
@@ -401,7 +402,7 @@ async function te() {
             refit: 'manual',
             drift: false,
           });
-          mixed.slice(-1000).forEach((r, i, list) => {
+          mixed.slice(-streamed).forEach((r, i, list) => {
             const other = list[(i + 389) % list.length];
             for (const m of models) fake.observe({ query: other.text, model: m, quality: r.quality[m] });
           });
@@ -415,7 +416,7 @@ async function te() {
           ? router
           : new QueryRouter({ models: models.map((m) => ({ name: m, cost: 1 })), refit: 'manual' });
         await fresh.fit(
-          (select ? mixed.slice(0, -1000) : mixed).map(({ text, quality }) => ({ query: text, quality })),
+          (select ? mixed.slice(0, -streamed) : mixed).map(({ text, quality }) => ({ query: text, quality })),
         );
         const predicted = test.map((r) => fresh.route(r.text).models.map((m) => m.quality));
         return pairMetrics(

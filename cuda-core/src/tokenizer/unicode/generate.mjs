@@ -1,7 +1,8 @@
 // Writes classes.inc and decompositions.inc beside this file from the Unicode data inside Node:  node generate.mjs
 // Character classes come from \p{...}; canonical decompositions, compositions and the order of combining marks are
-// read off String.prototype.normalize, so no other source is needed. Classes follow process.versions.unicode.
+// read off String.prototype.normalize, so no other source is needed. Their version: version.mjs.
 import { writeFileSync } from 'node:fs';
+import { codePoints, isLowerCaseUntil16, isUnassigned, UNICODE } from './version.mjs';
 
 const LAST = 0x10ffff;
 const isSurrogate = (c) => c >= 0xd800 && c <= 0xdfff;
@@ -18,25 +19,20 @@ const CLASSES = [
 // Hugging Face's NFC has the tables of Unicode 9.0 (crate unicode-normalization-alignments 0.1.12), and a token id more
 // or less would be a wrong answer. These marks and compositions are newer (DerivedAge.txt), so they are left out;
 // existing characters never change their decomposition or combining class.
-const NEWER = new Set(
+const NEWER = codePoints(
   `7fd 897-89f 8ca-8d3 9fe c3c d3b-d3c eba 1715 1abf-1add 1ae0-1aeb 1df6-1dfa a82c 105c9 105e4 10d24-10d27
    10d69-10d6d 10eab-10eac 10efa-10efb 10efd-10eff 10f46-10f50 10f82-10f85 11070 1133b 11383 11385 1138e 11391
    113c5 113c7-113c8 113ce-113d0 1145e 11839-1183a 11938 1193d-1193e 11943 119e0 11a34 11a47 11a99 11d42
    11d44-11d45 11d97 11f41-11f42 16121-16128 1612f 16d68-16d6a 16ff0-16ff1 1e08f 1e130-1e136 1e2ae 1e2ec-1e2ef
-   1e4ec-1e4ef 1e5ee-1e5ef 1e6e3 1e6e6 1e6ee-1e6ef 1e6f5`
-    .trim()
-    .split(/\s+/)
-    .flatMap((range) => {
-      const [first, last = first] = range.split('-').map((x) => Number.parseInt(x, 16));
-      return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-    }),
+   1e4ec-1e4ef 1e5ee-1e5ef 1e6e3 1e6e6 1e6ee-1e6ef 1e6f5`,
 );
 
 const runs = [];
 let previous = -1;
 for (let c = 0; c <= LAST; c++) {
   let value = 0;
-  if (!isSurrogate(c)) for (const [bit, expression] of CLASSES) if (expression.test(text(c))) value |= bit;
+  if (!isUnassigned(c)) for (const [bit, expression] of CLASSES) if (expression.test(text(c))) value |= bit;
+  if (isLowerCaseUntil16(c)) value |= 32;
   if (value !== previous) runs.push(c * 256 + value);
   previous = value;
 }
@@ -107,7 +103,7 @@ const index = decompositions.map(([c, , full]) => {
 });
 writeFileSync(
   new URL('classes.inc', import.meta.url),
-  `// Made by generate.mjs from Unicode ${process.versions.unicode}. Do not edit.
+  `// Made by generate.mjs from Unicode ${UNICODE}. Do not edit.
 const uint32_t kClassRuns[] = {  // code point << 8 | class, valid up to the next run
 ${lines(runs.map(hex), 24)}
 };
@@ -115,7 +111,7 @@ ${lines(runs.map(hex), 24)}
 );
 writeFileSync(
   new URL('decompositions.inc', import.meta.url),
-  `// Made by generate.mjs from Unicode ${process.versions.unicode}. Do not edit.
+  `// Made by generate.mjs from Unicode ${UNICODE}. Do not edit.
 const uint32_t kCombiningRuns[] = {  // code point << 8 | rank of the canonical combining class, 0 for starters
 ${lines(combining.map(hex), 24)}
 };

@@ -1,7 +1,8 @@
 // Writes properties.inc beside this file from the Unicode data inside Node:  node generate_properties.mjs
 // General categories, scripts, binary properties, case folding, lower case and compatibility decompositions: what the
-// regular expressions and normalizers of tokenizer files can name. Follows process.versions.unicode.
+// regular expressions and normalizers of tokenizer files can name. Their version: version.mjs.
 import { writeFileSync } from 'node:fs';
+import { isLowerCaseUntil16, isUnassigned, UNICODE } from './version.mjs';
 
 const LAST = 0x10ffff;
 const isSurrogate = (c) => c >= 0xd800 && c <= 0xdfff;
@@ -31,6 +32,8 @@ const CATEGORIES = 'Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm 
 const categoryTests = CATEGORIES.map((name) => new RegExp(`\\p{${name}}`, 'u'));
 const category = (c) => {
   if (isSurrogate(c)) return CATEGORIES.indexOf('Cs');
+  if (isUnassigned(c)) return 0;
+  if (isLowerCaseUntil16(c)) return CATEGORIES.indexOf('Ll');
   const t = text(c);
   for (let i = 1; i < CATEGORIES.length; i++) if (i !== 28 && categoryTests[i].test(t)) return i;
   return 0;
@@ -56,7 +59,7 @@ const SCRIPTS =
 const scriptTests = SCRIPTS.map((name) => new RegExp(`\\p{Script=${name}}`, 'u'));
 let lastScript = 0;
 const script = (c) => {
-  if (isSurrogate(c)) return 0;
+  if (isUnassigned(c)) return 0;
   const t = text(c);
   if (scriptTests[lastScript].test(t)) return lastScript + 1;
   if (category(c) === 0 || category(c) === 29) return 0;
@@ -73,7 +76,7 @@ const BINARY = ['Alphabetic', 'Uppercase', 'Lowercase', 'White_Space', 'Emoji', 
 BINARY.push('Extended_Pictographic', 'Ideographic');
 const binaryTests = BINARY.map((name) => new RegExp(`\\p{${name}}`, 'u'));
 const binary = (c) => {
-  if (isSurrogate(c)) return 0;
+  if (isUnassigned(c)) return 0;
   const t = text(c);
   return binaryTests.reduce((bits, test, i) => bits | (test.test(t) ? 1 << i : 0), 0);
 };
@@ -81,7 +84,7 @@ const binary = (c) => {
 // Simple case folding: the members of an orbit are equal under the flags i and u. Each points to the next.
 const relatives = new Map();
 for (let c = 0; c <= LAST; c++) {
-  if (isSurrogate(c)) continue;
+  if (isUnassigned(c)) continue;
   for (const other of [text(c).toLowerCase(), text(c).toUpperCase()]) {
     const points = [...other];
     const d = points[0].codePointAt(0);
@@ -106,7 +109,7 @@ folds.sort((a, b) => a[0] - b[0]);
 
 const lower = [];
 for (let c = 0; c <= LAST; c++) {
-  if (isSurrogate(c)) continue;
+  if (isUnassigned(c)) continue;
   const to = [...text(c).toLowerCase()].map((x) => x.codePointAt(0));
   if (to.length === 1 && to[0] === c) continue;
   if (to.length > 2) throw new Error(`lower case of U+${c.toString(16)} is too long`);
@@ -127,7 +130,7 @@ const newer = (c) =>
 const pool = [];
 const compatible = [];
 for (let c = 0; c <= LAST; c++) {
-  if (isSurrogate(c) || newer(c)) continue;
+  if (isUnassigned(c) || newer(c)) continue;
   const full = text(c).normalize('NFKD');
   if (full === text(c).normalize('NFD')) continue;
   const points = [...full].map((x) => x.codePointAt(0));
@@ -137,7 +140,7 @@ for (let c = 0; c <= LAST; c++) {
 
 writeFileSync(
   new URL('properties.inc', import.meta.url),
-  `// Made by generate_properties.mjs from Unicode ${process.versions.unicode}. Do not edit.
+  `// Made by generate_properties.mjs from Unicode ${UNICODE}. Do not edit.
 const char* const kCategoryNames[] = {
 ${lines(
   CATEGORIES.map((n) => `"${n}"`),
