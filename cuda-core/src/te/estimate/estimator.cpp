@@ -8,9 +8,11 @@
 namespace xcore::te {
 namespace {
 
-// Below this many pairs (tuples^2 times estimates) the CPU is done before a GPU has been started: it does not look at
-// all pairs, the GPU does.
-constexpr double kPaysPairs = 2e9;
+// The GPU looks at all pairs of tuples, the CPU does not. Measured (bench/results/te-estimators.md): an H200 is 1.2 to 8 times
+// as fast as 16 threads up to 10,000 tuples and half as fast at 100,000; with fewer pairs (tuples^2 times estimates) than
+// this either takes about a millisecond.
+constexpr double kPaysPairs = 1e8;
+constexpr double kPaysTuples = 30'000;
 
 int64_t columns(const Embedding& e) { return int64_t{e.future.dims} + e.past.dims + e.source.dims; }
 
@@ -27,7 +29,7 @@ bool pays_on_cuda(const Embedding& e, const xc_te_options& o, double estimates) 
   if (o.estimator == XC_TE_GAUSSIAN || o.estimator == XC_TE_BINNED) return false;
   if (columns(e) > kKsgCudaMaxDims || (o.estimator != XC_TE_KERNEL && o.k > kKsgCudaMaxK)) return false;
   const double n = static_cast<double>(e.n);
-  return n * n * estimates >= kPaysPairs;
+  return n <= kPaysTuples && n * n * estimates >= kPaysPairs;
 }
 
 std::unique_ptr<Estimator> make_estimator(const Embedding& e, const xc_te_options& o, xc_device device) {
