@@ -260,23 +260,36 @@ Napi::Value EncodeBatch(const Napi::CallbackInfo& info) {
       });
 }
 
-// decode(tokenizer, ids, flags): Uint8Array of UTF-8, whole characters or not
-Napi::Value Decode(const Napi::CallbackInfo& info) {
+// The bytes of ids, in the thread's room for bytes.
+Text decoded(const Napi::CallbackInfo& info) {
   const auto& core = table(info);
   const auto t = Tokenizer::unwrap(info[0], kType);
   const auto ids = xaddon::array_arg<uint32_t>(info[1], "ids");
   const uint32_t flags = flags_arg(info, 2);
-  std::vector<char> bytes(ids.size * 6 + 64);
-  size_t size = 0;
+  size_t room = ids.size * 6 + 64, size = 0;
+  char* bytes = byte_room(room);
   const auto run = [&] {
-    check([&](xc_error* e) { return core.decode(t.get(), ids.data, ids.size, flags, bytes.data(), bytes.size(), &size, e); });
+    check([&](xc_error* e) { return core.decode(t.get(), ids.data, ids.size, flags, bytes, room, &size, e); });
   };
   run();
-  if (size > bytes.size()) {
-    bytes.resize(size);
+  if (size > room) {
+    bytes = byte_room(room = size);
     run();
   }
-  return xaddon::copy_to_js(info.Env(), reinterpret_cast<const uint8_t*>(bytes.data()), size);
+  return {bytes, size};
+}
+
+// decode(tokenizer, ids, flags): Uint8Array of UTF-8, whole characters or not
+Napi::Value Decode(const Napi::CallbackInfo& info) {
+  const Text bytes = decoded(info);
+  return xaddon::copy_to_js(info.Env(), reinterpret_cast<const uint8_t*>(bytes.data), bytes.size);
+}
+
+// decodeText(tokenizer, ids, flags): the string, or the bytes of `decode` where they are not UTF-8
+Napi::Value DecodeText(const Napi::CallbackInfo& info) {
+  const Text bytes = decoded(info);
+  if (const napi_value text = string_of(info.Env(), bytes.data, bytes.size)) return {info.Env(), text};
+  return xaddon::copy_to_js(info.Env(), reinterpret_cast<const uint8_t*>(bytes.data), bytes.size);
 }
 
 // encodeOffsets(tokenizer, text, flags, unit): { ids: Uint32Array, offsets: Uint32Array of start, end pairs }
@@ -324,6 +337,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "setCacheLimit", SetCacheLimit);
   XADDON_METHOD(exports, "encodeBatch", EncodeBatch);
   XADDON_METHOD(exports, "decode", Decode);
+  XADDON_METHOD(exports, "decodeText", DecodeText);
   XADDON_METHOD(exports, "encodeOffsets", EncodeOffsets);
   XADDON_METHOD(exports, "templateOf", TemplateOf);
   init_ranks(exports);

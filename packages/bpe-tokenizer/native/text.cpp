@@ -69,6 +69,49 @@ char* to_utf8(const char16_t* p, const char16_t* end, char* out) {
   return out;
 }
 
+// The end of the ASCII characters at the start of [p, end), to a whole block.
+const char* skip_ascii(const char* p, const char* end) {
+  for (; end - p >= 32; p += 32) {
+    uint64_t w[4];
+    std::memcpy(w, p, sizeof w);
+    if ((w[0] | w[1] | w[2] | w[3]) & 0x8080808080808080ull) break;
+  }
+  return p;
+}
+
+// At most one unit a byte. nullptr where the bytes are not UTF-8.
+char16_t* to_utf16(const char* text, const char* text_end, char16_t* out) {
+  const auto* p = reinterpret_cast<const unsigned char*>(text);
+  const auto* const end = reinterpret_cast<const unsigned char*>(text_end);
+  const auto follows = [&](int at) { return p + at < end && (p[at] & 0xc0) == 0x80; };
+  while (p < end) {
+    if (*p < 0x80) {
+      const auto* const ascii = reinterpret_cast<const unsigned char*>(
+          skip_ascii(reinterpret_cast<const char*>(p), reinterpret_cast<const char*>(end)));
+      for (; p < ascii; ++p) *out++ = *p;
+      for (; p < end && *p < 0x80; ++p) *out++ = *p;
+    } else if (*p < 0xe0) {
+      if (*p < 0xc2 || !follows(1)) return nullptr;
+      *out++ = static_cast<char16_t>((p[0] & 31) << 6 | (p[1] & 63));
+      p += 2;
+    } else if (*p < 0xf0) {
+      if (!follows(1) || !follows(2)) return nullptr;
+      const uint32_t c = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+      if (c < 0x800 || (c & 0xf800) == 0xd800) return nullptr;
+      *out++ = static_cast<char16_t>(c);
+      p += 3;
+    } else {
+      if (*p > 0xf4 || !follows(1) || !follows(2) || !follows(3)) return nullptr;
+      const uint32_t c = (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u);
+      if (c < 0x10000 || c > 0x10ffff) return nullptr;
+      *out++ = static_cast<char16_t>(0xd800 + ((c - 0x10000) >> 10));
+      *out++ = static_cast<char16_t>(0xdc00 + (c & 0x3ff));
+      p += 4;
+    }
+  }
+  return out;
+}
+
 template <class T>
 void room_for(std::vector<T>& buffer, size_t size) {
   if (buffer.size() < size) {
@@ -96,4 +139,22 @@ Text text_of(napi_env env, napi_value value, const std::string& field) {
   room_for(bytes, 3 * count + 16);
   const char* const end = to_utf8(units.data(), units.data() + count, bytes.data());
   return {bytes.data(), static_cast<size_t>(end - bytes.data())};
+}
+
+char* byte_room(size_t size) {
+  room_for(bytes, size);
+  return bytes.data();
+}
+
+napi_value string_of(napi_env env, const char* utf8, size_t size) {
+  napi_value out = nullptr;
+  const char* const end = utf8 + size;
+  const char* p = skip_ascii(utf8, end);
+  while (p < end && static_cast<unsigned char>(*p) < 0x80) ++p;
+  if (p == end) return napi_create_string_latin1(env, utf8, size, &out) == napi_ok ? out : nullptr;
+  room_for(units, size + 1);
+  const char16_t* const last = to_utf16(utf8, end, units.data());
+  if (!last) return nullptr;
+  const auto count = static_cast<size_t>(last - units.data());
+  return napi_create_string_utf16(env, units.data(), count, &out) == napi_ok ? out : nullptr;
 }

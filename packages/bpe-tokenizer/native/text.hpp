@@ -1,4 +1,4 @@
-// JavaScript strings as UTF-8.
+// JavaScript strings as UTF-8, and back.
 #pragma once
 
 #include <cstddef>
@@ -16,3 +16,10 @@ struct Text {
 //
 // V8 writes UTF-8 a character at a time. It is asked for UTF-16, which it copies, and the conversion is done here.
 Text text_of(napi_env env, napi_value value, const std::string& field);
+
+// Room for `size` bytes that lives as long as the thread, up to the next call of anything here.
+char* byte_room(size_t size);
+
+// The string whose UTF-8 these bytes are, or nullptr where they are none: overlong forms, halves of surrogate pairs, what lies
+// beyond U+10FFFF or ends in the middle. ASCII becomes a string of one byte a character, as V8 keeps it.
+napi_value string_of(napi_env env, const char* utf8, size_t size);

@@ -56,6 +56,8 @@ interface Addon {
     control: NativeControl,
   ): Promise<{ ids: Uint32Array; offsets: Float64Array }>;
   decode(tokenizer: NativeTokenizer, ids: Uint32Array, flags: number): Uint8Array;
+  /** The string, or the bytes of `decode` where they are not UTF-8. */
+  decodeText(tokenizer: NativeTokenizer, ids: Uint32Array, flags: number): string | Uint8Array;
   encodeOffsets(
     tokenizer: NativeTokenizer,
     text: string,

@@ -169,6 +169,24 @@ describe('Tokenizer', () => {
     expect(nfc.decode(nfc.encode('<s>\u0338', { addSpecialTokens: false }))).toBe('<s>\u0338');
   });
 
+  it('decodes bytes that are no UTF-8 as TextDecoder does: every prefix of them, and characters at the edges of every length', () => {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    const edges = [
+      [0x7f, 0x80, 0xbf, 0xc0, 0x80, 0xc1, 0xbf, 0xc2, 0x80, 0xdf, 0xbf],
+      [0xe0, 0x9f, 0xbf, 0xe0, 0xa0, 0x80, 0xed, 0x9f, 0xbf, 0xed, 0xa0, 0x80, 0xee, 0x80, 0x80, 0xef, 0xbb, 0xbf],
+      [0xf0, 0x8f, 0xbf, 0xbf, 0xf0, 0x90, 0x80, 0x80, 0xf4, 0x8f, 0xbf, 0xbf, 0xf4, 0x90, 0x80, 0x80, 0xf5, 0xff],
+      [...utf8(`${'a'.repeat(40)}é${'b'.repeat(70)}€${'c'.repeat(33)}😀\ufeff`)],
+    ];
+    for (const bytes of [...edges, edges.flat()]) {
+      for (let end = 0; end <= bytes.length; end++) {
+        for (const start of [0, Math.floor(end / 2)]) {
+          const ids = bytes.slice(start, end);
+          expect(tokenizer.decode(ids), ids.join()).toBe(decoder.decode(new Uint8Array(ids)));
+        }
+      }
+    }
+  });
+
   it('encodes a megabyte of one letter, and of one emoji, in far less than quadratic time', () => {
     const start = performance.now();
     expect(tokenizer.count('a'.repeat(1_000_000), { addSpecialTokens: false })).toBe(1_000_000);

@@ -378,7 +378,8 @@ export class Tokenizer {
    */
   decode(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): string {
     const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
-    return this.#utf8.decode(addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0));
+    const text = addon.decodeText(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0);
+    return typeof text === 'string' ? text : this.#utf8.decode(text);
   }
 
   /** {@link Tokenizer.decode} of many lists of ids. */
