@@ -109,7 +109,7 @@ void PieceMemo::make_room(Full what, uint64_t version) {
   const Short& shorts = *next.now.shorts;
   const Long& longs = *next.now.longs;
   if (what == Full::shorts && shorts.entries.size() < most_shorts_) {
-    auto larger = std::make_shared<Short>(std::min(shorts.entries.size() * (shorts.entries.size() < kLarge ? 4 : 2), most_shorts_));
+    auto larger = std::make_shared<Short>(std::min<size_t>(shorts.entries.size() * (shorts.entries.size() < kLarge ? 4 : 2), most_shorts_));
     // What was met early is met often: it gets the first places.
     const uint8_t early = logarithm(shorts.entries.size() / 8);
     size_t kept = 0;

@@ -67,9 +67,11 @@ class PieceMemo {
     uint8_t count;  // more than kInline: the ids are at spilled()[ids[0]], where at least four words or sixteen can be read
     uint8_t age;    // logarithm of the entries that were there before
 
-    // Of the other fields nothing may be read before both are as wanted.
+    // `high` is read first: it is stored last. A `low` from before that could be the zero of a free place, which is the
+    // `low` of a piece of zero bytes. Of the other fields nothing may be read before both are as wanted.
     uint64_t difference(const PieceKey& key) const {
-      return (__atomic_load_n(&high, __ATOMIC_ACQUIRE) ^ key.high) | (__atomic_load_n(&low, __ATOMIC_RELAXED) ^ key.low);
+      const uint64_t other = __atomic_load_n(&high, __ATOMIC_ACQUIRE) ^ key.high;
+      return other | (__atomic_load_n(&low, __ATOMIC_RELAXED) ^ key.low);
     }
   };
   static_assert(sizeof(Entry) == 32);
@@ -189,7 +191,8 @@ class PieceMemo {
   std::atomic<uint64_t> version_{0};
   mutable std::mutex mutex_;  // guards the rest
   std::shared_ptr<const State> state_;
-  size_t most_shorts_ = 0, most_longs_ = 0, most_words_ = 0;
+  size_t most_longs_ = 0, most_words_ = 0;
+  std::atomic<size_t> most_shorts_{0};  // read without it
 };
 
 }  // namespace xcore::tokenizer
