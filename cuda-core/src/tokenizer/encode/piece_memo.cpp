@@ -59,8 +59,8 @@ PieceMemo::Slot* PieceMemo::Long::place(uint64_t hash) const {
   auto* const table = const_cast<Slot*>(slots.data());
   const size_t mask = slots.size() - 1;
   for (size_t i = hash & mask, tries = 0; tries < slots.size(); ++tries, i = (i + 1) & mask) {
-    uint64_t seen = 0;
-    if (__atomic_compare_exchange_n(&table[i].hash, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return table + i;
+    uint64_t seen = __atomic_load_n(&table[i].hash, __ATOMIC_RELAXED);
+    if (seen == 0 && __atomic_compare_exchange_n(&table[i].hash, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return table + i;
   }
   return nullptr;
 }
@@ -121,7 +121,11 @@ void PieceMemo::make_room(Full what, uint64_t version) {
         const PieceKey key{e.low, high};
         Entry* const place = larger->place(key, key.hash());
         if (!place) continue;  // crowded: forgotten
-        *place = e;
+        std::copy_n(e.ids, kInline, place->ids);
+        place->count = e.count;
+        place->age = e.age;
+        place->low = key.low;
+        place->high = high;  // not e.high, which others may be probing to claim
         ++kept;
       }
     }
@@ -131,9 +135,10 @@ void PieceMemo::make_room(Full what, uint64_t version) {
     auto larger = std::make_shared<Long>(longs.slots.size() * 2);
     size_t kept = 0;
     for (size_t i = 0; i < longs.slots.size(); ++i) {
-      const uint64_t hash = __atomic_load_n(&longs.slots[i].hash, __ATOMIC_ACQUIRE);
+      const Slot& from = longs.slots[i];
+      const uint64_t hash = __atomic_load_n(&from.hash, __ATOMIC_ACQUIRE);
       if (hash <= 1) continue;
-      *larger->place(hash) = longs.slots[i];
+      *larger->place(hash) = {hash, from.at, from.size, from.count};
       ++kept;
     }
     larger->used = kept;
