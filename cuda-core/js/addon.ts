@@ -5,7 +5,18 @@ import { refuse, shown, signalIn } from './check';
 import { CancelledError, makeNativeError } from './errors';
 import { loadNative, native, packageFolder, platform } from './native';
 
-export { booleanIn, type NumberRange, numberIn, objectIn, refuse, SEED_MAX, shown, signalIn, textIn } from './check';
+export {
+  booleanIn,
+  choiceIn,
+  type NumberRange,
+  numberIn,
+  objectIn,
+  refuse,
+  SEED_MAX,
+  shown,
+  signalIn,
+  textIn,
+} from './check';
 export { deviceName, parseDevice } from './devices';
 export type { NativeDevice } from './native';
 export { readSaved, type SavedFormat, writeSaved } from './saved-file';

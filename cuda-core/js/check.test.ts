@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { booleanIn, type NumberRange, numberIn, objectIn, signalIn, textIn } from './check';
+import { booleanIn, choiceIn, type NumberRange, numberIn, objectIn, signalIn, textIn } from './check';
 import { InvalidArgumentError } from './errors';
 
 describe('numberIn', () => {
@@ -35,6 +35,13 @@ describe('numberIn', () => {
       'seed is "7"; it must be an integer of at least 0 and at most 9.',
     );
   });
+});
+
+it('a choice is one of those given, and a refusal names the field and all of them', () => {
+  expect(choiceIn('left', 'side', ['left', 'right'])).toBe('left');
+  for (const wrong of ['up', '', undefined, null, 0, ['left'], 'toString'])
+    expect(() => choiceIn(wrong, 'side', ['left', 'right'])).toThrow(expect.objectContaining({ field: 'side' }));
+  expect(() => choiceIn('up', 'side', ['left', 'right'])).toThrow(`side is "up"; it must be one of 'left', 'right'.`);
 });
 
 it('the other checks take their kind and refuse the rest', () => {

@@ -44,6 +44,13 @@ export function booleanIn(value: unknown, field: string): boolean {
   return value as boolean;
 }
 
+/** Returns the value when it is one of the choices; throws InvalidArgumentError naming the field and all of them otherwise. */
+export function choiceIn<T extends string>(value: unknown, field: string, choices: readonly T[]): T {
+  if (!choices.includes(value as T))
+    refuse(field, `${field} is ${shown(value)}; it must be one of ${choices.map((c) => `'${c}'`).join(', ')}.`);
+  return value as T;
+}
+
 /** Returns the value when it is a string that is not empty; throws InvalidArgumentError naming the field otherwise. */
 export function textIn(value: unknown, field: string): string {
   if (typeof value !== 'string' || value === '')

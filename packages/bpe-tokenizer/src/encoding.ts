@@ -1,6 +1,6 @@
 // Texts and special tokens put together: templates, pairs, truncation and padding, as in Hugging Face's tokenizers.
 import { InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
-import { booleanIn, numberIn, objectIn } from '@x/cuda-core/addon';
+import { choiceIn, numberIn, objectIn } from '@x/cuda-core/addon';
 
 export interface TruncationOptions {
   /** Ids at most, special tokens included. */
@@ -55,12 +55,8 @@ export const TEMPLATE_SECOND = 0xfffffffe;
 const whole = (value: unknown, field: string, min: number) =>
   numberIn(value, field, { min, max: 0x7fffffff, integer: true });
 
-function oneOf<T extends string>(value: unknown, field: string, choices: readonly T[], fallback: T): T {
-  if (value === undefined) return fallback;
-  if (!choices.includes(value as T))
-    throw new InvalidArgumentError(`${field} must be one of ${choices.join(', ')}`, { field });
-  return value as T;
-}
+const oneOf = <T extends string>(value: unknown, field: string, choices: readonly T[], fallback: T): T =>
+  value === undefined ? fallback : choiceIn(value, field, choices);
 
 export function checkTruncation(value: unknown): Required<TruncationOptions> | undefined {
   if (value === undefined || value === false) return undefined;
@@ -83,10 +79,6 @@ export function checkPadding(value: unknown): PaddingOptions | undefined {
   if (o.padId !== undefined) out.padId = whole(o.padId, 'padding.padId', 0);
   if (o.padTypeId !== undefined) out.padTypeId = whole(o.padTypeId, 'padding.padTypeId', 0);
   return out;
-}
-
-export function checkBoolean(value: unknown, field: string, fallback: boolean): boolean {
-  return value === undefined ? fallback : booleanIn(value, field);
 }
 
 function slice(s: Sequence, begin: number, end: number): Sequence {

@@ -1,5 +1,5 @@
-import { type Device, InvalidArgumentError, NotFoundError } from '@x/cuda-core';
-import { booleanIn, type JobOptions, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
+import { InvalidArgumentError, NotFoundError } from '@x/cuda-core';
+import { type JobOptions, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
 import {
   type ChatMessage,
   ChatTemplate,
@@ -10,76 +10,24 @@ import {
 } from './chat-template';
 import { DecodeStream } from './decode-stream';
 import { EncodeStream } from './encode-stream';
-import {
-  checkPadding,
-  checkTruncation,
-  type Encoding,
-  encodeSequences,
-  type PaddingOptions,
-  pad,
-  TEMPLATE_FIRST,
-  type TruncationOptions,
-} from './encoding';
+import { checkPadding, checkTruncation, type Encoding, encodeSequences, pad, TEMPLATE_FIRST } from './encoding';
 import { type EncodingName, encodingRanks, type RankFile } from './encodings';
+import { ADD_SPECIAL, addon, CONTINUE, type NativeTokenizer, NO_TOKEN, PARSE_SPECIAL, TOKEN_SPECIAL } from './native';
 import {
-  ADD_SPECIAL,
-  addon,
-  CONTINUE,
-  type NativeTokenizer,
-  NO_TOKEN,
-  PARSE_SPECIAL,
-  SKIP_SPECIAL,
-  TOKEN_SPECIAL,
-} from './native';
-import { SpecialPolicy, type SpecialSelection } from './special-policy';
-
-export interface EncodeOptions {
-  /** Put BOS, EOS and the like around the text where the file's post-processor or `add_bos_token` says so. Default true. */
-  addSpecialTokens?: boolean;
-  /**
-   * Special tokens written in the text (`<|im_start|>`) become their ids. Default true. With false they are ordinary
-   * text, as text from strangers should be; added tokens that are not special are found either way.
-   */
-  parseSpecial?: boolean;
-  /**
-   * Rank files, as in tiktoken: special tokens in the text that become their ids. Default none. With this or `disallowedSpecial`,
-   * `parseSpecial` is not looked at.
-   */
-  allowedSpecial?: SpecialSelection;
-  /**
-   * Rank files, as in tiktoken: special tokens that must not be in the text unless allowed. Default `'all'`; `[]` has them read as
-   * text.
-   */
-  disallowedSpecial?: SpecialSelection;
-  /** A second text, put beside the first as the file's post-processor says. */
-  pair?: string;
-  /** Shorten to so many ids. Default: what the file says; `false` does not. */
-  truncation?: TruncationOptions | false;
-  /** Fill up to a length; `true` pads a batch to its longest. Default: what the file says; `false` does not. */
-  padding?: PaddingOptions | boolean;
-}
-
-/** What the offsets count: UTF-16 units as JavaScript's strings, Unicode code points, or bytes of UTF-8. */
-export type OffsetUnit = 'utf16' | 'codepoint' | 'byte';
-const UNITS: readonly OffsetUnit[] = ['utf16', 'codepoint', 'byte'];
-
-export interface EncodeFullOptions extends EncodeOptions {
-  /** Of `offsets`. Default `'utf16'`. */
-  unit?: OffsetUnit;
-}
-
-export interface EncodeBatchOptions extends EncodeOptions, JobOptions {
-  /**
-   * Where to encode; the ids are the same everywhere. `'auto'` (default) takes a GPU for byte-level models when the
-   * batch is large enough to be faster there. With `'cuda'`, a model that the GPU cannot do is an UnsupportedError.
-   */
-  device?: Device;
-}
-
-export interface DecodeOptions {
-  /** Leave special tokens out of the text. Default false. */
-  skipSpecialTokens?: boolean;
-}
+  asIds,
+  type DecodeOptions,
+  decodeFlags,
+  type EncodeBatchOptions,
+  type EncodeFullOptions,
+  type EncodeOptions,
+  encodeFlags,
+  isFull,
+  lengthsIn,
+  type OffsetUnit,
+  text,
+  unitIndex,
+} from './options';
+import { SpecialPolicy } from './special-policy';
 
 export interface SpecialToken {
   content: string;
@@ -377,8 +325,7 @@ export class Tokenizer {
    * @throws InvalidArgumentError (with `field` `ids[i]`) for an id that is no token.
    */
   decode(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): string {
-    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
-    const text = addon.decodeText(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0);
+    const text = addon.decodeText(this.#native, asIds(ids), decodeFlags(options));
     return typeof text === 'string' ? text : this.#utf8.decode(text);
   }
 
@@ -390,13 +337,12 @@ export class Tokenizer {
 
   /** The bytes of the ids, which need not be UTF-8. Throws as `decode` does. */
   decodeBytes(ids: Uint32Array | readonly number[], options: DecodeOptions = {}): Uint8Array {
-    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
-    return addon.decode(this.#native, asIds(ids), skip ? SKIP_SPECIAL : 0);
+    return addon.decode(this.#native, asIds(ids), decodeFlags(options));
   }
 
   /** A decoder for ids that arrive one by one; it never emits half a character. */
   decodeStream(options: DecodeOptions = {}): DecodeStream {
-    const skip = flag(objectIn(options, 'options').skipSpecialTokens, false, 'skipSpecialTokens');
+    const skip = decodeFlags(options) !== 0;
     if (this.#info.decodesTogether) {
       return new DecodeStream({ decode: (ids) => this.decode(ids, { skipSpecialTokens: skip }) });
     }
@@ -539,57 +485,6 @@ export class Tokenizer {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function text(value: unknown, field: string): string {
-  if (typeof value !== 'string') throw new InvalidArgumentError(`${field} must be a string`, { field });
-  return value;
-}
-
-function flag(value: unknown, fallback: boolean, field: string): boolean {
-  return value === undefined ? fallback : booleanIn(value, field);
-}
-
-function encodeFlags(options: EncodeOptions | undefined): number {
-  if (options === undefined) return ADD_SPECIAL | PARSE_SPECIAL;
-  objectIn(options, 'options');
-  return (
-    (flag(options.addSpecialTokens, true, 'addSpecialTokens') ? ADD_SPECIAL : 0) |
-    (flag(options.parseSpecial, true, 'parseSpecial') ? PARSE_SPECIAL : 0)
-  );
-}
-
-/** Options that need more than ids. */
-function isFull(options: EncodeOptions): boolean {
-  return options.pair !== undefined || (options.truncation ?? false) !== false || (options.padding ?? false) !== false;
-}
-
-function lengthsIn(
-  properties: Readonly<Record<string, string>>,
-): Pick<EncodeOptions, 'truncation' | 'padding'> | undefined {
-  const { truncation, padding } = properties;
-  if (truncation === undefined && padding === undefined) return undefined;
-  return {
-    ...(truncation !== undefined && { truncation: JSON.parse(truncation) as TruncationOptions }),
-    ...(padding !== undefined && { padding: JSON.parse(padding) as PaddingOptions }),
-  };
-}
-
-function unitIndex(unit: unknown): number {
-  const index = UNITS.indexOf(unit as OffsetUnit);
-  if (index < 0) throw new InvalidArgumentError("unit must be 'utf16', 'codepoint' or 'byte'", { field: 'unit' });
-  return index;
-}
-
-function asIds(ids: Uint32Array | readonly number[]): Uint32Array {
-  if (ids instanceof Uint32Array) return ids;
-  if (!Array.isArray(ids)) throw new InvalidArgumentError('ids must be a Uint32Array or an array', { field: 'ids' });
-  return Uint32Array.from(ids, (id, i) => {
-    if (!Number.isInteger(id) || id < 0 || id > NO_TOKEN) {
-      throw new InvalidArgumentError(`ids[${i}] is ${String(id)}, not a token id`, { field: `ids[${i}]` });
-    }
-    return id;
-  });
 }
 
 function optional(id: number): number | undefined {

@@ -1,5 +1,14 @@
 import { InvalidArgumentError, InvalidFormatError } from '@x/cuda-core';
-import { type NativeDevice, numberIn, objectIn, parseDevice, refuse, SEED_MAX, shown } from '@x/cuda-core/addon';
+import {
+  choiceIn,
+  type NativeDevice,
+  numberIn,
+  objectIn,
+  parseDevice,
+  refuse,
+  SEED_MAX,
+  shown,
+} from '@x/cuda-core/addon';
 import { Annealing, scrambled } from './annealing';
 import {
   type BatchConstraints,
@@ -108,11 +117,9 @@ export class Consensus {
     this.#names = this.#models.map((m) => m.name);
     this.#pool = new Pool(this.#names);
     this.#energy = new Energy(resolveEnergy(energy, this.#models, tokens), this.#models);
-    if (!SELECTIONS.includes(selection))
-      refuse('selection', `selection is ${shown(selection)}; it must be one of ${SELECTIONS.map(shown).join(', ')}.`);
+    this.#selection = choiceIn(selection, 'selection', SELECTIONS);
     if (target && selection !== 'thompson')
       refuse('selection', `selection is ${shown(selection)}; with a target it must be 'thompson', the default there.`);
-    this.#selection = selection;
     this.#seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
     const device = parseDevice(options.device);
     this.#device = device.kind === 2 ? device : undefined;
@@ -555,7 +562,7 @@ export class Consensus {
   }
 }
 
-const SELECTIONS: readonly unknown[] = ['boltzmann', 'thompson', 'top-two', 'greedy'];
+const SELECTIONS: readonly Selection[] = ['boltzmann', 'thompson', 'top-two', 'greedy'];
 
 function lowest(energies: Float64Array): number {
   let at = 0;

@@ -1,6 +1,7 @@
 import type { Device } from '@x/cuda-core';
 import {
   booleanIn,
+  choiceIn,
   deviceName,
   numberIn,
   objectIn,
@@ -132,8 +133,8 @@ export async function replicaExchange(
   const rounds = count(options.rounds, 'rounds', 1000, 1);
   const burnIn = count(options.burnIn, 'burnIn', 200, 0);
   const sweepsPerRound = count(options.sweepsPerRound, 'sweepsPerRound', 1, 1);
-  const rule = choiceIn(options.rule ?? 'metropolis', 'rule', RULES);
-  const ladder = choiceIn(options.ladder ?? 'fixed', 'ladder', LADDERS);
+  const rule = codeIn(options.rule ?? 'metropolis', 'rule', RULES);
+  const ladder = codeIn(options.ladder ?? 'fixed', 'ladder', LADDERS);
   const adaptations = count(options.adaptations, 'adaptations', 4, 0, 64);
   const clusterMoves = booleanIn(options.clusterMoves ?? false, 'clusterMoves');
   const keepSpins = booleanIn(options.keepSpins ?? false, 'keepSpins');
@@ -281,7 +282,7 @@ export async function populationAnnealing(
   const replicas = count(options.replicas, 'replicas', 1000, 1, 2 ** 22);
   const sweepsPerStep = count(options.sweepsPerStep, 'sweepsPerStep', 10, 0, 2 ** 31 - 1);
   const firstSweeps = count(options.firstSweeps, 'firstSweeps', 10, 0, 2 ** 31 - 1);
-  const rule = choiceIn(options.rule ?? 'metropolis', 'rule', RULES);
+  const rule = codeIn(options.rule ?? 'metropolis', 'rule', RULES);
   const keepSpins = booleanIn(options.keepSpins ?? false, 'keepSpins');
   const seed = numberIn(options.seed ?? 0, 'seed', { min: 0, max: SEED_MAX, integer: true });
   const device = parseDevice(options.device);
@@ -353,13 +354,6 @@ function betasIn(options: TemperatureOptions, least: number): Float64Array {
   );
 }
 
-function choiceIn<T extends string>(value: T, field: string, choices: Record<T, number>): number {
-  if (!Object.hasOwn(choices, value))
-    refuse(
-      field,
-      `${field} is ${shown(value)}; it must be one of ${Object.keys(choices)
-        .map((c) => `'${c}'`)
-        .join(', ')}.`,
-    );
-  return choices[value];
-}
+/** What native code calls it. */
+const codeIn = <T extends string>(value: T, field: string, codes: Record<T, number>): number =>
+  codes[choiceIn(value, field, Object.keys(codes) as T[])];
