@@ -2,12 +2,12 @@
 //   X_RIVALS_DIR=... node bench/differential.mjs [--strings 200000] [--seed 1] [--only cl100k_base,llama3.2]
 // (rivals.mjs says how to install the rivals: npm `tiktoken` for rank files, npm `tokenizers` for tokenizer.json files.)
 // Prints one line a tokenizer, and for a difference the string, both results and exit code 1.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
 import { Tokenizer } from '../dist/index.js';
+import { ranksOf, referencePath, tokenizerJson } from './reference.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -17,9 +17,6 @@ const { values: flags } = parseArgs({
   },
 });
 const require = createRequire(join(process.env.X_RIVALS_DIR ?? '.', 'package.json'));
-const assets = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'bpe', 'assets');
-const asset = (name) => gunzipSync(readFileSync(join(assets, name)));
-const meta = JSON.parse(readFileSync(join(assets, 'tiktoken', 'meta.json'), 'utf8'));
 
 /** xorshift32: the same strings for the same seed everywhere. */
 function generator(seed) {
@@ -204,9 +201,7 @@ const PAIRS = [
   ...['gpt2', 'p50k_base', 'cl100k_base', 'o200k_base'].map((name) => [
     name,
     () => {
-      const { pat_str: pattern, special_tokens: specialTokens } = meta[name];
-      const file = name === 'gpt2' ? 'r50k_base' : name;
-      const ours = Tokenizer.fromRanks({ ranks: asset(`tiktoken/${file}.tiktoken.gz`), pattern, specialTokens });
+      const ours = Tokenizer.fromRanks(ranksOf(name));
       const theirs = require('tiktoken').get_encoding(name);
       const options = { allowedSpecial: [], disallowedSpecial: [] };
       const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -234,7 +229,7 @@ const PAIRS = [
   ].map((name) => [
     `${name} (tokenizer.json)`,
     () => {
-      const bytes = asset(`tokenizer_json/${name}.json.gz`);
+      const bytes = tokenizerJson(name);
       const ours = Tokenizer.fromBytes(bytes);
       const theirs = require('tokenizers').Tokenizer.fromString(bytes.toString());
       return [
@@ -247,7 +242,7 @@ const PAIRS = [
   ]),
 ].filter(([name]) => !flags.only || flags.only.split(',').some((wanted) => name.startsWith(wanted)));
 
-if (!existsSync(assets)) throw new Error(`reference data is not there: ${assets}`);
+if (!existsSync(referencePath())) throw new Error(`reference data is not there: ${referencePath()}`);
 const same = (a, b) => a.length === b.length && Array.prototype.every.call(a, (x, i) => x === b[i]);
 let differences = 0;
 for (const [name, make] of PAIRS) {

@@ -1,17 +1,13 @@
 // Throughput of encode on the sections of the reference corpus, in MB (1e6 bytes of UTF-8) a second of CPU time:
-//   node bench/encode.bench.mjs [folder of the reference data] [tokenizer, default llama3.2]
+//   node bench/encode.bench.mjs [tokenizer, default llama3.2]    (reference data: reference.mjs)
 // "cold" is the first pass over a section after another text, "warm" the second. When @huggingface/tokenizers is
 // installed it runs beside, on the first 200 kB of each section.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { Tokenizer } from '@x/bpe-tokenizer';
+import { corpus, tokenizerJson } from './reference.mjs';
 
-const folder = join(process.argv[2] ?? process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'bpe');
-const name = process.argv[3] ?? 'llama3.2';
-const corpus = gunzipSync(readFileSync(join(folder, 'corpus_public.txt.gz')));
-const sections = JSON.parse(readFileSync(join(folder, 'corpus_index.json'), 'utf8'));
-const file = gunzipSync(readFileSync(join(folder, 'assets', 'tokenizer_json', `${name}.json.gz`)));
+const name = process.argv[2] ?? 'llama3.2';
+const { bytes: corpusBytes, sections } = corpus();
+const file = tokenizerJson(name);
 
 const cpuMs = (action) => {
   const start = process.cpuUsage();
@@ -35,8 +31,8 @@ try {
 }
 
 const rows = [];
-for (const [section, [begin, end]] of Object.entries(sections.public)) {
-  const documents = inDocuments(corpus.subarray(begin, end));
+for (const [section, [begin, end]] of sections) {
+  const documents = inDocuments(corpusBytes.subarray(begin, end));
   let ids = 0;
   const pass = () => {
     ids = 0;

@@ -5,12 +5,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
 import { Tokenizer } from '../dist/index.js';
+import { ranksOf, tokenizerJson } from './reference.mjs';
 
 const { values: flags } = parseArgs({ options: { runs: { type: 'string', default: '9' } } });
-const assets = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'bpe', 'assets');
-const meta = JSON.parse(readFileSync(join(assets, 'tiktoken', 'meta.json'), 'utf8'));
 const folder = mkdtempSync(join(os.tmpdir(), 'bpe-load-'));
 
 function times(load) {
@@ -33,19 +31,11 @@ console.log('|---|---:|---:|---:|---:|');
 const show = ([least, median]) => `${least.toFixed(1)} / ${median.toFixed(1)}`;
 const megabytes = (path) => (statSync(path).size / 1e6).toFixed(1);
 for (const name of ['gpt2', 'cl100k_base', 'o200k_base', 'llama3.2', 'qwen2.5', 'llama2', 'gemma3', 'deepseek_v3']) {
-  const ranks = meta[name === 'gpt2' ? 'r50k_base' : name];
+  const ranks = ranksOf(name);
   const path = join(folder, name);
-  let load = () => Tokenizer.fromFileSync(path);
-  if (ranks) {
-    const file = gunzipSync(
-      readFileSync(join(assets, 'tiktoken', `${name === 'gpt2' ? 'r50k_base' : name}.tiktoken.gz`)),
-    );
-    writeFileSync(path, file);
-    load = () =>
-      Tokenizer.fromRanks({ ranks: readFileSync(path), pattern: ranks.pat_str, specialTokens: ranks.special_tokens });
-  } else {
-    writeFileSync(path, gunzipSync(readFileSync(join(assets, 'tokenizer_json', `${name}.json.gz`))));
-  }
+  writeFileSync(path, ranks ? ranks.ranks : tokenizerJson(name));
+  const load = () =>
+    ranks ? Tokenizer.fromRanks({ ...ranks, ranks: readFileSync(path) }) : Tokenizer.fromFileSync(path);
   const image = `${path}.bpe`;
   await load().save(image);
   const from = times(load);

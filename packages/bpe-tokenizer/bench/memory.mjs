@@ -2,12 +2,10 @@
 //   node bench/memory.mjs [--megabytes 1000] [--tokenizer o200k_base] [--cache 64]
 // The text is random letters in random words, so that nearly every piece is new. Prints a line every sixteenth, and exits with 1
 // when the cache outgrew its limit or the process grew by more than the limit and 64 MB between the first line and the last.
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
 import { Tokenizer } from '../dist/index.js';
+import { ranksOf, tokenizerJson } from './reference.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -16,15 +14,8 @@ const { values: flags } = parseArgs({
     cache: { type: 'string' },
   },
 });
-const assets = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'bpe', 'assets');
-const meta = JSON.parse(readFileSync(join(assets, 'tiktoken', 'meta.json'), 'utf8'))[flags.tokenizer];
-const tokenizer = meta
-  ? Tokenizer.fromRanks({
-      ranks: gunzipSync(readFileSync(join(assets, 'tiktoken', `${flags.tokenizer}.tiktoken.gz`))),
-      pattern: meta.pat_str,
-      specialTokens: meta.special_tokens,
-    })
-  : Tokenizer.fromBytes(gunzipSync(readFileSync(join(assets, 'tokenizer_json', `${flags.tokenizer}.json.gz`))));
+const ranks = ranksOf(flags.tokenizer);
+const tokenizer = ranks ? Tokenizer.fromRanks(ranks) : Tokenizer.fromBytes(tokenizerJson(flags.tokenizer));
 if (flags.cache) tokenizer.setCacheLimit(Number(flags.cache) * 1e6);
 
 let state = 1;

@@ -13,9 +13,9 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gunzipSync } from 'node:zlib';
 import { Tokenizer } from '../dist/index.js';
 import { barChart } from './chart.mjs';
+import { corpus, ranksOf, tokenizerJson } from './reference.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -26,27 +26,21 @@ const { values: flags } = parseArgs({
     svg: { type: 'string' },
   },
 });
-const reference = join(process.env.X_REFERENCE_DIR ?? '../../../shared', 'reference', 'bpe');
-const asset = (name) => gunzipSync(readFileSync(join(reference, 'assets', name)));
 const rivals = process.env.X_RIVALS_DIR;
 const require = createRequire(join(rivals ?? '.', 'package.json'));
 const load = async (name) => import(pathToFileURL(require.resolve(name)).href);
 const RANKS = { cl100k: 'cl100k_base', o200k: 'o200k_base' };
 const JSON_FILES = { cl100k: 'cl100k_base.converted', o200k: 'o200k_base.converted', llama3: 'llama3.2' };
-const jsonOf = (encoding) => asset(`tokenizer_json/${JSON_FILES[encoding]}.json.gz`);
+const jsonOf = (encoding) => tokenizerJson(JSON_FILES[encoding]);
 
 // Each gives { encode(text), decode(ids) } for an encoding, or undefined where it has none. In the order of the table.
 const CONTENDERS = {
   'x (ours)': async (encoding) => {
-    const bytes = RANKS[encoding] ? asset(`tiktoken/${RANKS[encoding]}.tiktoken.gz`) : jsonOf(encoding);
-    const meta =
-      RANKS[encoding] &&
-      JSON.parse(readFileSync(join(reference, 'assets/tiktoken/meta.json'), 'utf8'))[RANKS[encoding]];
+    const ranks = ranksOf(RANKS[encoding]);
+    const bytes = ranks ? undefined : jsonOf(encoding);
     return () => {
-      const t = meta
-        ? Tokenizer.fromRanks({ ranks: bytes, pattern: meta.pat_str, specialTokens: meta.special_tokens })
-        : Tokenizer.fromBytes(bytes);
-      const options = meta ? { allowedSpecial: [], disallowedSpecial: [] } : { addSpecialTokens: false };
+      const t = ranks ? Tokenizer.fromRanks(ranks) : Tokenizer.fromBytes(bytes);
+      const options = ranks ? { allowedSpecial: [], disallowedSpecial: [] } : { addSpecialTokens: false };
       return { encode: (s) => t.encode(s, options), decode: (ids) => t.decode(ids), count: (s) => t.count(s, options) };
     };
   },
@@ -104,11 +98,10 @@ const CONTENDERS = {
   },
 };
 
-const corpus = gunzipSync(readFileSync(join(reference, 'corpus_public.txt.gz')));
-const sections = Object.entries(JSON.parse(readFileSync(join(reference, 'corpus_index.json'), 'utf8')).public);
+const { bytes: corpusBytes, sections } = corpus();
 const documentsOf = ([begin, end]) =>
   Array.from({ length: Math.ceil((end - begin) / 8192) }, (_, i) =>
-    corpus.toString('utf8', begin + i * 8192, Math.min(end, begin + (i + 1) * 8192)),
+    corpusBytes.toString('utf8', begin + i * 8192, Math.min(end, begin + (i + 1) * 8192)),
   );
 const cpuSeconds = () => {
   const { user, system } = process.cpuUsage();

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { QueryRouter } from '../dist/index.js';
+import { deviation, generator, mean } from './routing/metrics.mjs';
 
 const args = process.argv.slice(2);
 const flag = (name, fallback) => {
@@ -27,16 +28,8 @@ const names = Object.keys(params);
 const right = (row, model) => (row.replies[model] === row.answer ? 1 : 0);
 const cost = (row, model) => params[model] * (12 + (row.question.length + row.replies[model].length) / 3);
 
-function generator(seed) {
-  let s = (seed * 2654435761 + 12345) >>> 0;
-  const uniform = () => {
-    s = (s + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(s ^ (s >>> 15), s | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return { uniform, normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()) };
-}
+/** Standard normal numbers out of uniform ones. */
+const normalOf = (uniform) => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 
 const spearman = (a, b) => {
   const rank = (v) => {
@@ -51,7 +44,6 @@ const spearman = (a, b) => {
     return out;
   };
   const [x, y] = [rank(a), rank(b)];
-  const mean = (v) => v.reduce((s, e) => s + e, 0) / v.length;
   const [mx, my] = [mean(x), mean(y)];
   const dot = (u, v, mu, mv) => u.reduce((s, e, i) => s + (e - mu) * (v[i] - mv), 0);
   return dot(x, y, mx, my) / Math.sqrt(dot(x, x, mx, mx) * dot(y, y, my, my));
@@ -65,7 +57,7 @@ const add = (name, accuracy, total) => {
 };
 const notes = { domains: [], purity: [], difficulty: [], first100: [], half: [], reliability: [], routesPerSecond: [] };
 for (let seed = 1; seed <= SEEDS; seed++) {
-  const { uniform, normal } = generator(seed);
+  const uniform = generator(seed);
   const stream = rows
     .map((r) => [uniform(), r])
     .sort((a, b) => a[0] - b[0])
@@ -101,7 +93,7 @@ for (let seed = 1; seed <= SEEDS; seed++) {
     let best;
     let value = -Infinity;
     for (const m of decision.models) {
-      const v = m.quality + WIDTH * m.uncertainty * normal() - (LAMBDA * m.cost) / params.large;
+      const v = m.quality + WIDTH * m.uncertainty * normalOf(uniform) - (LAMBDA * m.cost) / params.large;
       if (v > value) [best, value] = [m, v];
     }
     const outcome = right(row, best.model);
@@ -134,12 +126,10 @@ for (let seed = 1; seed <= SEEDS; seed++) {
   notes.reliability.push(bins.reduce((s, [, p, o]) => s + Math.abs(p - o), 0) / N);
   notes.routesPerSecond.push((1000 * N) / spentRouting);
 }
-const mean = (v) => v.reduce((s, e) => s + e, 0) / v.length;
-const spread = (v) => (v.length > 1 ? Math.sqrt(v.reduce((s, e) => s + (e - mean(v)) ** 2, 0) / (v.length - 1)) : 0);
 console.log(`${N} questions, ${SEEDS} seeds, lambda ${LAMBDA}`);
 console.log('| choice | right, % | cost, % of always large |\n|---|---|---|');
 for (const [name, r] of Object.entries(table)) {
-  const cell = (v) => `${(100 * mean(v)).toFixed(1)} +- ${(100 * spread(v)).toFixed(1)}`;
+  const cell = (v) => `${(100 * mean(v)).toFixed(1)} +- ${(100 * deviation(v)).toFixed(1)}`;
   console.log(`| ${name} | ${cell(r.accuracy)} | ${cell(r.cost)} |`);
 }
 console.log(
