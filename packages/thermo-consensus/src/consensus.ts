@@ -436,13 +436,7 @@ export class Consensus {
       return values;
     };
     column(state.latencies, 'latencies').forEach((given, i) => {
-      const { mean, kappa, alpha, beta } = objectIn(given, `latencies[${i}]`);
-      this.#latencies[i]!.restore({
-        mean: numberIn(mean, 'latencies.mean'),
-        kappa: numberIn(kappa, 'latencies.kappa', { min: 0 }),
-        alpha: numberIn(alpha, 'latencies.alpha', { min: 1, above: true }),
-        beta: numberIn(beta, 'latencies.beta', { min: 0, above: true }),
-      });
+      this.#latencies[i]!.restore(given);
     });
     column(state.billed, 'billed').forEach((v, i) => {
       this.#billed[i] = numberIn(v, `billed[${i}]`, { min: 0 });
