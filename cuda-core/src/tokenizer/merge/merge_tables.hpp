@@ -19,15 +19,19 @@ struct MergeJob {
   uint64_t left, right;
 };
 
+// The pairs of a table by rank.
+Large<PairTable::Entry> by_rank(const PairTable& pairs);
+
 class MergeTables {
  public:
   MergeTables() = default;
   // byte_token: the 256 symbols that pieces of bytes start from (kNoId where there is none), or nullptr.
   MergeTables(const PairTable& pairs, const uint32_t* byte_token);
+  // From pairs by rank. Of a pair that comes twice the first counts, or the last; the others are taken out of the list.
+  MergeTables(Large<PairTable::Entry>& pairs, bool last_counts, const uint32_t* byte_token);
   // For tables that are used while they grow: room for so many pairs, of ranks below `ranks`, and one pair more, which is
   // not there yet. Symbols are below kMaxSymbols, ranks below kMaxRanks.
   void reserve(size_t pairs, uint32_t ranks);
-  void insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined);
 
   // False when the pairs do not fit the packed form (ids of 2^20 - 1 or ranks of 2^24 and more, one rank for different
   // joined symbols): merge with the PairTable then.
