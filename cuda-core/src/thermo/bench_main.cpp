@@ -7,6 +7,7 @@ void bench_boltzmann(xc_device device);
 void bench_beta_posterior(xc_device device);
 void bench_belief_table(xc_device device);
 void bench_bitsliced(xc_device device);
+void bench_replica_exchange(xc_device device);
 int bench_gset(int count, char** arguments);  // ising/ground_state: minutes, so only when asked for
 
 int main(int count, char** arguments) {
@@ -18,7 +19,8 @@ int main(int count, char** arguments) {
   } benches[] = {{"boltzmann", bench_boltzmann},
                  {"beta_posterior", bench_beta_posterior},
                  {"belief_table", bench_belief_table},
-                 {"bitsliced", bench_bitsliced}};
+                 {"bitsliced", bench_bitsliced},
+                 {"replica_exchange", bench_replica_exchange}};
   for (const bool gpu : {false, true}) {
     if (gpu && xcore::cuda_device_count() == 0) break;
     const xc_device device = gpu ? xcore::cuda_device(0) : xcore::kCpu;
