@@ -58,11 +58,12 @@ TEST(Bitsliced, every_instruction_set_gives_the_bits_of_the_definition) {
       Fixture wanted(m, beta, 16, 7);
       for (int k = 0; k < 2; ++k)
         bitsliced_sweep_ref(wanted.program, wanted.rows.data(), wanted.random, wanted.thresholds, nullptr);
-      std::vector<SweepKernel> kernels{bitsliced_sweep_portable, bitsliced_sweep};
+      std::vector<SweepKernel> kernels{bitsliced_sweep_portable, static_cast<SweepKernel>(bitsliced_sweep)};
       for (const SweepKernel kernel : kernels) {
         Fixture got(m, beta, 16, 7);
         for (int k = 0; k < 2; ++k)
-          kernel(got.program, got.rows.data(), got.random, got.thresholds, got.scratch.data());
+          for (const auto& [first, last] : {std::pair<int32_t, int32_t>{0, m.n / 3}, {m.n / 3, m.n}})
+            kernel(got.program, got.rows.data(), got.random, got.thresholds, got.scratch.data(), first, last);
         EXPECT_EQ(0, std::memcmp(got.rows.data(), wanted.rows.data(), sizeof(LaneRow) * m.n)) << "beta " << beta;
       }
     }

@@ -17,6 +17,8 @@ constexpr int kMostWarps = 8;  // a block
 constexpr int kSets = 7;       // of spins, that the crossover keeps in shared memory
 constexpr unsigned kAll = 0xFFFFFFFFu;
 constexpr size_t kSharedLimit = 200 << 10;
+constexpr int32_t kSmallModel = 16384;     // spins; all lanes at once take milliseconds
+constexpr unsigned kBlocksAtOnce = 528;    // of larger ones
 
 struct Graph {
   int32_t n;
@@ -84,10 +86,10 @@ __global__ void energies_kernel(Graph g, const uint32_t* __restrict__ rows, int6
 // One warp a lane, its sets of spins in shared memory. A component grows by whole frontiers: each thread owns every 32nd
 // word and visits the frontier spins in it. Sums are over spins in a fixed order, so results repeat.
 __global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restrict__ others, int64_t row_words, int words_a_set,
-                               float mating, int group, uint64_t seed, uint64_t round, double* __restrict__ energies) {
+                               unsigned first_block, float mating, int group, uint64_t seed, uint64_t round, double* __restrict__ energies) {
   extern __shared__ uint32_t sets[];
   const int t = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  const int64_t lanes = row_words * 32, lane = static_cast<int64_t>(blockIdx.x) * (blockDim.x >> 5) + warp;
+  const int64_t lanes = row_words * 32, lane = (first_block + static_cast<int64_t>(blockIdx.x)) * (blockDim.x >> 5) + warp;
   if (lane >= lanes) return;
   Philox random(seed, static_cast<uint64_t>(lane) | uint64_t{1} << 61, round << 16);
   int64_t partner = lane;
@@ -242,17 +244,28 @@ void DeviceCrossover::energies(const uint32_t* rows, double* energies) {
   XC_CUDA_LAUNCHED("thermo.ising_energies");
 }
 
-void DeviceCrossover::launch(uint32_t* rows, const uint32_t* others, float mating, double* energies) {
+bool DeviceCrossover::launch(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop) {
   const Graph g{n_, mirror_, ranges_.data(), bonds_.data(), fields_.data()};
-  improve_kernel<<<blocks(), 32 * warps_, shared_, stream_.get()>>>(g, rows, others, row_words_, words_a_set(), mating, group_,
-                                                                    seed_, ++round_, energies);
-  XC_CUDA_LAUNCHED("thermo.partition_crossover");
+  const unsigned all = blocks(), part = n_ > kSmallModel ? kBlocksAtOnce : all;
+  ++round_;
+  for (unsigned first = 0; first < all; first += part) {
+    if (first > 0) {
+      stream_.synchronize();
+      if (stop()) return false;
+    }
+    improve_kernel<<<std::min(part, all - first), 32 * warps_, shared_, stream_.get()>>>(
+        g, rows, others, row_words_, words_a_set(), first, mating, group_, seed_, round_, energies);
+    XC_CUDA_LAUNCHED("thermo.partition_crossover");
+  }
+  return true;
 }
 
-void DeviceCrossover::improve(uint32_t* rows, const uint32_t* others, double* energies) { launch(rows, others, -1, energies); }
+bool DeviceCrossover::improve(uint32_t* rows, const uint32_t* others, double* energies, const Stop& stop) {
+  return launch(rows, others, -1, energies, stop);
+}
 
-void DeviceCrossover::mate(uint32_t* rows, const uint32_t* others, float mating, double* energies) {
-  launch(rows, others, mating, energies);
+bool DeviceCrossover::mate(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop) {
+  return launch(rows, others, mating, energies, stop);
 }
 
 void DeviceCrossover::copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to,

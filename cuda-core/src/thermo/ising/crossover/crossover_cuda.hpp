@@ -1,6 +1,8 @@
 // Partition crossover of many pairs of states in bit-sliced rows: one warp a lane.
 #pragma once
 
+#include <functional>
+
 #include "runtime/cuda.hpp"
 #include "thermo/ising/model/model.hpp"
 
@@ -9,15 +11,18 @@ namespace xcore::thermo::ising {
 class DeviceCrossover {
  public:
   struct Bond;
+  using Stop = std::function<bool()>;
   // Rows are [n x row_words] words, lane l being bit l % 32 of word l / 32. Lanes form groups of `group`.
   DeviceCrossover(const Model& model, int64_t row_words, int group, uint64_t seed, const cuda::Stream& stream);
 
   // energies [lanes] of all lanes, in double.
   void energies(const uint32_t* rows, double* energies);
   // Improves every lane of `rows` by the same lane of `others`, as PartitionCrossover does, and adds the change to energies.
-  void improve(uint32_t* rows, const uint32_t* others, double* energies);
+  // Lanes of large models follow each other in parts, before each of which stop is asked; once it says so (and false is
+  // returned) the rest stay as they are.
+  bool improve(uint32_t* rows, const uint32_t* others, double* energies, const Stop& stop);
   // The same with probability `mating`, by a random lane of the same group. `others` must not be `rows`.
-  void mate(uint32_t* rows, const uint32_t* others, float mating, double* energies);
+  bool mate(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop);
   // Lane to[k] of `rows` becomes lane from[k] of `source`, energies included; all `to` differ, and no lane stands in both.
   void copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to, const int32_t* from, int count);
   // Blocks of `words` words of each row whose flag is set become those of `source`.
@@ -27,8 +32,8 @@ class DeviceCrossover {
   int words_a_set() const { return (n_ + 31) / 32; }
 
  private:
-  unsigned blocks() const { return static_cast<unsigned>((row_words_ * 32 + warps_ - 1) / warps_); }
-  void launch(uint32_t* rows, const uint32_t* others, float mating, double* energies);
+  unsigned blocks() const { return cuda::blocks_for(row_words_ * 32, warps_); }
+  bool launch(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop);
 
   const cuda::Stream& stream_;
   int32_t n_;

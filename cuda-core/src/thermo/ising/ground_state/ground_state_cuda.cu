@@ -38,25 +38,30 @@ class DeviceSearch {
         schedule.push_back(at_temperature(from * std::pow(plan_.cold / from, k / std::max(1.0, plan_.sweeps - 1.0))));
       for (int k = 0; k < kDescent; ++k) schedule.push_back(at_temperature(0));
     }
+    // So many sweeps that they take about 5 ms at 1000 updates a nanosecond.
+    part_ = static_cast<int>(std::clamp<int64_t>(5'000'000'000 / (int64_t{annealer_.lanes()} * space.model.n), 1, 64));
     schedule_ = cuda::Buffer<DeviceSweep>::from_host(schedule.data(), schedule.size(), stream_);
     stream_.synchronize();
   }
 
   void run(const int8_t* start) {
     const int64_t limit = search_.options.rounds;
+    search_.plan(limit);
     XC_CUDA(cudaMemsetAsync(lineages_.data(), 0, lineages_.size() * 4, stream_.get()));
     int64_t round = 0;
     for (; !search_.stop() && (limit == 0 || round < limit); ++round) {
-      // The first round is kept even when it was cut short: some state is better than none.
-      if (!anneal() && round > 0) break;
-      keep_the_best(round == 0 ? start : nullptr);
+      if (!anneal() || !keep_the_best(round == 0 ? start : nullptr)) {
+        if (round == 0) offer(annealed_.data(), 0, true);  // some state is better than none
+        break;
+      }
       snapshot();
       mate();
       select();
       snapshot();
+      search_.add(1, 0);
       search_.tell_progress();
     }
-    search_.add(round, updates_);
+    search_.add(0, updates_);
   }
 
  private:
@@ -88,16 +93,19 @@ class DeviceSearch {
     return true;
   }
 
-  void keep_the_best(const int8_t* start) {
+  // False when there was no time for all.
+  bool keep_the_best(const int8_t* start) {
+    const auto stop = [this] { return search_.stop(); };
     if (std::any_of(block_fresh_.begin(), block_fresh_.end(), [](int32_t f) { return f != 0; })) {
       // Blocks that started anew take over what was annealed.
       crossover_.copy_blocks(lineages_.data(), annealed_.data(), annealer_.words(), fresh_.data());
       if (start) put_lane_0(start);
-      crossover_.improve(lineages_.data(), annealed_.data(), energies_.data());
-      crossover_.energies(lineages_.data(), energies_.data());
-    } else {
-      crossover_.improve(lineages_.data(), annealed_.data(), energies_.data());
+      const bool done = crossover_.improve(lineages_.data(), annealed_.data(), energies_.data(), stop);
+      if (done) crossover_.energies(lineages_.data(), energies_.data());
+      return done;
     }
+    crossover_.improve(lineages_.data(), annealed_.data(), energies_.data(), stop);
+    return true;
   }
 
   void put_lane_0(const int8_t* spins) {
@@ -115,7 +123,8 @@ class DeviceSearch {
   }
 
   void mate() {
-    crossover_.mate(lineages_.data(), annealed_.data(), static_cast<float>(plan_.mating), energies_.data());
+    crossover_.mate(lineages_.data(), annealed_.data(), static_cast<float>(plan_.mating), energies_.data(),
+                    [this] { return search_.stop(); });
     energies_.download(host_energies_.data(), host_energies_.size());
     stream_.synchronize();
   }
@@ -124,7 +133,8 @@ class DeviceSearch {
   void select() {
     const int lanes = annealer_.lanes();
     const int best = static_cast<int>(std::min_element(host_energies_.begin(), host_energies_.end()) - host_energies_.begin());
-    if (host_energies_[best] < search_.best_energy) offer(best);
+    if (host_energies_[best] < search_.best_energy) offer(lineages_.data(), best, !space_.integers.exact);
+    if (search_.stop()) return;
     std::vector<int32_t> to, from, order;
     std::fill(block_fresh_.begin(), block_fresh_.end(), 0);
     for (int base = 0, p = 0; base < lanes; base += group_, ++p) {
@@ -168,15 +178,15 @@ class DeviceSearch {
     stream_.synchronize();
   }
 
-  void offer(int lane) {
+  void offer(const uint32_t* rows, int lane, bool with_descent) {
     const int32_t n = space_.model.n;
     std::vector<uint32_t> words(crossover_.words_a_set());
-    crossover_.extract(lineages_.data(), lane, best_.data());
+    crossover_.extract(rows, lane, best_.data());
     best_.download(words.data(), words.size());
     stream_.synchronize();
     std::vector<int8_t> spins(n);
     for (int32_t i = 0; i < n; ++i) spins[i] = static_cast<int8_t>(2 * (words[i / 32] >> (i % 32) & 1) - 1);
-    if (!space_.integers.exact) descend(space_.model, spins.data());
+    if (with_descent) descend(space_.model, spins.data());
     search_.offer(space_.model.energy(spins.data()), spins.data(), 0);
   }
 

@@ -55,12 +55,13 @@ class Tempering {
     cluster_beta_ = mean_coupling > 0 ? 1 / mean_coupling : INFINITY;
     replicas_->randomize();
     replicas_->set_betas(betas_);
-    total_ = (o.burn_in * ((int64_t{1} << std::min(o.adaptations, 20)) - 1)) + o.burn_in + o.rounds;
+    const int adaptations = o.ladder == XC_ISING_LADDER_FIXED ? 0 : std::min(o.adaptations, 20);
+    total_ = first_adaptation() * ((int64_t{1} << adaptations) - 1) + o.burn_in + o.rounds;
     clear_statistics();
   }
 
   void adapt() {
-    int64_t length = std::max<int64_t>(o_.burn_in, 8);
+    int64_t length = first_adaptation();
     for (int a = 0; a < o_.adaptations && o_.ladder != XC_ISING_LADDER_FIXED; ++a, length *= 2) {
       for (int64_t k = 0; k < length; ++k) round(nullptr, 0);
       if (o_.ladder == XC_ISING_LADDER_EQUAL_REJECTION) {
@@ -79,6 +80,7 @@ class Tempering {
     replicas_->take_flips(flips_.data());
     trace_.resize(static_cast<size_t>(replicas_->count()) * o_.rounds);
     for (int64_t k = 0; k < o_.rounds; ++k) round(&out, k);
+    control_.progress(static_cast<double>(total_), static_cast<double>(total_));
     replicas_->take_flips(flips_.data());
     if (out.energies) std::copy(trace_.begin(), trace_.end(), out.energies);
     if (out.round_trips) std::copy(round_trips_.begin(), round_trips_.end(), out.round_trips);
@@ -101,6 +103,8 @@ class Tempering {
   int64_t sweeps() const { return sweeps_; }
 
  private:
+  int64_t first_adaptation() const { return std::max<int64_t>(o_.burn_in, 8); }
+
   void clear_statistics() {
     rejected_.assign(o_.slots - 1, 0.0);
     tried_.assign(o_.slots - 1, 0);
@@ -308,7 +312,6 @@ xc_ising_temper_result temper(const xc_ising_model& outside, const xc_ising_temp
   Tempering run(model, options, chosen, control);
   run.adapt();
   run.measure(outputs);
-  control.progress(1, 1);
   xc_ising_temper_result result{};
   result.best_energy = run.best_energy();
   result.barrier = run.barrier();
