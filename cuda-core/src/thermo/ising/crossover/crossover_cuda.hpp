@@ -1,9 +1,12 @@
-// Partition crossover of many pairs of states in bit-sliced rows: one warp a lane.
+// Partition crossover of many pairs of states in bit-sliced rows: one warp a lane. Large models are walked through component by
+// component, the others have their components joined all at once (components_cuda.hpp).
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "runtime/cuda.hpp"
+#include "thermo/ising/crossover/components_cuda.hpp"
 #include "thermo/ising/model/model.hpp"
 
 namespace xcore::thermo::ising {
@@ -21,7 +24,7 @@ class DeviceCrossover {
   // Lanes of large models follow each other in parts, before each of which stop is asked; once it says so (and false is
   // returned) the rest stay as they are.
   bool improve(uint32_t* rows, const uint32_t* others, double* energies, const Stop& stop);
-  // The same with probability `mating`, by a random lane of the same group. `others` must not be `rows`.
+  // The same for about `mating` of all lanes, by a random lane of the same group. `others` must not be `rows`.
   bool mate(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop);
   // Lane to[k] of `rows` becomes lane from[k] of `source`, energies included; all `to` differ, and no lane stands in both.
   void copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to, const int32_t* from, int count);
@@ -33,7 +36,7 @@ class DeviceCrossover {
 
  private:
   unsigned blocks() const { return cuda::blocks_for(row_words_ * 32, warps_); }
-  bool launch(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop);
+  bool walk(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop);
 
   const cuda::Stream& stream_;
   int32_t n_;
@@ -46,6 +49,7 @@ class DeviceCrossover {
   cuda::Buffer<int2> ranges_;  // of each spin's bonds
   cuda::Buffer<Bond> bonds_;
   cuda::Buffer<double> fields_;
+  std::optional<DeviceComponents> components_;
 };
 
 }  // namespace xcore::thermo::ising
