@@ -33,7 +33,9 @@ const instances = values.generate
 const workers = Number(values.workers);
 const highs = values.highs && (workers > 0 ? highsWorkers(workers) : await highsSolver());
 console.log(`${cpus()[0].model}, Node ${process.version}, ${values.seconds} s, ${threads} threads, seed ${seed}`);
-console.log(`HiGHS: ${highs ? `run here, ${values.highs} s, ${workers > 0 ? `on ${workers} threads beside` : 'in turn'}` : 'recorded (highs_results.csv, 40 s)'}\n`);
+console.log(
+  `HiGHS: ${highs ? `run here, ${values.highs} s, ${workers > 0 ? `on ${workers} threads beside` : 'in turn'}` : 'recorded (highs_results.csv, 40 s)'}\n`,
+);
 console.log(
   '| instance | best known | ours | bound | gap to best known | proven | s | best after s | HiGHS | its gap | its s | ours / its gap |',
 );
@@ -58,6 +60,7 @@ for (const { name, family = 'd', best: known, recorded, problem: make } of insta
     const long = solved.status === 'optimal' ? solved : await solve(Number(values.long), seed + 1000);
     best = Math.min(...[solved.objective, long.objective, peer.objective].filter(Number.isFinite));
   }
+  peer.objective = Number(peer.objective.toFixed(6)); // sums of rounded columns
   const gap = (objective) => Math.abs(objective - best) / best;
   const percent = (objective) => `${(gap(objective) * 100).toFixed(3)} %`;
   const [own, its] = [gap(solved.objective), gap(peer.objective)];

@@ -121,5 +121,7 @@ for (const name of names) {
 for (const [k, { name }] of devices.entries()) {
   console.log(`\n${name}: best known cut reached on ${summary[k].reached} of ${names.length} graphs`);
   if (plainSeconds > 0)
-    console.log(`${name}: TTS99 at most half of plain annealing's (or plain annealing without a hit) on ${summary[k].faster}`);
+    console.log(
+      `${name}: TTS99 at most half of plain annealing's (or plain annealing without a hit) on ${summary[k].faster}`,
+    );
 }

@@ -61,7 +61,10 @@ describe('models at the edge', () => {
 
   it('a dense QUBO of 500 variables is no worse than a descent from every one of its lineages', async () => {
     const n = 500;
-    const matrix = Float64Array.from({ length: n * n }, (_, k) => ((k * 7919 + Math.floor(k / n) * 104729) % 201) - 100.5);
+    const matrix = Float64Array.from(
+      { length: n * n },
+      (_, k) => ((k * 7919 + Math.floor(k / n) * 104729) % 201) - 100.5,
+    );
     const found = await solveQubo({ n, matrix }, { timeLimitMs: 1500 });
     const x = found.values;
     let energy = 0;
@@ -105,14 +108,20 @@ describe('models at the edge', () => {
 });
 
 const graph = randomGraph(300, 1500);
-const calls: [string, (options: { signal?: AbortSignal; onProgress?: (d: number, n: number) => void }) => Promise<unknown>][] = [
+const calls: [
+  string,
+  (options: { signal?: AbortSignal; onProgress?: (d: number, n: number) => void }) => Promise<unknown>,
+][] = [
   ['solveIsing', (o) => solveIsing(graph, { timeLimitMs: 20_000, ...o })],
   ['solveIsing by rounds', (o) => solveIsing(graph, { rounds: 2000, ...o })],
   ['solveQubo', (o) => solveQubo(graph, { timeLimitMs: 20_000, ...o })],
   ['solveMaxCut', (o) => solveMaxCut(graph, { timeLimitMs: 20_000, ...o })],
   ['solveAssignment', (o) => solveAssignment(assignment, { timeLimitMs: 20_000, ...o })],
   ['replicaExchange', (o) => replicaExchange(graph, { betas: [0, 0.5, 1], burnIn: 1e6, ...o })],
-  ['populationAnnealing', (o) => populationAnnealing(graph, { betas: Array.from({ length: 3000 }, (_, k) => k / 3000), ...o })],
+  [
+    'populationAnnealing',
+    (o) => populationAnnealing(graph, { betas: Array.from({ length: 3000 }, (_, k) => k / 3000), ...o }),
+  ],
 ];
 
 describe.each(calls)('%s', (_, call) => {

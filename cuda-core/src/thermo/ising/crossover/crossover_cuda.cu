@@ -155,15 +155,15 @@ __global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restri
   if (t == 0) energies[lane] += change;
 }
 
-__global__ void copy_kernel(int32_t n, uint32_t* __restrict__ rows, const uint32_t* __restrict__ source, int64_t row_words,
-                            const int32_t* __restrict__ to, const int32_t* __restrict__ from, int count,
-                            double* __restrict__ energies) {
+// Words are shared with lanes that are copied meanwhile, but no bit is both read and written.
+__global__ void copy_kernel(int32_t n, uint32_t* rows, int64_t row_words, const int32_t* __restrict__ to,
+                            const int32_t* __restrict__ from, double* energies) {
   const int k = blockIdx.x;
   const int32_t target = to[k], origin = from[k];
   const uint32_t bit = 1u << (target & 31);
   for (int32_t i = threadIdx.x; i < n; i += blockDim.x) {
     uint32_t* const word = rows + i * row_words + target / 32;
-    if (source[i * row_words + origin / 32] >> (origin & 31) & 1u) {
+    if (rows[i * row_words + origin / 32] >> (origin & 31) & 1u) {
       atomicOr(word, bit);
     } else {
       atomicAnd(word, ~bit);
@@ -247,10 +247,9 @@ bool DeviceCrossover::mate(uint32_t* rows, const uint32_t* others, float mating,
   return true;
 }
 
-void DeviceCrossover::copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to,
-                                 const int32_t* from, int count) {
+void DeviceCrossover::copy_lanes(uint32_t* rows, double* energies, const int32_t* to, const int32_t* from, int count) {
   if (count == 0) return;
-  copy_kernel<<<count, 256, 0, stream_.get()>>>(n_, rows, source, row_words_, to, from, count, energies);
+  copy_kernel<<<count, 256, 0, stream_.get()>>>(n_, rows, row_words_, to, from, energies);
   XC_CUDA_LAUNCHED("thermo.copy_lanes");
 }
 

@@ -26,8 +26,8 @@ class DeviceCrossover {
   bool improve(uint32_t* rows, const uint32_t* others, double* energies, const Stop& stop);
   // The same for about `mating` of all lanes, by a random lane of the same group. `others` must not be `rows`.
   bool mate(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop);
-  // Lane to[k] of `rows` becomes lane from[k] of `source`, energies included; all `to` differ, and no lane stands in both.
-  void copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to, const int32_t* from, int count);
+  // Lane to[k] becomes lane from[k], energies included; all `to` differ, and no lane stands in both.
+  void copy_lanes(uint32_t* rows, double* energies, const int32_t* to, const int32_t* from, int count);
   // Blocks of `words` words of each row whose flag is set become those of `source`.
   void copy_blocks(uint32_t* rows, const uint32_t* source, int words, const int32_t* flags);
   // The spins of one lane, spin i as bit i % 32 of spins[i / 32].

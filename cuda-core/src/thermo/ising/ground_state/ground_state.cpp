@@ -73,6 +73,17 @@ void Search::tell_progress() const {
   }
 }
 
+namespace {
+
+// When a population has to stop.
+struct Deadline {
+  const Search& search;
+  bool operator()() const { return search.stop(); }
+  double seconds_left() const { return search.seconds_left(); }
+};
+
+}  // namespace
+
 void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
   ThreadPool& pool = thread_pool();
   const int threads = search.options.threads > 0 ? std::min(search.options.threads, pool.threads()) : pool.threads();
@@ -91,7 +102,7 @@ void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
         if (p == 0 && start) population.seed_with(start);
         int64_t done = 0;
         while (!search.stop() && (search.options.rounds == 0 || done < search.options.rounds)) {
-          population.round([&] { return search.stop(); });
+          population.round(Deadline{search});
           search.offer(population.best_energy(), population.best(), p);
           ++done;
           search.add(1, 0);

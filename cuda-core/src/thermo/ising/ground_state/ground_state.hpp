@@ -24,6 +24,7 @@ class Search {
          Clock::time_point start);
   bool stop() const;
   double seconds() const;
+  double seconds_left() const { return options.time_limit_s - seconds(); }
   // Keeps the state when it is better, or as good and of a population with a smaller number. Thread-safe.
   void offer(double energy, const int8_t* spins, int population);
   void add(int64_t rounds, int64_t spin_updates);

@@ -21,7 +21,7 @@ constexpr int32_t kLongestRow = 4096;
 class Reduction::Workspace {
  public:
   explicit Workspace(const Model& m) : n_(m.n), rows_(m.n) {
-    bonds_.reserve(2 * m.edges() + int64_t{kSpare + 1} * m.n);
+    bonds_.reserve(2 * (2 * m.edges() + int64_t{kSpare + 1} * m.n));  // twice what is filled at first
     for (int32_t i = 0; i < m.n; ++i) {
       Row& row = rows_[i];
       row.first = static_cast<int64_t>(bonds_.size());
