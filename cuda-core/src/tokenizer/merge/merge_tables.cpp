@@ -83,6 +83,12 @@ void MergeTables::reserve(size_t pairs, uint32_t ranks) {
   shift_ = 64 - __builtin_ctzll(capacity);
 }
 
+void MergeTables::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined) {
+  const uint64_t pair = key(left, right);
+  slots_.writable()[place(pair)] = pair << kRankBits | rank;
+  joined_.writable()[rank] = joined;
+}
+
 namespace {
 
 using Many = void (*)(const MergeTables&, MergeJob*, size_t);

@@ -32,6 +32,7 @@ class MergeTables {
   // For tables that are used while they grow: room for so many pairs, of ranks below `ranks`, and one pair more, which is
   // not there yet. Symbols are below kMaxSymbols, ranks below kMaxRanks.
   void reserve(size_t pairs, uint32_t ranks);
+  void insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined);
 
   // False when the pairs do not fit the packed form (ids of 2^20 - 1 or ranks of 2^24 and more, one rank for different
   // joined symbols): merge with the PairTable then.
