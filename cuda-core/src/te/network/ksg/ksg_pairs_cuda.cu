@@ -307,9 +307,10 @@ class KsgPairsCuda final : public Pairs {
   // The finest squares that leave room for S, or else without S.
   bool plan_squares() {
     for (const bool sorted : {true, false}) {
-      for (int shift = 5; shift <= (sorted ? 6 : 9); ++shift) {
-        const int squares = static_cast<int>((c_.n + (1 << shift) - 1) >> shift);
-        square_table_ = {shift, squares, ((squares + 2) / 2 | 1) * 2, sorted};
+      for (int shifts = 10; shifts <= (sorted ? 12 : 18); ++shifts) {
+        const int source_shift = shifts / 2, past_shift = shifts - source_shift;
+        const auto lines = [&](int shift) { return static_cast<int>((c_.n + (1 << shift) - 1) >> shift) + 1; };
+        square_table_ = {source_shift, past_shift, lines(source_shift), lines(past_shift), ((lines(past_shift) + 1) / 2 | 1) * 2, sorted};
         count_bytes_ = squares_shared<T>(c_.n, cells_, square_table_);
         if (count_bytes_ <= shared_limit_) return true;
       }

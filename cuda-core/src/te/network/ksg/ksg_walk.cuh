@@ -95,6 +95,10 @@ __device__ __forceinline__ void load_chunk(const Near<double>* list, double (&d)
   }
 }
 
+// A warp of stragglers goes on while more than these are unfinished; the rest is served from the source's side.
+template <Walk kWalk>
+constexpr int kLast = kWalk == Walk::general ? 0 : 2;
+
 // Tuples of the Theiler window, without the tuple itself, whose P is within eps.
 template <class T>
 __device__ __forceinline__ int past_in_window(const T* past, int n, int tuple, int theiler, T x, T eps) {
@@ -241,7 +245,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
 #pragma unroll
         for (int m = 0; m < kMaxK; ++m) least.b[m] = stage.spare[row * kStagePitch + place * kMaxK + m];
       }
-      for (bool going = mine; __any_sync(kFull, going);) {
+      bool going = mine;
+      while (__popc(__ballot_sync(kFull, going)) > kLast<kWalk>) {
         if (!going) continue;
         T d[kChunk];
         uint32_t t[kChunk];
@@ -254,7 +259,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
         walked += kChunk;
         going = walked < a.cap && least.kth() > d[kChunk - 1];
       }
-      if (mine) stage.eps[row * kStagePitch + whose] = least.kth();
+      if (mine) stage.eps[row * kStagePitch + whose] = going ? infinity<T>() : least.kth();
       __syncwarp();
     }
 
@@ -268,7 +273,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
       for (int m = 0; m < kShown; m += 32) stage.distances[m + lane] = list[m + lane].distance;
       __syncwarp();
       T eps = stage.eps[row * kStagePitch + lane];
-      for (unsigned beyond = __ballot_sync(kFull, eps > limit) & lanes; beyond; beyond &= beyond - 1) {
+      for (unsigned beyond = __ballot_sync(kFull, eps > limit || eps == infinity<T>()) & lanes; beyond; beyond &= beyond - 1) {
         const int whose = __ffs(beyond) - 1;
         const int column = task.variable >= 0 ? task.variable : task.block * kLanes + whose;
         const int64_t row_base = static_cast<int64_t>(column) * n, lane_base = static_cast<int64_t>(whose) * n;
