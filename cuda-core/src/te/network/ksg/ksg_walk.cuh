@@ -1,7 +1,7 @@
 // The walk: 32 sources, one a lane, go down the list of one tuple together, so that the list is read once for all. Gives eps
 // (the k-th distance) and n_FP; with one column of P also the ranks of P within eps.
 //
-// A warp goes as far as its slowest lane, so the walk ends when few lanes are left. What is left over of eight tuples makes a
+// A warp goes as far as its slowest lane, so the walk ends when few lanes are left. What is left over of a few tuples makes a
 // warp again, in which every lane goes on along its own list. Sources that are outliers at the tuple, whose neighbours lie beyond
 // the list, are served from their own side.
 #pragma once
@@ -13,13 +13,13 @@
 namespace xcore::te {
 
 constexpr int kTilePitch = 33;  // a tuple's 32 values lie one after another, and a column's in all banks
-constexpr int kStage = 8;       // ranks that a warp does together: their stragglers fill it, and whole sectors are written
+constexpr int kStage = 4;       // ranks that a warp does together: their stragglers fill it, and whole sectors are written
 constexpr int kStagePitch = kLanes + 1;
 constexpr int kShown = 128;     // distances of a list in shared memory; no list is shorter
 constexpr int kChunk = 8;       // entries of a list between two looks at who is done
 // The walk ends when no more lanes than these are unfinished. Their k least fit into a row of the stage.
 template <int kMaxK>
-constexpr int kStragglers = kMaxK <= 8 ? kLanes / kStage : kLanes / kMaxK;
+constexpr int kStragglers = kLanes / (kMaxK > kStage ? kMaxK : kStage);
 
 enum class Walk {
   tile,    // one column of P and of S; the 32 sources' values lie in shared memory
