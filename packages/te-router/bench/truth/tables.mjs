@@ -1,5 +1,6 @@
 // Tables of what the studies wrote.
-import { ALTERNATIVES, NULLS, SURROGATES, SYSTEMS } from './studies.mjs';
+import { ALTERNATIVES, BINS, NULLS, SURROGATES, SYSTEMS } from './studies.mjs';
+import { symbolTruth } from './symbols.mjs';
 import { TUNING } from './tuning.mjs';
 
 const mean = (v) => v.reduce((a, b) => a + b, 0) / v.length;
@@ -28,10 +29,17 @@ function kolmogorov(p, surrogates) {
 
 export const tables = {
   truths() {
-    const lines = ['| system | truth, nats | its error |', '| --- | --- | --- |'];
-    for (const { name, truth } of SYSTEMS) {
-      const { te, error } = truth();
-      lines.push(`| ${name} | ${te.toFixed(5)} | ${error === 0 ? 'closed form' : error.toExponential(0)} |`);
+    const lines = [
+      `| system | truth, nats | its error | of ${BINS} equally frequent symbols | its error |`,
+      '| --- | --- | --- | --- | --- |',
+    ];
+    for (const system of SYSTEMS) {
+      const { te, error } = system.truth();
+      const symbols = symbolTruth(system, BINS);
+      const by = error === 0 ? 'closed form' : error.toExponential(0);
+      lines.push(
+        `| ${system.name} | ${te.toFixed(5)} | ${by} | ${symbols.te.toFixed(5)} | ${symbols.error.toExponential(0)} |`,
+      );
     }
     return lines;
   },
@@ -66,8 +74,10 @@ export const tables = {
       '| system | N | seeds | estimator | bias, RMSE | coverage of 95 % | bias of the centre | half width |',
       '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ];
-    for (const { name, truth } of systems) {
-      const { te } = truth();
+    for (const system of systems) {
+      const { name } = system;
+      const { te } = system.truth();
+      const ofSymbols = symbolTruth(system, BINS).te;
       for (const n of lengths) {
         const found = (estimator) => groups.get(JSON.stringify([name, n, estimator]));
         if (!neighbours.every(found)) continue;
@@ -77,7 +87,7 @@ export const tables = {
           `| ${name} | ${n} | ${seeds} | ${ksg.map(({ error }) => error).join(' | ')} | ${covered()} | ${centre} | ${width} |`,
         );
         for (const estimator of others.filter(found)) {
-          const o = of(found(estimator), te);
+          const o = of(found(estimator), estimator.startsWith('binned') ? ofSymbols : te);
           rest.push(
             `| ${name} | ${n} | ${o.seeds} | ${estimator} | ${o.error} | ${o.covered()} | ${o.centre} | ${o.width} |`,
           );
