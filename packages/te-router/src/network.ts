@@ -160,8 +160,8 @@ function targetsIn(targets: readonly [number, number] | undefined, variables: nu
  * that explains them. Each pair's value equals `transferEntropy` of that pair with the same options.
  *
  * @throws InvalidArgumentError (as a rejection) for fewer than two variables, values that are not finite, series too short
- *   for the embedding, and options out of range.
- * @throws UnsupportedError for estimators and combinations that do not exist.
+ *   for the embedding, options out of range and names that do not exist.
+ * @throws UnsupportedError for combinations that do not exist.
  *
  * @example
  * const network = await transferEntropyNetwork({ values, variables: 100, samples: 1000 }, { surrogates: 200, seed: 1 });
