@@ -4,7 +4,8 @@ import type { FitOptions, ModelEstimate, Outcome, Query, RouteDecision, Training
 import { Domains } from './domains';
 import { DriftDetector, type DriftEvent } from './drift';
 import { explain, reasonsOf } from './explain';
-import { FEATURE_NAMES, mix, type QueryTokenizer, readText } from './features';
+import { FEATURE_NAMES } from './feature-names';
+import { mix, type QueryTokenizer, readText } from './features';
 import { type FeatureInfluence, type FeatureInfluenceOptions, featureInfluence } from './influence';
 import { Journal, type LoggedRow, Pending, type Reading, type Ticket } from './journal';
 import { type CheckedOptions, checkOptions, type QueryRouterOptions, type RoutedModel } from './options';
