@@ -41,7 +41,7 @@ void bench_replica_exchange(xc_device device) {
     for (const int32_t chains : cpu ? std::vector<int32_t>{4} : std::vector<int32_t>{32, 132, 1056}) {
       const int32_t slots = 32;
       for (const int32_t sweeps : {1, 10}) {
-        const int64_t few = 4, many = cpu ? 16 : chains > 500 ? 24 : 104;
+        const int64_t few = 4, many = few + (cpu ? 400 : chains > 500 ? 200 : 1000) / sweeps;
         seconds_of(g, slots, chains, sweeps, 1, device);
         double best = INFINITY;
         for (int k = 0; k < 3; ++k)
