@@ -89,13 +89,16 @@ XC_LANES Ints look_up(const int32_t* table, const Ints& place) {
 
 // Draws of Philox for the streams first_stream + 0 .. W - 1 (runtime/philox.hpp): of each block one draw for each of four spins.
 struct LaneDraws {
-  Words stream_low{}, stream_high{}, out[4]{};
+  Words stream_low, stream_high, out[4];
   uint64_t seed;
   LaneDraws(uint64_t seed, uint64_t first_stream) : seed(seed) {
+    uint32_t low[W], high[W];
     for (int l = 0; l < W; ++l) {
-      stream_low[l] = static_cast<uint32_t>(first_stream + static_cast<uint64_t>(l));
-      stream_high[l] = static_cast<uint32_t>((first_stream + static_cast<uint64_t>(l)) >> 32);
+      low[l] = static_cast<uint32_t>(first_stream + static_cast<uint64_t>(l));
+      high[l] = static_cast<uint32_t>((first_stream + static_cast<uint64_t>(l)) >> 32);
     }
+    stream_low = load<Words>(low);
+    stream_high = load<Words>(high);
   }
   XC_LANES void draw(uint64_t block) {
     Words c0 = Words{} + static_cast<uint32_t>(block), c1 = Words{} + static_cast<uint32_t>(block >> 32);
