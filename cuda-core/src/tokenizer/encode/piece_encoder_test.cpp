@@ -250,7 +250,7 @@ TEST_P(Encoding, knows_which_tokens_merging_reaches) {
   const Model& m = t->model();
   const MergeTables tables(m.pairs, nullptr);
   ASSERT_TRUE(tables.monotone());
-  const std::vector<bool> reached = reached_symbols(m.pairs, tables);
+  const std::vector<bool> reached = reached_symbols(by_rank(m.pairs), tables);
   size_t no = 0;
   for (uint32_t id = 256; id < reached.size(); ++id) {
     Ids ids;
@@ -343,7 +343,7 @@ TEST(ReachedSymbols, agree_with_merging_on_random_monotone_tables) {
     }
     const MergeTables tables(pairs, nullptr);
     if (!tables.packed()) continue;
-    const std::vector<bool> reached = reached_symbols(pairs, tables);
+    const std::vector<bool> reached = reached_symbols(by_rank(pairs), tables);
     for (uint32_t id = letters; id < content.size() && id < reached.size(); ++id) {
       Ids ids = content[id];
       ids.resize(merge_ref(pairs, ids.data(), ids.size()));

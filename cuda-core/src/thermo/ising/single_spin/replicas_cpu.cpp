@@ -45,9 +45,17 @@ class ReplicasCpu final : public Replicas {
   ReplicasCpu(const Model& model, int64_t count, const ReplicaOptions& o, const Control& control)
       : Replicas(count), model_(model), options_(o), control_(control), tables_(model),
         sweep_model_{model.n, o.rule, tables_.reach, tables_.inverse_unit, model.offsets.data(), model.neighbours.data(),
-                     model.couplings.data(), model.fields.data()},
-        groups_((count + L - 1) / L), spins_(groups_ * L * model.n, 1.0), energies_(groups_ * L), flips_(groups_ * L),
-        clusters_(model) {}
+                     model.couplings.data(), model.fields.data(), nullptr, nullptr},
+        groups_((count + L - 1) / L), spins_(groups_ * L * model.n, 1), energies_(groups_ * L), flips_(groups_ * L) {
+    if (tables_.reach == 0) return;
+    const auto in_units = [&](double x) { return static_cast<int16_t>(x * tables_.inverse_unit); };
+    whole_couplings_.resize(model.couplings.size());
+    whole_fields_.resize(model.fields.size());
+    std::transform(model.couplings.begin(), model.couplings.end(), whole_couplings_.begin(), in_units);
+    std::transform(model.fields.begin(), model.fields.end(), whole_fields_.begin(), in_units);
+    sweep_model_.whole_couplings = whole_couplings_.data();
+    sweep_model_.whole_fields = whole_fields_.data();
+  }
 
   void randomize() override {
     // Block 2^62 of each stream is beyond any sweep.
@@ -55,7 +63,7 @@ class ReplicasCpu final : public Replicas {
       for (int64_t g = begin; g < end; ++g)
         for (int l = 0; l < L; ++l) {
           Philox random(options_.seed, options_.first_stream + static_cast<uint64_t>(g * L + l), uint64_t{1} << 62);
-          for (int32_t i = 0; i < model_.n; ++i) spin(g * L + l, i) = random.next_u32() & 1 ? 1.0 : -1.0;
+          for (int32_t i = 0; i < model_.n; ++i) spin(g * L + l, i) = random.next_u32() & 1 ? 1 : -1;
         }
     });
     refresh_energies();
@@ -63,8 +71,14 @@ class ReplicasCpu final : public Replicas {
 
   void set_betas(const std::vector<double>& betas) override {
     betas_ = betas;
-    table_of_beta_.clear();
-    for (const double beta : betas) table_of_beta_.push_back(tables_.table(beta, options_.rule));
+    flips_of_slot_.assign(betas.size(), 0);
+    if (static_cast<int64_t>(betas.size()) * (2 * tables_.reach + 1) > INT32_MAX)
+      throw Error(XC_OUT_OF_MEMORY, "the acceptance tables of so many temperatures do not fit", "betas");
+    tables_of_betas_.clear();
+    for (const double beta : betas) {
+      const auto table = tables_.table(beta, options_.rule);
+      tables_of_betas_.insert(tables_of_betas_.end(), table.begin(), table.end());
+    }
   }
 
   void sweep(const int32_t* slot, int64_t sweeps) override {
@@ -78,14 +92,14 @@ class ReplicasCpu final : public Replicas {
     thread_pool().parallel_for(groups_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t g = begin; g < end; ++g) {
         double beta[L];
-        const int32_t* table[L];
+        int32_t middle[L];
         for (int l = 0; l < L; ++l) {
           const int32_t s = g * L + l < count_ ? slot[g * L + l] : slot[0];
           beta[l] = betas_[s];
-          table[l] = table_of_beta_[s].data() + tables_.reach;
+          middle[l] = s * (2 * tables_.reach + 1) + tables_.reach;
         }
-        LaneBlock block{spins_.data() + g * L * model_.n, energies_.data() + g * L, flips_.data() + g * L, beta, table,
-                        options_.seed, options_.first_stream + static_cast<uint64_t>(g * L), 0};
+        LaneBlock block{spins_.data() + g * L * model_.n, energies_.data() + g * L, flips_.data() + g * L, beta,
+                        tables_of_betas_.data(), middle, options_.seed, options_.first_stream + static_cast<uint64_t>(g * L), 0};
         for (int64_t k = 0; k < sweeps; ++k) {
           if (k % 8 == 0) control_.throw_if_cancelled();
           block.sweep = done_ + static_cast<uint64_t>(k);
@@ -93,6 +107,8 @@ class ReplicasCpu final : public Replicas {
         }
       }
     });
+    for (int64_t r = 0; r < count_; ++r) flips_of_slot_[slot[r]] += flips_[r];
+    std::fill(flips_.begin(), flips_.end(), 0);
     done_ += static_cast<uint64_t>(sweeps);
     // Sums of rounded changes are set right now and then; whole numbers need no help.
     if (tables_.reach == 0 && (unchecked_ += sweeps) >= 64) refresh_energies();
@@ -100,13 +116,13 @@ class ReplicasCpu final : public Replicas {
 
   const double* energies() override { return energies_.data(); }
 
-  void take_flips(uint64_t* flips) override {
-    std::copy(flips_.begin(), flips_.begin() + count_, flips);
-    std::fill(flips_.begin(), flips_.end(), 0);
+  void take_flips(uint64_t* of_slot) override {
+    std::copy(flips_of_slot_.begin(), flips_of_slot_.end(), of_slot);
+    std::fill(flips_of_slot_.begin(), flips_of_slot_.end(), 0);
   }
 
   void resample(const int32_t* from) override {
-    std::vector<double> next(spins_.size());
+    std::vector<int16_t> next(spins_.size());
     thread_pool().parallel_for(groups_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t g = begin; g < end; ++g)
         for (int l = 0; l < L; ++l) {
@@ -120,9 +136,19 @@ class ReplicasCpu final : public Replicas {
     for (int64_t r = 0; r < count_; ++r) energies_[r] = energies[from[r]];
   }
 
-  void read(int64_t first, int64_t count, int8_t* spins) override {
-    for (int64_t r = 0; r < count; ++r)
-      for (int32_t i = 0; i < model_.n; ++i) spins[r * model_.n + i] = static_cast<int8_t>(spin(first + r, i));
+  void read(const int32_t* replicas, int64_t count, int8_t* spins) override {
+    thread_pool().parallel_for(count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) copy_of(replicas[r], spins + r * model_.n);
+    });
+  }
+
+  void sums_of_spins(const int32_t* replicas, int64_t count, int32_t* sums) override {
+    thread_pool().parallel_for(count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        sums[r] = 0;
+        for (int32_t i = 0; i < model_.n; ++i) sums[r] += spin(replicas[r], i);
+      }
+    });
   }
 
   void write(int64_t replica, const int8_t* spins) override {
@@ -130,33 +156,40 @@ class ReplicasCpu final : public Replicas {
     energies_[replica] = model_.energy(spins);
   }
 
+  // No replica stands in two pairs.
   void exchange_clusters(const int32_t* pairs, int64_t count) override {
-    std::vector<int8_t> a(model_.n), b(model_.n);
-    for (int64_t k = 0; k < count; ++k) {
-      read(pairs[2 * k], 1, a.data());
-      read(pairs[2 * k + 1], 1, b.data());
-      Philox random(options_.seed, options_.first_stream + (uint64_t{1} << 40) + static_cast<uint64_t>(k), 64 * moves_);
-      const double change = clusters_.exchange(a.data(), b.data(), random);
-      if (clusters_.members().empty()) continue;
-      for (const int32_t i : clusters_.members()) {
-        spin(pairs[2 * k], i) = -spin(pairs[2 * k], i);
-        spin(pairs[2 * k + 1], i) = -spin(pairs[2 * k + 1], i);
+    thread_pool().parallel_for(count, 8, [&](int64_t begin, int64_t end) {
+      ClusterExchange clusters(model_);
+      std::vector<int8_t> a(model_.n), b(model_.n);
+      for (int64_t k = begin; k < end; ++k) {
+        const int32_t first = pairs[2 * k], second = pairs[2 * k + 1];
+        copy_of(first, a.data());
+        copy_of(second, b.data());
+        Philox random(options_.seed, options_.first_stream + (uint64_t{1} << 40) + static_cast<uint64_t>(k), 64 * moves_);
+        const double change = clusters.exchange(a.data(), b.data(), random);
+        for (const int32_t i : clusters.members()) {
+          spin(first, i) = static_cast<int16_t>(-spin(first, i));
+          spin(second, i) = static_cast<int16_t>(-spin(second, i));
+        }
+        energies_[first] += change;
+        energies_[second] -= change;
       }
-      energies_[pairs[2 * k]] += change;
-      energies_[pairs[2 * k + 1]] -= change;
-    }
+    });
     ++moves_;
   }
 
  private:
-  double& spin(int64_t r, int32_t i) { return spins_[(r / L * model_.n + i) * L + r % L]; }
+  int16_t& spin(int64_t r, int32_t i) { return spins_[(r / L * model_.n + i) * L + r % L]; }
+  void copy_of(int64_t r, int8_t* spins) {
+    for (int32_t i = 0; i < model_.n; ++i) spins[i] = static_cast<int8_t>(spin(r, i));
+  }
 
   void refresh_energies() {
     unchecked_ = 0;
     thread_pool().parallel_for(groups_ * L, 1, [&](int64_t begin, int64_t end) {
       std::vector<int8_t> spins(model_.n);
       for (int64_t r = begin; r < end; ++r) {
-        for (int32_t i = 0; i < model_.n; ++i) spins[i] = static_cast<int8_t>(spin(r, i));
+        copy_of(r, spins.data());
         energies_[r] = model_.energy(spins.data());
       }
     });
@@ -166,14 +199,14 @@ class ReplicasCpu final : public Replicas {
   const ReplicaOptions options_;
   const Control& control_;
   const AcceptanceTables tables_;
-  const SweepModel sweep_model_;
+  SweepModel sweep_model_;
   const int64_t groups_;
-  std::vector<double> spins_;  // [groups x n x L]
+  std::vector<int16_t> whole_couplings_, whole_fields_;
+  std::vector<int16_t> spins_;  // [groups x n x L]
   std::vector<double> energies_;
-  std::vector<uint64_t> flips_;
+  std::vector<uint64_t> flips_, flips_of_slot_;  // of the sweep under way; [betas]
   std::vector<double> betas_;
-  std::vector<std::vector<int32_t>> table_of_beta_;
-  ClusterExchange clusters_;
+  std::vector<int32_t> tables_of_betas_;
   uint64_t done_ = 0, moves_ = 0;
   int64_t unchecked_ = 0;
 };
