@@ -342,9 +342,9 @@ class PieceEncoder::Batch {
       if (__builtin_expect(miss == 0, 1)) {
         if (kStore) {
           // Four ids, however many there are: the next piece writes over what is too much. Nor does where they are cost a branch.
-          const uint32_t* ids = e->ids;
-          const uint32_t* const far = spilled + e->ids[0];
-          ids = e->count > PieceMemo::kInline ? far : ids;
+          const uint64_t is_far = 0 - static_cast<uint64_t>(e->count > PieceMemo::kInline);
+          const auto near = reinterpret_cast<uintptr_t>(e->ids), far = reinterpret_cast<uintptr_t>(spilled + e->ids[0]);
+          const auto* const ids = reinterpret_cast<const uint32_t*>(near ^ ((near ^ far) & is_far));
           std::memcpy(out, ids, 16);
           if (__builtin_expect(e->count > 4, 0)) std::memcpy(out + 4, ids + 4, 48);
           out += e->count;

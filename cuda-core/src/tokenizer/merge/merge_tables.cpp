@@ -8,6 +8,8 @@
 
 namespace xcore::tokenizer {
 
+alignas(64) const uint64_t MergeTables::kFreeLine[kLine] = {kFree, kFree, kFree, kFree, kFree, kFree, kFree, kFree};
+
 MergeTables::MergeTables(const PairTable& pairs, const uint32_t* byte_token) {
   uint32_t ranks = 0, symbols = 0;
   bool fits = pairs.size() > 0;
@@ -49,6 +51,7 @@ void MergeTables::reserve(size_t pairs, uint32_t ranks) {
   while (capacity < pairs * 2) capacity *= 2;
   slots_ = Flat<uint64_t>(capacity, kFree);
   joined_ = Flat<uint32_t>(ranks, kNoId);
+  filter_ = Flat<uint64_t>((capacity << kFilterBits) / 64, 0);
   mask_ = capacity - 1;
   shift_ = 64 - __builtin_ctzll(capacity);
 }
@@ -57,6 +60,7 @@ void MergeTables::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t 
   const uint64_t k = key(left, right);
   slots_.writable()[place(k)] = k << kRankBits | rank;
   joined_.writable()[rank] = joined;
+  filter(k);
 }
 
 namespace {
