@@ -148,7 +148,7 @@ class PieceEncoder::Batch {
     scratch_.memo.refresh();
     missed_ = 0;
     if (limit_ == kLearning) learn();
-    const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin;
+    const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin + std::exchange(tokens_, 0);
     if (sink_.capacity == 0) {
       resolve<false>(nullptr);
     } else if (sink_.count < sink_.capacity && sink_.capacity - sink_.count >= bytes + kSlack) {
@@ -169,6 +169,21 @@ class PieceEncoder::Batch {
     } else {
       push_whole(begin, size);
     }
+  }
+  // Of a SentencePiece model.
+  void push_characters(uint32_t begin, uint32_t size) {
+    if (size == 0) return;
+    if (encoder_.cuts_) {
+      push_parts(begin, size);
+    } else {
+      push_whole(begin, size);
+    }
+  }
+  // No piece, but a token that stands between the pieces.
+  void push_token(uint32_t begin, uint32_t token) {
+    if (count_ >= limit_) flush();
+    items_[count_++] = {{static_cast<uint64_t>(token) << 32, kLong}, 0, begin};
+    ++tokens_;
   }
   // A piece cut at its seams.
   void push_parts(uint32_t begin, uint32_t size) {
@@ -205,7 +220,8 @@ class PieceEncoder::Batch {
   static constexpr size_t kParts = 512;
   static constexpr size_t kJobs = 32;
   static constexpr size_t kSlack = Sink::kSlack;
-  static constexpr uint64_t kLong = ~uint64_t{0};  // in key.high: no key, its length would be 255
+  // In key.high: no key, its length would be 255. key.low then is the size and the mark of a part, or, of size 0, a token.
+  static constexpr uint64_t kLong = ~uint64_t{0};
 
   struct Item {
     PieceKey key;
@@ -298,7 +314,7 @@ class PieceEncoder::Batch {
     const uint8_t* const piece = base_ + item.begin;
     const size_t size = size_of(item);
     uint32_t ids[MergeJob::kMost];
-    if (size > MergeJob::kMost || scratch_.memo.find_long(piece, size, item.hash, ids) != PieceMemo::kUnknown) return;
+    if (size == 0 || size > MergeJob::kMost || scratch_.memo.find_long(piece, size, item.hash, ids) != PieceMemo::kUnknown) return;
     if (encoder_.whole_long(piece, size, is_part(item)) == kNoId) merge_later(item, size);
   }
 
@@ -365,6 +381,10 @@ class PieceEncoder::Batch {
   }
   size_t slow(const Item& item, uint32_t* out) {
     const uint8_t* const p = base_ + item.begin;
+    if (item.key.high == kLong && size_of(item) == 0) {
+      out[0] = static_cast<uint32_t>(item.key.low >> 32);
+      return 1;
+    }
     if (item.key.high == kLong) return encoder_.encode_long(p, size_of(item), item.hash, is_part(item), scratch_, out);
     const uint64_t before = scratch_.misses;
     const size_t n = encoder_.encode_short(item.key, item.hash, p, size_of(item), scratch_, out);
@@ -380,6 +400,7 @@ class PieceEncoder::Batch {
   size_t count_ = 0;
   size_t limit_ = kKnown;
   size_t missed_ = 0;  // in this batch
+  size_t tokens_ = 0;  // items that are no pieces
   size_t job_count_ = 0;
   size_t long_count_ = 0;
   Item items_[kLearning];
@@ -395,7 +416,6 @@ void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Si
   uint32_t ends[kWanted + kScanSlack];
   const uint8_t* const base = bytes_of(text);
   const uint8_t* const end = base + text.size();
-  scratch.memo.expect(text.size());
   Batch batch(*this, base, end, scratch, sink);
   uint32_t begin = 0;
   for (const uint8_t* at = base; at < end && !sink.stopped();) {
@@ -414,15 +434,19 @@ void PieceEncoder::encode_piece(std::string_view piece, Scratch& scratch, Sink& 
 }
 
 void PieceEncoder::encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const {
-  if (text.empty()) return;
-  const uint8_t* const base = bytes_of(text);
-  const uint8_t* const end = base + text.size();
-  scratch.memo.expect(text.size());
-  Batch batch(*this, base, end, scratch, sink);
-  if (!cuts_) {
-    batch.push_whole(0, static_cast<uint32_t>(text.size()));
-  } else {
-    batch.push_parts(0, static_cast<uint32_t>(text.size()));
+  Batch batch(*this, bytes_of(text), bytes_of(text) + text.size(), scratch, sink);
+  batch.push_characters(0, static_cast<uint32_t>(text.size()));
+  batch.flush();
+}
+
+void PieceEncoder::encode_segments(std::string_view text, const std::vector<Segment>& segments, Scratch& scratch, Sink& sink) const {
+  Batch batch(*this, bytes_of(text), bytes_of(text) + text.size(), scratch, sink);
+  uint32_t begin = 0;
+  for (const Segment& segment : segments) {
+    if (sink.stopped()) break;
+    batch.push_characters(begin, segment.end - begin);
+    if (segment.token != kNoId) batch.push_token(segment.end, segment.token);
+    begin = segment.end;
   }
   batch.flush();
 }

@@ -22,7 +22,7 @@ bool parts_lines(Pattern p) {
 
 }  // namespace
 
-bool Tokenizer::cuts_between_lines() const {
+bool Tokenizer::find_line_cuts() const {
   if (!model_.pipeline.simple) return false;
   for (const AddedToken& t : model_.added) {
     if (spans_cut(t.content) || (t.lstrip && is_letter(t.content[0]))) return false;
