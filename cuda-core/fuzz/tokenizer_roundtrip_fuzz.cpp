@@ -50,6 +50,12 @@ std::vector<uint32_t> encode(const Tokenizer& t, std::string_view text, uint32_t
 
 }  // namespace
 
+// Loading takes seconds under sanitizers: not a part of the first input, which has a time limit.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  tokenizers();
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2 || size > 65536) return 0;
   const Tokenizer& t = *tokenizers()[data[0] % tokenizers().size()];

@@ -35,19 +35,31 @@ inline uint32_t character_of_byte(uint8_t byte) {
   return table[byte];
 }
 
-// The bytes that a token's characters stand for. False, and `out` without meaning, when one stands for none.
-inline bool bytes_from_characters(std::string_view token, std::string& out) {
-  out.clear();
+// The bytes that a token's characters stand for, of which there are no more than the token has; returns where they end, or
+// nullptr when a character stands for none. `out` may be overwritten up to token.size() either way.
+inline char* bytes_from_characters(std::string_view token, char* out) {
   const uint8_t* p = bytes_of(token);
   const uint8_t* const end = p + token.size();
   while (p < end) {
+    if (*p < 0x80) {
+      if (!byte_is_printable(*p)) return nullptr;
+      *out++ = static_cast<char>(*p++);
+      continue;
+    }
     const CodePoint c = decode_utf8(p, end);
     const int byte = byte_of_character(c.value);
-    if (byte < 0) return false;
-    out += static_cast<char>(byte);
+    if (byte < 0) return nullptr;
+    *out++ = static_cast<char>(byte);
     p += c.length;
   }
-  return true;
+  return out;
+}
+// The same into a string, whose content is without meaning when it returns false.
+inline bool bytes_from_characters(std::string_view token, std::string& out) {
+  out.resize(token.size());
+  const char* const end = bytes_from_characters(token, out.data());
+  if (end) out.resize(static_cast<size_t>(end - out.data()));
+  return end != nullptr;
 }
 
 }  // namespace xcore::tokenizer

@@ -39,7 +39,12 @@ struct Model {
   StringTable bytes;           // what a token decodes to
   std::vector<uint8_t> flags;  // XC_TOKEN_*
   std::vector<uint8_t> model_token;  // 1: may come out of merging (added tokens may not)
-  PairTable pairs;             // byte_level; sentencepiece: made from `scores`
+  // byte_level; sentencepiece: made from `scores`. Or `merges`: pairs by rank, perhaps some of them twice, that a Tokenizer takes
+  // over; only if it cannot pack them it makes a table of them.
+  PairTable pairs;
+  Large<PairTable::Entry> merges;
+  bool last_merge_counts = false;    // of a pair that is there twice
+  bool merges_are_reached = false;   // each is what merging the content of its token ends with
   std::vector<float> scores;   // sentencepiece: higher merges first
   StringIndex by_content;      // all tokens by `tokens`
   std::vector<AddedToken> added;

@@ -93,7 +93,7 @@ class StringTable {
   };
   [[noreturn]] static void too_large();
 
-  std::vector<char> arena_;  // of strings that were set
+  Large<char> arena_;  // of strings that were set
   Flat<char> text_;          // the arena, or the image that the table was read from
   Flat<Place> where_;
 };
@@ -107,8 +107,8 @@ class StringIndex {
     slots_ = Flat<Slot>(capacity, Slot{0, kNoId});
   }
   // The id already there for the same string, or kNoId when it was inserted. Room must have been reserved.
-  uint32_t insert(const StringTable& table, uint32_t id) {
-    const uint64_t h = hash_bytes(table[id]);
+  uint32_t insert(const StringTable& table, uint32_t id) { return insert(table, id, hash_bytes(table[id])); }
+  uint32_t insert(const StringTable& table, uint32_t id, uint64_t h) {
     for (size_t i = h & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
       Slot& s = slots_.writable()[i];
       if (s.id == kNoId) {

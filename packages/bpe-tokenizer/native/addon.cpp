@@ -176,6 +176,27 @@ Napi::Value Encode(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// encodeInto(tokenizer, text, flags, ids: Uint32Array, at): number of ids, of which as many as fit are in `ids` from `at` on.
+// Making an array here takes several times as long as encoding a short text.
+Napi::Value EncodeInto(const Napi::CallbackInfo& info) {
+  const auto& core = table(info);
+  const auto t = Tokenizer::unwrap(info[0], kType);
+  const Text text = text_arg(info, 1);
+  const uint32_t flags = flags_arg(info, 2);
+  napi_typedarray_type type;
+  size_t room = 0, count = 0;
+  void* ids = nullptr;
+  if (napi_get_typedarray_info(info.Env(), info[3], &type, &room, &ids, nullptr, nullptr) != napi_ok || type != napi_uint32_array)
+    xaddon::fail(XC_INVALID_ARGUMENT, "ids", "ids must be a Uint32Array");
+  const double at = xaddon::number_arg(info, 4, "at");
+  if (!(at >= 0 && at <= static_cast<double>(room))) xaddon::fail(XC_INVALID_ARGUMENT, "at", "at must lie in ids");
+  const auto first = static_cast<size_t>(at);
+  check([&](xc_error* e) {
+    return core.encode(t.get(), text.data, text.size, flags, static_cast<uint32_t*>(ids) + first, room - first, &count, e);
+  });
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
 // count(tokenizer, text, flags, limit?): number; may stop early, with more than the limit, once there are more.
 Napi::Value Count(const Napi::CallbackInfo& info) {
   const auto& core = table(info);
@@ -331,6 +352,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "token", Token);
   XADDON_METHOD(exports, "idOf", IdOf);
   XADDON_METHOD(exports, "encode", Encode);
+  XADDON_METHOD(exports, "encodeInto", EncodeInto);
   XADDON_METHOD(exports, "count", Count);
   XADDON_METHOD(exports, "cacheStats", CacheStats);
   XADDON_METHOD(exports, "clearCache", ClearCache);

@@ -38,6 +38,8 @@ interface Addon {
   token(tokenizer: NativeTokenizer, id: number): { content: string; bytes: Uint8Array; flags: number };
   idOf(tokenizer: NativeTokenizer, token: string): number;
   encode(tokenizer: NativeTokenizer, text: string, flags: number): Uint32Array;
+  /** The number of ids, of which as many as fit are in `ids` from `at` on. */
+  encodeInto(tokenizer: NativeTokenizer, text: string, flags: number, ids: Uint32Array, at: number): number;
   count(tokenizer: NativeTokenizer, text: string, flags: number, limit?: number): number;
   cacheStats(tokenizer: NativeTokenizer): {
     lookups: number;

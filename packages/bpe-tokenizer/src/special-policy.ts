@@ -17,10 +17,12 @@ export class SpecialPolicy {
 
   /** What all of them begin with: a text without it holds none. */
   readonly #prefix: string;
+  readonly #first: string;
 
   constructor(tokens: readonly { content: string; id: number }[]) {
     this.#ids = new Map(tokens.map(({ content, id }) => [content, id]));
     this.#prefix = commonPrefix([...this.#ids.keys()]);
+    this.#first = this.#prefix.charAt(0);
   }
 
   /**
@@ -30,7 +32,11 @@ export class SpecialPolicy {
   isPlain(text: string, allowed: SpecialSelection = [], disallowed: SpecialSelection = 'all'): boolean {
     if (!Array.isArray(allowed) || allowed.length > 0) return false;
     if (Array.isArray(disallowed) && disallowed.length === 0) return true;
-    if (disallowed === 'all' && this.#prefix !== '' && !text.includes(this.#prefix)) return true;
+    if (disallowed === 'all' && this.#prefix !== '') {
+      // One letter is looked for without leaving compiled code.
+      const first = text.indexOf(this.#first);
+      if (first < 0 || !text.includes(this.#prefix, first)) return true;
+    }
     this.split(text, allowed, disallowed);
     return true;
   }

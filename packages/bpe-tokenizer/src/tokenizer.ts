@@ -10,6 +10,7 @@ import {
 } from './chat-template';
 import { DecodeStream } from './decode-stream';
 import { EncodeStream } from './encode-stream';
+import { encodeText } from './encode-text';
 import { checkPadding, checkTruncation, type Encoding, encodeSequences, pad, TEMPLATE_FIRST } from './encoding';
 import { type EncodingName, encodingRanks, type RankFile } from './encodings';
 import { ADD_SPECIAL, addon, CONTINUE, type NativeTokenizer, NO_TOKEN, PARSE_SPECIAL, TOKEN_SPECIAL } from './native';
@@ -138,7 +139,8 @@ export class Tokenizer {
   }
 
   /**
-   * The ids of a text. Lone surrogates count as U+FFFD. Linear time in practice, O(n log n) at worst.
+   * The ids of a text. Lone surrogates count as U+FFFD. Linear time in practice, O(n log n) at worst. Arrays of short texts may
+   * share a buffer, as those of Node's `Buffer.from(string)` do: `ids.slice()` has one of its own.
    *
    * @throws LimitExceededError for 2 GiB of UTF-8 or more.
    */
@@ -146,14 +148,14 @@ export class Tokenizer {
     if (this.#lengths) options = { ...this.#lengths, ...options };
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids;
     if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
-      if (this.#isPlain(input, options)) return addon.encode(this.#native, input, 0);
+      if (this.#isPlain(input, options)) return encodeText(this.#native, input, 0);
       const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
-        const ids = addon.encode(this.#native, plain, 0);
+        const ids = encodeText(this.#native, plain, 0);
         return id === undefined ? [ids] : [ids, Uint32Array.of(id)];
       });
       return parts.length === 1 ? parts[0]! : joined(parts);
     }
-    return addon.encode(this.#native, text(input, 'text'), encodeFlags(options));
+    return encodeText(this.#native, text(input, 'text'), encodeFlags(options));
   }
 
   #isPlain(input: string, options: EncodeOptions | undefined): boolean {
@@ -243,13 +245,13 @@ export class Tokenizer {
     if (isFull(objectIn(options, 'options')))
       throw new InvalidArgumentError('a stream has no pair, truncation or padding', { field: 'options' });
     const flags = encodeFlags(options);
-    const { length } = addon.encode(this.#native, '', flags);
+    const { length } = encodeText(this.#native, '', flags);
     const template = length > 0 ? addon.templateOf(this.#native, 1) : new Uint32Array(0);
     // Special tokens before and after the text.
     const middle = template.indexOf(TEMPLATE_FIRST) / 2;
     const around = Array.from({ length: template.length / 2 }, (_, i) => template[2 * i]!);
     return new EncodeStream((part, continues, last) => {
-      const ids = addon.encode(this.#native, text(part, 'text'), (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0));
+      const ids = encodeText(this.#native, text(part, 'text'), (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0));
       if (around.length === 0) return ids;
       const before = continues ? [] : around.slice(0, middle);
       const after = last ? around.slice(middle + 1) : [];
@@ -428,7 +430,7 @@ export class Tokenizer {
       chatTemplate === undefined ? this.#chatTemplate() : new ChatTemplate(chatTemplate, this.#tokenNames());
     const rendered = template.render(messages, render);
     if (!tokenize) return rendered;
-    return addon.encode(this.#native, rendered, PARSE_SPECIAL);
+    return encodeText(this.#native, rendered, PARSE_SPECIAL);
   }
 
   #chatTemplate(): ChatTemplate {

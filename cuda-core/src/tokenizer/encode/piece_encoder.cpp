@@ -4,6 +4,7 @@
 
 #include "tokenizer/image/reader.hpp"
 #include "tokenizer/image/writer.hpp"
+#include "tokenizer/together.hpp"
 #include "tokenizer/tokenizer.hpp"
 #include "tokenizer/unicode/utf8.hpp"
 
@@ -66,29 +67,47 @@ PairTable PieceEncoder::pairs() const {
 
 PieceEncoder::PieceEncoder(Model& model) : PieceEncoder(model, Blank{}) {
   if (characters_only_) characters_ = CharacterTable(model);
-  merges_ = MergeTables(model.pairs, characters_only_ ? nullptr : model.byte_token);
+  Large<PairTable::Entry> merges = std::move(model.merges);
+  model.merges.clear();
+  if (merges.empty()) merges = by_rank(model.pairs);
   uint32_t largest = characters_.unknown();
   for (const uint32_t id : model.byte_token) largest = id == kNoId ? largest : std::max(largest, id);
   if (model.unknown != kNoId) largest = std::max(largest, model.unknown);
-  if (largest >= MergeTables::kMaxSymbols) merges_ = {};
   const StringTable& contents = characters_only_ ? model.tokens : model.bytes;
+  std::vector<bool> merged(model.tokens.size());
+  for (const auto& e : merges) {
+    if (e.joined < merged.size()) merged[e.joined] = true;
+  }
+  together(
+      [&] {
+        if (largest < MergeTables::kMaxSymbols) merges_ = MergeTables(merges, model.last_merge_counts, characters_only_ ? nullptr : model.byte_token);
+        for (uint32_t id = 0; id < model.tokens.size(); ++id) {
+          if (model.model_token[id] || merged[id]) seams_.add(contents[id]);
+        }
+      },
+      [&] {
+        if (model.ignore_merges) tokens_ = TokenTable(model, contents, std::vector<bool>(model.tokens.size(), true));
+      });
+  if (!merges_.packed() && model.pairs.size() == 0) {
+    model.pairs.reserve(merges.size());
+    if (model.last_merge_counts) std::reverse(merges.begin(), merges.end());
+    for (const auto& e : merges) model.pairs.insert(e.left, e.right, e.rank, e.joined);
+  }
+  // What stands in `tokens_` needs no merging. A token of several characters that no pair makes is never met, though merging
+  // would begin with it.
+  std::vector<bool> reached;
   const auto single = [&](std::string_view s) {
     return s.size() == 1 || (characters_only_ && !s.empty() && decode_utf8(bytes_of(s), bytes_of(s) + s.size()).length == s.size());
   };
-  std::vector<bool> merged(model.tokens.size());
-  model.pairs.each([&](const PairTable::Entry& e) {
-    if (e.joined < merged.size()) merged[e.joined] = true;
-  });
-  for (uint32_t id = 0; id < model.tokens.size(); ++id) {
-    if (model.model_token[id] || merged[id]) seams_.add(contents[id]);
+  if (model.merges_are_reached && merges_.packed()) {
+    reached.assign(merged.size(), true);
+  } else {
+    reached = reached_symbols(merges, merges_);
   }
-  // What stands in `tokens_` needs no merging.
-  std::vector<bool> reached = reached_symbols(model.pairs, merges_);
-  for (uint32_t id = 0; id < reached.size() && id < model.tokens.size(); ++id) {
-    // A token of several characters that no pair makes is never met, though merging would begin with it.
+  for (uint32_t id = 0; id < reached.size() && id < merged.size(); ++id) {
     if (!merged[id] && !single(contents[id])) reached[id] = false;
   }
-  tokens_ = TokenTable(model, contents, model.ignore_merges ? std::vector<bool>(model.tokens.size(), true) : reached);
+  if (!model.ignore_merges) tokens_ = TokenTable(model, contents, reached);
   if (!model.ignore_merges) return;
   reached_ = std::move(reached);
   if (!reached_.empty()) reached_.resize(model.tokens.size());  // tokens beyond the last that merges name are in no pair

@@ -2,53 +2,69 @@
 
 #include <algorithm>
 
+#include "runtime/thread_pool.hpp"
 #include "tokenizer/tokenizer.hpp"
 
 namespace xcore::tokenizer {
 
-std::vector<bool> reached_symbols(const PairTable& pairs, const MergeTables& tables) {
-  if (!tables.packed() || !tables.monotone()) return {};
-  uint32_t symbols = 0, ranks = 0;
-  pairs.each([&](const PairTable::Entry& e) {
-    symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
-    ranks = std::max(ranks, e.rank + 1);
-  });
-  // Sorted by counting: a rank is below 2^24, and few are missing or come twice.
-  std::vector<uint32_t> begin(ranks + 1, 0);
-  pairs.each([&](const PairTable::Entry& e) { ++begin[e.rank + 1]; });
-  for (uint32_t r = 0; r < ranks; ++r) begin[r + 1] += begin[r];
-  std::vector<PairTable::Entry> by_rank(pairs.size());
-  pairs.each([&](const PairTable::Entry& e) { by_rank[begin[e.rank]++] = e; });
-  // Symbols that no pair makes are what merging starts from.
-  struct Origin {
-    uint32_t left, right;
-    uint32_t time;  // rank + 1 of the merge that makes it; 0: there from the start
-  };
-  constexpr uint32_t kNever = 0xffffffffu;
-  std::vector<Origin> origin(symbols, Origin{0, 0, 0});
-  for (const auto& e : by_rank) origin[e.joined].time = kNever;
-  const auto holds = [&](const PairTable::Entry& e) {
-    uint32_t x = e.left, y = e.right;
-    uint32_t left_until = e.rank + 1, right_until = e.rank + 1;  // when x and y are merged with others
-    for (;;) {
-      const uint32_t tx = origin[x].time, ty = origin[y].time;
-      if (tx == 0 && ty == 0) return true;
-      // Back to before the younger of the two was made.
-      if (tx >= ty) {
-        left_until = tx;
-        x = origin[x].right;
-      } else {
-        right_until = ty;
-        y = origin[y].left;
-      }
-      const uint32_t rank = tables.rank(x, y);
-      // At equal ranks the left one of two overlapping pairs wins.
-      if (rank != kNoRank && rank + 1 < left_until && rank + 1 <= right_until) return false;
+namespace {
+
+// How a symbol comes about. Symbols that no pair makes are what merging starts from.
+struct Origin {
+  uint32_t left, right;
+  uint32_t time;  // rank + 1 of the merge that makes it; 0: there from the start
+};
+constexpr uint32_t kNever = 0xffffffffu;
+
+// Whether merging makes e.joined of its content by e, if it makes e.left and e.right of theirs by their origins.
+bool holds(const PairTable::Entry& e, const Large<Origin>& origin, const MergeTables& tables) {
+  uint32_t x = e.left, y = e.right;
+  uint32_t left_until = e.rank + 1, right_until = e.rank + 1;  // when x and y are merged with others
+  for (;;) {
+    const uint32_t tx = origin[x].time, ty = origin[y].time;
+    if (tx == 0 && ty == 0) return true;
+    // Back to before the younger of the two was made.
+    if (tx >= ty) {
+      left_until = tx;
+      x = origin[x].right;
+    } else {
+      right_until = ty;
+      y = origin[y].left;
     }
-  };
-  for (const auto& e : by_rank) {
+    const uint32_t rank = tables.rank(x, y);
+    // At equal ranks the left one of two overlapping pairs wins.
+    if (rank != kNoRank && rank + 1 < left_until && rank + 1 <= right_until) return false;
+  }
+}
+
+}  // namespace
+
+// What takes time is `holds`. So it is asked beforehand, by all threads, under the assumption that each symbol comes of the first
+// pair that makes it; the assumption is dropped for symbols where it turns out to be wrong, and for those made of them.
+std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables) {
+  if (!tables.packed() || !tables.monotone()) return {};
+  uint32_t symbols = 0;
+  for (const auto& e : pairs) symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
+  Large<Origin> assumed(symbols, Origin{0, 0, 0});
+  Large<uint8_t> first(pairs.size()), does(pairs.size());
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const auto& e = pairs[i];
+    first[i] = assumed[e.joined].time == 0;
+    if (first[i]) assumed[e.joined] = {e.left, e.right, e.rank + 1};
+  }
+  thread_pool().parallel_for(static_cast<int64_t>(pairs.size()), 4096, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) does[i] = first[i] && holds(pairs[i], assumed, tables);
+  });
+  Large<Origin> origin(symbols, Origin{0, 0, 0});
+  Large<uint8_t> other(symbols, 0);  // comes about in another way than was assumed
+  for (const auto& e : pairs) origin[e.joined].time = kNever;
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const auto& e = pairs[i];
     if (origin[e.joined].time != kNever || origin[e.left].time == kNever || origin[e.right].time == kNever) continue;
-    if (holds(e)) origin[e.joined] = {e.left, e.right, e.rank + 1};
+    const bool as_assumed = first[i] && !other[e.left] && !other[e.right];
+    if (!(as_assumed ? does[i] != 0 : holds(e, origin, tables))) continue;
+    origin[e.joined] = {e.left, e.right, e.rank + 1};
+    other[e.joined] = !as_assumed;
   }
   std::vector<bool> reached(symbols);
   for (uint32_t s = 0; s < symbols; ++s) reached[s] = origin[s].time != kNever;
@@ -69,16 +85,30 @@ TokenTable::TokenTable(const Model& model, const StringTable& contents, const st
   keys_ = Flat<PieceKey>(size, PieceKey{0, 0});
   mask_ = capacity - 1;
   shift_ = 64 - __builtin_ctzll(capacity);
+  // Where a token goes is asked for some tokens beforehand.
+  constexpr size_t kTogether = 16;
+  Slot slots[kTogether];
+  size_t places[kTogether], held = 0;
+  const auto put = [&] {
+    for (size_t k = 0; k < held; ++k) {
+      size_t i = places[k];
+      while (slots_[i].id != kNoId) i = (i + 1) & mask_;
+      slots_.writable()[i] = slots[k];
+    }
+    held = 0;
+  };
   for (uint32_t id = 0; id < size; ++id) {
     if (!fits(id)) continue;
     const auto* bytes = reinterpret_cast<const uint8_t*>(contents[id].data());
     const PieceKey key = PieceKey::load_exactly(bytes, contents[id].size());
     const uint64_t hash = key.hash();
     keys_.writable()[id] = key;
-    size_t i = hash >> shift_;
-    while (slots_[i].id != kNoId) i = (i + 1) & mask_;
-    slots_.writable()[i] = {static_cast<uint32_t>(hash), id};
+    slots[held] = {static_cast<uint32_t>(hash), id};
+    places[held] = hash >> shift_;
+    __builtin_prefetch(slots_.data() + places[held], 1);
+    if (++held == kTogether) put();
   }
+  put();
 }
 
 }  // namespace xcore::tokenizer

@@ -189,8 +189,9 @@ TEST(EncodeCudaLogic, merges_short_pieces_as_the_definition_does) {
 }
 
 TEST(EncodeCudaLogic, the_tables_hold_the_tokens_that_merges_reach_and_no_others) {
-  const Model model = small_model(Pattern::gpt2);  // "bc" is a token, but "abc" is merged from "ab" and "c"
-  const Tables tables(model);
+  const Tokenizer tokenizer(small_model(Pattern::gpt2));  // "bc" is a token, but "abc" is merged from "ab" and "c"
+  const Model& model = tokenizer.model();
+  const Tables tables(tokenizer);
   const auto find = [&](std::string piece) {
     const auto size = static_cast<uint32_t>(piece.size());
     piece += std::string(kPad, 'z');
@@ -210,7 +211,7 @@ TEST(EncodeCudaLogic, long_texts_are_cut_into_parts_that_give_the_same_ids_and_a
   Philox random(14);
   for (const bool nfc : {false, true}) {
     const Tokenizer tokenizer(small_model(Pattern::cl100k, nfc));
-    const Tables tables(tokenizer.model());
+    const Tables tables(tokenizer);
     std::vector<std::string> texts = {"", std::string(3 << 20, 'a'), "b"};
     for (int i = 0; i < 12; ++i) {
       std::string text;

@@ -44,8 +44,7 @@ struct Slot {
   std::vector<uint32_t> cpu_ids;   // of the parts that the CPU encodes, in order
   std::vector<size_t> cpu_ends;
   PlannedChunk plan;
-  size_t begin = 0;     // of its ids in the result
-  double seconds[5];    // as in CudaBatchEncoder::Stats
+  double seconds[6];    // as in CudaBatchEncoder::Stats
 };
 
 class Laps {
@@ -62,27 +61,40 @@ class Laps {
 // Thrown by a worker when another one failed; that one's exception is the batch's.
 struct Abandoned {};
 
-// Where the ids of chunk after chunk begin. Chunks are taken in order, so whoever waits, waits for a running worker.
+// Where the ids of chunk after chunk begin: known as soon as all chunks before are counted, in whatever order that happens.
 class Order {
  public:
-  // Waits for the chunks before `chunk`; returns where it begins and lets the next one begin `count` later.
-  size_t take(size_t chunk, size_t count) {
-    for (int spin = 0; turn_.load(std::memory_order_acquire) != chunk; ++spin) {
+  void counted(size_t chunk, size_t count) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (counts_.size() <= chunk) counts_.resize(chunk + 1, kOpen);
+    counts_[chunk] = count;
+    size_t known = known_.load(std::memory_order_relaxed);
+    for (; known < counts_.size() && counts_[known] != kOpen; ++known) {
+      total_ += counts_[known];
+      counts_[known] = total_;
+    }
+    known_.store(known, std::memory_order_release);
+  }
+  // Waits for the chunks before `chunk`. Whoever waits must have counted all its own before it, and takes them in order: then
+  // the first chunk that is open is always that of a worker which waits for no other.
+  size_t begin(size_t chunk) {
+    for (int spin = 0; known_.load(std::memory_order_acquire) < chunk; ++spin) {
       if (failed()) throw Abandoned{};
       if (spin > 64) std::this_thread::yield();
     }
-    const size_t begin = next_;
-    next_ += count;
-    turn_.store(chunk + 1, std::memory_order_release);
-    return begin;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return chunk == 0 ? 0 : counts_[chunk - 1];
   }
   void fail() { failed_.store(true); }
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
-  size_t total() const { return next_; }
+  size_t total() const { return total_; }
 
  private:
-  std::atomic<size_t> turn_{0};
-  size_t next_ = 0;  // guarded by the turn
+  static constexpr size_t kOpen = SIZE_MAX;
+  std::mutex mutex_;
+  std::vector<size_t> counts_;  // of open chunks, and behind `known_`; before that sums
+  size_t total_ = 0;
+  std::atomic<size_t> known_{0};
   std::atomic<bool> failed_{false};
 };
 
@@ -133,8 +145,7 @@ struct CudaBatchEncoder::Impl {
   };
 
   // Sends a chunk to the device before it waits for the one it sent before, and places the ids of one before that while
-  // the device works on both. A worker settles its chunks in their order, so the first chunk that is not settled is
-  // always that of a worker which waits for no other.
+  // the device works on both.
   void work(Batch& b, size_t worker) {
     const auto depth = static_cast<size_t>(options.depth);
     try {
@@ -170,7 +181,7 @@ struct CudaBatchEncoder::Impl {
     }
   }
 
-  // Waits for the kernels of a chunk; then its ids are counted, have their place in the result, and are on their way.
+  // Waits for the kernels of a chunk; then its ids are on their way, and counted.
   void settle(Batch& b, Slot& s) {
     Laps laps;
     if (s.plan.device_parts > 0) {
@@ -179,8 +190,7 @@ struct CudaBatchEncoder::Impl {
       const Chunk c = s.memory.chunk(s.plan.device_bytes, s.plan.device_parts);
       XC_CUDA(cudaMemcpyAsync(s.ids.data(), c.ids, s.totals.data()->ids * sizeof(uint32_t), cudaMemcpyDeviceToHost, s.stream));
     }
-    const size_t count = encode_on_cpu(b, s);
-    s.begin = b.order.take(s.plan.index, count);
+    b.order.counted(s.plan.index, encode_on_cpu(b, s));
     s.seconds[2] = laps.next();
   }
 
@@ -188,18 +198,20 @@ struct CudaBatchEncoder::Impl {
     Laps laps;
     if (s.plan.device_parts > 0) s.stream.synchronize();
     s.seconds[3] = laps.next();
-    copy_ids(b, s, b.out.ids + s.begin, s.begin);
+    const size_t begin = b.order.begin(s.plan.index);
     s.seconds[4] = laps.next();
+    copy_ids(b, s, b.out.ids + begin, begin);
+    s.seconds[5] = laps.next();
     const std::lock_guard<std::mutex> lock(b.mutex);
-    double* const sums[] = {&b.stats.sending, &b.stats.device, &b.stats.order, &b.stats.receiving, &b.stats.placing};
-    for (int i = 0; i < 5; ++i) *sums[i] += s.seconds[i];
+    double* const sums[] = {&b.stats.sending, &b.stats.device, &b.stats.cpu, &b.stats.receiving, &b.stats.order, &b.stats.placing};
+    for (int i = 0; i < 6; ++i) *sums[i] += s.seconds[i];
     for (const Part& p : s.plan.parts) b.done += p.size;
     if (std::this_thread::get_id() == b.caller) b.control.progress(static_cast<double>(b.done), static_cast<double>(b.bytes));
   }
 
   void send(Batch& b, Slot& s) {
     const PlannedChunk& plan = s.plan;
-    std::fill(s.seconds, s.seconds + 5, 0.0);
+    std::fill(s.seconds, s.seconds + 6, 0.0);
     *s.totals.data() = {};
     if (plan.device_parts == 0) return;
     Laps laps;

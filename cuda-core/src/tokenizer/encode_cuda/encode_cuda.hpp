@@ -45,8 +45,8 @@ class CudaBatchEncoder {
     size_t texts_on_cpu = 0;  // parts that the CPU encoded
     size_t bytes_on_cpu = 0;
     // Seconds of all workers together: copying texts into page-locked memory; waiting for the device; encoding on the
-    // CPU and waiting for the chunks before; waiting for the ids; copying them to their place.
-    double sending = 0, device = 0, order = 0, receiving = 0, placing = 0;
+    // CPU; waiting for the ids; waiting for the chunks before to be counted; copying the ids to their place.
+    double sending = 0, device = 0, cpu = 0, receiving = 0, order = 0, placing = 0;
   };
   void encode(const xc_text* texts, size_t count, uint32_t flags, const Control& control, EncodedBatch& out, Stats* stats = nullptr);
 

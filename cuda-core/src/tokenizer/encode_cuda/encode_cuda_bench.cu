@@ -178,10 +178,10 @@ void bench_encode_cuda(int argc, char** argv) {
           if (round == 0) first = seconds(before);
           ids = r.offsets.back();
         }
-        std::printf("  host to host %-12s %3zu MB, %ux%dx%d: %6.2f GB/s (first %.0f ms), %.2f B/id, %.2f%% on the CPU; ms a worker: %.1f %.1f %.1f %.1f %.1f of %.1f\n", name,
+        std::printf("  host to host %-12s %3zu MB, %ux%dx%d: %6.2f GB/s (first %.0f ms), %.2f B/id, %.2f%% on the CPU; ms a worker: send %.1f device %.1f cpu %.1f receive %.1f order %.1f place %.1f of %.1f\n", name,
                     batch.bytes >> 20, o.chunk >> 20, o.workers, o.depth, batch.bytes / best / 1e9, first * 1e3, double(batch.bytes) / ids,
                     100.0 * stats.bytes_on_cpu / batch.bytes, stats.sending * 1e3 / o.workers, stats.device * 1e3 / o.workers,
-                    stats.order * 1e3 / o.workers, stats.receiving * 1e3 / o.workers, stats.placing * 1e3 / o.workers, last * 1e3);
+                    stats.cpu * 1e3 / o.workers, stats.receiving * 1e3 / o.workers, stats.order * 1e3 / o.workers, stats.placing * 1e3 / o.workers, last * 1e3);
       }
     }
   }

@@ -60,6 +60,14 @@ std::string unsupported(const Model& model) {
   return {};
 }
 
+PairTable Tables::pairs_of(const Model& model) {
+  PairTable out = model.pairs;
+  if (out.size() > 0) return out;
+  out.reserve(model.merges.size());
+  for (const PairTable::Entry& e : model.merges) out.insert(e.left, e.right, e.rank, e.joined);
+  return out;
+}
+
 Tables::Tables(const Model& model, const PairTable& merges) : nfc(model.nfc), pattern(model.steps[0].pattern) {
   build_classes(model);
   build_pairs(model, merges);

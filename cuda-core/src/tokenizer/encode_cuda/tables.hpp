@@ -11,7 +11,7 @@ namespace xcore::tokenizer::gpu {
 
 struct Tables {
   // unsupported(model) is "".
-  explicit Tables(const Model& model) : Tables(model, model.pairs) {}
+  explicit Tables(const Model& model) : Tables(model, pairs_of(model)) {}
   explicit Tables(const Tokenizer& tokenizer) : Tables(tokenizer.model(), tokenizer.pairs()) {}
 
   std::vector<uint16_t> class_block;
@@ -33,6 +33,7 @@ struct Tables {
   size_t bytes() const;
 
  private:
+  static PairTable pairs_of(const Model& model);
   Tables(const Model& model, const PairTable& merges);
   void build_classes(const Model& model);
   void build_pairs(const Model& model, const PairTable& merges);

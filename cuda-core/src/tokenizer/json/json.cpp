@@ -1,9 +1,17 @@
 #include "tokenizer/json/json.hpp"
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "runtime/error.hpp"
+#include "runtime/thread_pool.hpp"
 #include "tokenizer/unicode/utf8.hpp"
 
 namespace xcore::json {
@@ -18,23 +26,62 @@ const char* kind_name(Kind kind) {
   return names[static_cast<int>(kind)];
 }
 
-class Parser {
+// A large part of a file of which one thread reads all, read by another one beforehand: the array of merges, which is half of a
+// tokenizer's file. Where it begins is a guess. Whoever reads the file takes the result if it comes to that very place, and reads
+// the array itself, with the same outcome, if the other has not begun or met an error.
+class Ahead {
  public:
-  explicit Parser(Document& document)
-      : document_(document),
-        begin_(document.text_.data()),
-        end_(begin_ + document.text_.size()),
-        at_(begin_) {
-    // Of a tokenizer's file about a member for 20 bytes; what is not used costs nothing.
-    values_.reserve(document.text_.size() / 32);
-    members_.reserve(document.text_.size() / 32);
+  static constexpr size_t kDepth = 2;  // of the array: root.model.merges
+  const char* begin = nullptr;
+  const char* end = nullptr;
+  Value value;
+
+  template <class F>
+  void read(F&& parse) {
+    int state = kOpen;
+    if (!state_.compare_exchange_strong(state, kReading)) return;
+    try {
+      parse();
+      state_.store(kRead, std::memory_order_release);
+    } catch (...) {
+      state_.store(kFailed, std::memory_order_release);
+    }
+  }
+  bool take() {
+    int state = kOpen;
+    if (state_.compare_exchange_strong(state, kFailed)) return false;
+    while ((state = state_.load(std::memory_order_acquire)) == kReading) std::this_thread::yield();
+    return state == kRead;
+  }
+  void cancel() {
+    int state = kOpen;
+    state_.compare_exchange_strong(state, kFailed);
   }
 
-  void parse() {
-    if (document_.text_.size() >= UINT32_MAX) fail("the file is larger than 4 GiB");
-    document_.root_ = value();
+ private:
+  enum { kOpen, kReading, kRead, kFailed };
+  std::atomic<int> state_{kOpen};
+};
+
+class Parser {
+ public:
+  Parser(std::string_view text, Document::Storage& storage, Ahead* ahead = nullptr)
+      : storage_(storage), ahead_(ahead), begin_(text.data()), end_(begin_ + text.size()), at_(begin_) {}
+
+  Value parse() {
+    const Value root = value();
     space();
     if (at_ != end_) fail("there is something after the end of the JSON value");
+    return root;
+  }
+
+  // The array at `ahead.begin`.
+  static void parse_ahead(std::string_view text, Document::Storage& storage, Ahead& ahead) {
+    Parser p(text, storage);
+    p.path_.resize(Ahead::kDepth);
+    p.at_ = ahead.begin;
+    ahead.value = p.value();
+    ahead.end = p.at_;
   }
 
  private:
@@ -80,7 +127,14 @@ class Parser {
     v.offset = static_cast<uint64_t>(at_ - begin_);
     switch (*at_) {
       case '{': object(v); break;
-      case '[': array(v); break;
+      case '[':
+        if (ahead_ && at_ == ahead_->begin && path_.size() == Ahead::kDepth && ahead_->take()) {
+          v = ahead_->value;
+          at_ = ahead_->end;
+        } else {
+          array(v);
+        }
+        break;
       case '"': {
         v.kind = Kind::string;
         const std::string_view s = string();
@@ -172,23 +226,43 @@ class Parser {
     append_utf8(out, code);
   }
 
+  // Over characters that need no look: ASCII but for quotes, backslashes and controls.
+  void skip_plain() {
+#if defined(__SSE2__)
+    while (end_ - at_ >= 16) {
+      const __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
+      const __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(c, _mm_set1_epi8('"')), _mm_cmpeq_epi8(c, _mm_set1_epi8('\\')));
+      const __m128i odd = _mm_cmplt_epi8(c, _mm_set1_epi8(0x20));  // or beyond ASCII, which is negative
+      const int stop = _mm_movemask_epi8(_mm_or_si128(ends, odd));
+      if (stop) {
+        at_ += __builtin_ctz(static_cast<unsigned>(stop));
+        return;
+      }
+      at_ += 16;
+    }
+#endif
+  }
+
   std::string_view string() {
     const char* const start = ++at_;
     std::string* owned = nullptr;
     const char* copied = start;
     for (;;) {
+      skip_plain();
       if (at_ == end_) fail_at("the string that starts here does not end", start - 1);
       const auto c = static_cast<unsigned char>(*at_);
       if (c == '"') break;
       if (c < 0x20) fail("control characters in a string must be escaped");
       if (c == '\\') {
-        if (!owned) owned = &document_.strings_.emplace_back();
+        if (!owned) owned = &storage_.strings.emplace_back();
         owned->append(copied, at_);
         ++at_;
         escape(*owned);
         copied = at_;
       } else if (c < 0x80) {
         ++at_;
+      } else if (c >= 0xc2 && c < 0xe0 && end_ - at_ >= 2 && (at_[1] & 0xc0) == 0x80) {
+        at_ += 2;
       } else {
         const auto point = decode_utf8(bytes_of({at_, 1}), bytes_of({end_, 0}));
         if (point.value == kInvalid) fail("invalid UTF-8 in a string");
@@ -214,7 +288,7 @@ class Parser {
     if (!take(']')) {
       for (;;) {
         path_.back().index = values_.size() - base;
-        values_.push_back(value());
+        values_.push(value());
         space();
         if (take(']')) break;
         if (!take(',')) fail(at_ == end_ ? "the file ends inside an array" : "expected , or ] in an array");
@@ -223,8 +297,7 @@ class Parser {
     path_.pop_back();
     v.kind = Kind::array;
     v.size = static_cast<uint32_t>(values_.size() - base);
-    v.items = document_.values_.keep(values_.data() + base, v.size);
-    values_.resize(base);
+    v.items = storage_.values.keep(values_, base);
   }
 
   void object(Value& v) {
@@ -247,7 +320,7 @@ class Parser {
         space();
         if (!take(':')) fail("expected : after a key");
         Value child = value();
-        members_.push_back({key, child});
+        members_.push({key, child});
         space();
         if (take('}')) break;
         if (!take(',')) fail(at_ == end_ ? "the file ends inside an object" : "expected , or } in an object");
@@ -256,22 +329,58 @@ class Parser {
     path_.pop_back();
     v.kind = Kind::object;
     v.size = static_cast<uint32_t>(members_.size() - base);
-    v.members = document_.members_.keep(members_.data() + base, v.size);
-    members_.resize(base);
+    v.members = storage_.members.keep(members_, base);
   }
 
-  Document& document_;
+  Document::Storage& storage_;
+  Ahead* const ahead_;
   const char* begin_;
   const char* end_;
   const char* at_;
   std::vector<Step> path_;
-  std::vector<Value> values_;    // stack of unfinished arrays
-  std::vector<Member> members_;  // stack of unfinished objects
+  Stack<Value> values_;    // of unfinished arrays
+  Stack<Member> members_;  // of unfinished objects
 };
 
-Document::Document(std::string_view text) : text_(text) {
-  if (text_.compare(0, 3, "\xef\xbb\xbf") == 0) text_.erase(0, 3);
-  Parser(*this).parse();
+namespace {
+
+// Where the array of merges seems to begin, or nullptr.
+const char* find_merges(std::string_view text) {
+  constexpr std::string_view kKey = "\"merges\"";
+  for (size_t at = 0; at < text.size();) {
+    const void* const found = memmem(text.data() + at, text.size() - at, kKey.data(), kKey.size());
+    if (!found) break;
+    at = static_cast<size_t>(static_cast<const char*>(found) - text.data()) + kKey.size();
+    size_t next = text.find_first_not_of(" \n\r\t", at);
+    if (next == std::string_view::npos || text[next] != ':') continue;
+    next = text.find_first_not_of(" \n\r\t", next + 1);
+    if (next != std::string_view::npos && text[next] == '[') return text.data() + next;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Document::Document(std::string_view text) {
+  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
+  if (text.size() >= UINT32_MAX) throw error(XC_INVALID_FORMAT, "", 0, "not valid JSON at byte 0: the file is larger than 4 GiB");
+  constexpr size_t kLarge = size_t{1} << 18;
+  Ahead ahead;
+  if (text.size() >= kLarge) ahead.begin = find_merges(text);
+  if (!ahead.begin) {
+    root_ = Parser(text, storage_).parse();
+    return;
+  }
+  thread_pool().parallel_for(2, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (i == 0) {
+        ahead.read([&] { Parser::parse_ahead(text, ahead_, ahead); });
+      } else {
+        root_ = Parser(text, storage_, &ahead).parse();
+        ahead.cancel();
+      }
+    }
+  });
 }
 
 void Cursor::fail(const std::string& message) const {

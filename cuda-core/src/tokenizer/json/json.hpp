@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tokenizer/flat.hpp"
 
 namespace xcore::json {
 
@@ -42,48 +43,84 @@ struct Member {
   Value value;
 };
 
+// Items of arrays that are being read, as a stack: an array inside of another is complete before it.
+template <class T>
+class Stack {
+ public:
+  size_t size() const { return size_; }
+  T* data() { return room_.writable(); }
+  T& operator[](size_t i) { return room_.writable()[i]; }
+  void push(const T& item) {
+    if (size_ == room_.size()) grow(2 * size_ + 256);
+    room_.writable()[size_++] = item;
+  }
+  void shrink(size_t size) { size_ = size; }
+  // The memory with all items, of which the first `keep` stay here in a copy.
+  tokenizer::Flat<T> release(size_t keep) {
+    tokenizer::Flat<T> all = std::move(room_);
+    room_ = {};
+    size_ = 0;
+    for (size_t i = 0; i < keep; ++i) push(all[i]);
+    return all;
+  }
+
+ private:
+  void grow(size_t capacity) {
+    auto more = tokenizer::Flat<T>::uninitialised(capacity);
+    std::copy_n(room_.data(), size_, more.writable());
+    room_ = std::move(more);
+  }
+  tokenizer::Flat<T> room_;
+  size_t size_ = 0;
+};
+
 // Arrays that stay where they are, many to an allocation.
 template <class T>
 class Blocks {
  public:
-  const T* keep(const T* items, size_t count) {
+  // The items of the stack from `base` on, which leave it.
+  const T* keep(Stack<T>& stack, size_t base) {
+    const size_t count = stack.size() - base;
+    if (count > kTogether && count > base) {  // large: where they are
+      blocks_.push_back(stack.release(base));
+      return blocks_.back().data() + base;
+    }
     if (count > left_) {
-      const size_t size = count > kTogether / 4 ? count : kTogether;
-      blocks_.push_back(std::unique_ptr<T[]>(new T[size]));
-      if (size == count) return copy(blocks_.back().get(), items, count);
-      next_ = blocks_.back().get();
-      left_ = size;
+      blocks_.push_back(tokenizer::Flat<T>::uninitialised(std::max(count, kTogether)));
+      next_ = blocks_.back().writable();
+      left_ = blocks_.back().size();
     }
     T* const place = next_;
     next_ += count;
     left_ -= count;
-    return copy(place, items, count);
+    std::copy_n(stack.data() + base, count, place);
+    stack.shrink(base);
+    return place;
   }
 
  private:
   static constexpr size_t kTogether = 1024;
-  static T* copy(T* place, const T* items, size_t count) {
-    std::copy_n(items, count, place);
-    return place;
-  }
-  std::vector<std::unique_ptr<T[]>> blocks_;
+  std::vector<tokenizer::Flat<T>> blocks_;
   T* next_ = nullptr;
   size_t left_ = 0;
 };
 
 class Document {
  public:
-  // Copies what it needs. Throws Error(XC_INVALID_FORMAT) with offset and path.
+  // Refers to the text, which must outlive it. Throws Error(XC_INVALID_FORMAT) with offset and path.
   explicit Document(std::string_view text);
   const Value& root() const { return root_; }
 
+  // Where strings and children live.
+  struct Storage {
+    std::deque<std::string> strings;  // only those with escapes; others point into the text
+    Blocks<Value> values;
+    Blocks<Member> members;
+  };
+
  private:
-  friend class Parser;
   Value root_;
-  std::deque<std::string> strings_;  // only those with escapes; others point into text_
-  Blocks<Value> values_;
-  Blocks<Member> members_;
-  std::string text_;
+  Storage storage_, ahead_;
 };
 
 // A value and how it was reached, for loaders: each accessor checks the kind and names the path in its error.

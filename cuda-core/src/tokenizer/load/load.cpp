@@ -58,15 +58,14 @@ std::unique_ptr<Tokenizer> load_file(const std::string& path) {
     throw error(XC_LIMIT_EXCEEDED, "path", -1, "'%s' has %lld bytes; a tokenizer file may have up to 1 GiB", path.c_str(),
                 static_cast<long long>(about.st_size));
   }
-  std::string text(head, got);
-  char block[1 << 16];
-  while (const size_t n = std::fread(block, 1, sizeof block, file.get())) {
-    text.append(block, n);
-    if (text.size() > kMaxJsonBytes) throw error(XC_LIMIT_EXCEEDED, "path", -1, "'%s' grows while it is read", path.c_str());
-  }
+  const auto size = static_cast<size_t>(about.st_size);
+  auto text = Flat<char>::uninitialised(size);
+  std::memcpy(text.writable(), head, got);
+  const size_t all = got + std::fread(text.writable() + got, 1, size - got, file.get());
   if (std::ferror(file.get())) throw error(XC_IO, "path", -1, "cannot read '%s': %s", path.c_str(), std::strerror(errno));
+  if (all != size || std::fgetc(file.get()) != EOF) throw error(XC_IO, "path", -1, "'%s' changed while it was read", path.c_str());
   try {
-    return std::make_unique<Tokenizer>(read_text(text));
+    return std::make_unique<Tokenizer>(read_text({text.data(), size}));
   } catch (const Error& e) {
     throw Error(e.status, path + ": " + e.what(), e.field, e.offset);
   }

@@ -91,16 +91,16 @@ void read_merges(const gguf::File& file, Model& model) {
   constexpr const char* key = "tokenizer.ggml.merges";
   const gguf::StringArray* merges = file.strings(key);
   if (!merges) fail(key, "is missing, but a byte-level tokenizer needs it");
-  model.pairs.reserve(merges->size());
-  const auto fail_at = [&](uint32_t rank, const std::string& message) { fail(key, "entry " + std::to_string(rank) + ": " + message); };
-  MergeReader reader(model);
-  for (uint32_t rank = 0; rank < merges->size(); ++rank) {
+  const auto split = [&](uint32_t rank, std::string_view& left, std::string_view& right) -> const char* {
     const std::string_view both = (*merges)[rank];
     const size_t blank = both.find(' ', 1);
-    if (blank == std::string_view::npos || blank + 1 == both.size()) fail_at(rank, "a merge is two tokens with a space between");
-    if (!reader.add(both.substr(0, blank), both.substr(blank + 1), rank)) fail_at(reader.rank(), reader.message());
-  }
-  if (!reader.flush()) fail_at(reader.rank(), reader.message());
+    if (blank == std::string_view::npos || blank + 1 == both.size()) return "a merge is two tokens with a space between";
+    left = both.substr(0, blank);
+    right = both.substr(blank + 1);
+    return nullptr;
+  };
+  read_merges(model, static_cast<uint32_t>(merges->size()), split,
+              [&](uint32_t rank, const std::string& message) { fail(key, "entry " + std::to_string(rank) + ": " + message); });
 }
 
 void set_steps(const Named& named, Model& model) {

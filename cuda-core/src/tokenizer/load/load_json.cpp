@@ -10,6 +10,7 @@
 #include "tokenizer/load/json_components.hpp"
 #include "tokenizer/load/load.hpp"
 #include "tokenizer/load/merges.hpp"
+#include "tokenizer/together.hpp"
 
 namespace xcore::tokenizer {
 namespace {
@@ -28,9 +29,8 @@ void read_vocabulary(const Cursor& root, Model& model) {
   struct Item {
     std::string_view content;
     uint32_t id;
-    bool from_vocab;
   };
-  std::vector<Item> items;
+  Large<Item> items;
   items.reserve(own + extra);
   uint32_t largest = 0;
   for (uint32_t i = 0; i < own; ++i) {
@@ -39,7 +39,7 @@ void read_vocabulary(const Cursor& root, Model& model) {
     if (m.value.kind != json::Kind::number || !(id >= 0 && id <= kMaxId) || id != std::floor(id)) {
       Cursor(m.value, vocab.path() + "['" + std::string(m.key.substr(0, 60)) + "']").integer(kMaxId);  // says what is wrong
     }
-    items.push_back({m.key, static_cast<uint32_t>(id), true});
+    items.push_back({m.key, static_cast<uint32_t>(id)});
     largest = std::max(largest, items.back().id);
   }
   for (uint32_t i = 0; i < extra; ++i) {
@@ -55,7 +55,7 @@ void read_vocabulary(const Cursor& root, Model& model) {
     t.single_word = token.flag("single_word", false);
     t.normalized = token.flag("normalized", !t.special);
     largest = std::max(largest, t.id);
-    items.push_back({token.at("content").string(), t.id, false});
+    items.push_back({token.at("content").string(), t.id});
     model.added.push_back(std::move(t));
   }
   // Tables are as long as the largest id: a small file must not ask for gigabytes.
@@ -73,37 +73,52 @@ void read_vocabulary(const Cursor& root, Model& model) {
   for (const Item& item : items) text += item.content.size();
   model.tokens.reserve_text(text);
   model.bytes.reserve_text(text);
-  std::string bytes;
-  for (size_t i = 0; i < items.size(); ++i) {
+  // The tokens of the vocabulary, then the added ones that are not among them.
+  const auto shown = [](std::string_view content) { return "'" + std::string(content.substr(0, 60)) + "'"; };
+  const auto where = [&](size_t i) { return i < own ? vocab : added[static_cast<uint32_t>(i - own)]; };
+  const auto insert = [&](size_t i, uint64_t hash) {
     const Item& item = items[i];
-    const auto where = [&] {
-      return item.from_vocab ? vocab : added[static_cast<uint32_t>(i - own)];
-    };
-    const auto shown = [&] { return "'" + std::string(item.content.substr(0, 60)) + "'"; };
     if (model.flags[item.id] != 0) {
       const bool same = model.tokens[item.id] == item.content;
-      if (!item.from_vocab && same && !(model.flags[item.id] & XC_TOKEN_ADDED)) {
+      if (i >= own && same && !(model.flags[item.id] & XC_TOKEN_ADDED)) {
         model.flags[item.id] |= XC_TOKEN_ADDED;
-        continue;
+        return false;
       }
-      where().fail(shown() + (same ? " occurs twice" : " has id " + std::to_string(item.id) + ", which '" +
-                                                         std::string(model.tokens[item.id].substr(0, 60)) + "' has already"));
+      where(i).fail(shown(item.content) + (same ? " occurs twice" : " has id " + std::to_string(item.id) + ", which " +
+                                                                          shown(model.tokens[item.id]) + " has already"));
     }
+    if (model.kind != Kind::byte_level && item.content.size() > kMaxTokenBytes) where(i).fail("a token may have up to 1024 bytes");
     model.tokens.set(item.id, item.content);
-    if (model.kind == Kind::byte_level) {
-      const bool mapped = bytes_from_characters(item.content, bytes);
-      model.bytes.set(item.id, mapped ? std::string_view(bytes) : item.content);
-      model.model_token[item.id] = item.from_vocab && mapped && !bytes.empty();
-    } else {
-      model.bytes.set(item.id, item.content);
-      model.model_token[item.id] = item.from_vocab && !item.content.empty();
-      if (item.content.size() > kMaxTokenBytes) where().fail("a token may have up to 1024 bytes");
-    }
-    model.flags[item.id] = static_cast<uint8_t>(XC_TOKEN_PRESENT | (item.from_vocab ? 0 : XC_TOKEN_ADDED));
-    const uint32_t other = model.by_content.insert(model.tokens, item.id);
-    if (other != kNoId) {
-      where().fail(shown() + " has the ids " + std::to_string(other) + " and " + std::to_string(item.id));
-    }
+    model.flags[item.id] = static_cast<uint8_t>(XC_TOKEN_PRESENT | (i < own ? 0 : XC_TOKEN_ADDED));
+    const uint32_t other = model.by_content.insert(model.tokens, item.id, hash);
+    if (other != kNoId) where(i).fail(shown(item.content) + " has the ids " + std::to_string(other) + " and " + std::to_string(item.id));
+    return true;
+  };
+  const auto set_bytes = [&](size_t i, std::string& bytes) {
+    const Item& item = items[i];
+    const bool mapped = model.kind != Kind::byte_level || bytes_from_characters(item.content, bytes);
+    const std::string_view own_bytes = model.kind == Kind::byte_level && mapped ? std::string_view(bytes) : item.content;
+    model.bytes.set(item.id, own_bytes);
+    model.model_token[item.id] = i < own && mapped && !own_bytes.empty();
+  };
+  together(
+      [&] {
+        // Where a token goes is asked for some tokens beforehand.
+        constexpr size_t kTogether = 32;
+        uint64_t hashes[kTogether];
+        for (size_t begin = 0; begin < own; begin += kTogether) {
+          const size_t count = std::min<size_t>(kTogether, own - begin);
+          for (size_t k = 0; k < count; ++k) model.by_content.prefetch(hashes[k] = hash_bytes(items[begin + k].content));
+          for (size_t k = 0; k < count; ++k) insert(begin + k, hashes[k]);
+        }
+      },
+      [&] {
+        std::string bytes;
+        for (size_t i = 0; i < own; ++i) set_bytes(i, bytes);
+      });
+  std::string bytes;
+  for (size_t i = own; i < items.size(); ++i) {
+    if (insert(i, hash_bytes(items[i].content))) set_bytes(i, bytes);
   }
   for (const AddedToken& t : model.added) {
     if (t.special) model.flags[t.id] |= XC_TOKEN_SPECIAL;
@@ -111,33 +126,26 @@ void read_vocabulary(const Cursor& root, Model& model) {
 }
 
 void read_merges(const Cursor& merges, Model& model) {
-  const uint32_t count = merges.array_size();
-  model.pairs.reserve(count);
-  MergeReader reader(model);
-  // From the last to the first: of a pair named twice the later one counts, as in Hugging Face's reader.
-  for (uint32_t rank = count; rank-- > 0;) {
+  const auto split = [&](uint32_t rank, std::string_view& left, std::string_view& right) -> const char* {
     const json::Value& entry = merges.value().items[rank];
-    std::string_view left, right;
     if (entry.kind == json::Kind::string) {
       const std::string_view both = entry.string();
       const size_t blank = both.find(' ');
-      if (blank == std::string_view::npos || both.find(' ', blank + 1) != std::string_view::npos) {
-        merges[rank].fail("a merge is two tokens with one space between them");
-      }
+      if (blank == std::string_view::npos || both.find(' ', blank + 1) != std::string_view::npos)
+        return "a merge is two tokens with one space between them";
       left = both.substr(0, blank);
       right = both.substr(blank + 1);
     } else {
       if (entry.kind != json::Kind::array || entry.size != 2 || entry.items[0].kind != json::Kind::string ||
-          entry.items[1].kind != json::Kind::string) {
-        merges[rank].fail("a merge is a string or an array of two strings");
-      }
+          entry.items[1].kind != json::Kind::string)
+        return "a merge is a string or an array of two strings";
       left = entry.items[0].string();
       right = entry.items[1].string();
     }
-    if (left.empty() || right.empty()) merges[rank].fail("a merge needs two tokens that are not empty");
-    if (!reader.add(left, right, rank)) merges[reader.rank()].fail(reader.message());
-  }
-  if (!reader.flush()) merges[reader.rank()].fail(reader.message());
+    return left.empty() || right.empty() ? "a merge needs two tokens that are not empty" : nullptr;
+  };
+  read_merges(model, merges.array_size(), split, [&](uint32_t rank, const std::string& message) { merges[rank].fail(message); });
+  model.last_merge_counts = true;  // as in Hugging Face's reader
 }
 
 // "<0x0A>" and the like, which stand for bytes of characters that no token covers.

@@ -9,9 +9,11 @@
 #include <array>
 
 #include "runtime/error.hpp"
+#include "runtime/thread_pool.hpp"
 #include "tokenizer/byte_level.hpp"
 #include "tokenizer/load/load.hpp"
 #include "tokenizer/merge/merge_tables.hpp"
+#include "tokenizer/together.hpp"
 
 namespace xcore::tokenizer {
 namespace {
@@ -24,8 +26,8 @@ struct Line {
 };
 
 struct Ranks {
-  std::string arena;
-  std::vector<Line> lines;
+  Flat<char> arena;
+  Large<Line> lines;
   std::string_view bytes(const Line& l) const { return {arena.data() + l.begin, l.size}; }
 };
 
@@ -44,20 +46,28 @@ const std::array<int8_t, 256>& base64_values() {
   return table;
 }
 
-// Decodes one word of base64 that starts at `at`; returns where it ends.
-size_t base64(std::string_view text, size_t at, std::string& out) {
+// Decodes one word of base64 that starts at `at` to `out`, of which as many bytes may be overwritten as the word has; returns
+// where it ends, and the end of the bytes.
+size_t base64(std::string_view text, size_t at, char*& out) {
   const auto& value = base64_values();
   const size_t start = at;
+  const auto digit = [&](size_t i) { return static_cast<int32_t>(value[static_cast<uint8_t>(text[i])]); };
+  for (; text.size() - at >= 4; at += 4) {
+    const int32_t a = digit(at), b = digit(at + 1), c = digit(at + 2), d = digit(at + 3);
+    if ((a | b | c | d) < 0) break;
+    const int32_t bits = a << 18 | b << 12 | c << 6 | d;
+    *out++ = static_cast<char>(bits >> 16);
+    *out++ = static_cast<char>(bits >> 8);
+    *out++ = static_cast<char>(bits);
+  }
   uint32_t bits = 0;
   int held = 0;
-  for (; at < text.size(); ++at) {
-    const int8_t v = value[static_cast<uint8_t>(text[at])];
-    if (v < 0) break;
-    bits = bits << 6 | static_cast<uint32_t>(v);
+  for (; at < text.size() && digit(at) >= 0; ++at) {
+    bits = bits << 6 | static_cast<uint32_t>(digit(at));
     held += 6;
     if (held >= 8) {
       held -= 8;
-      out += static_cast<char>(bits >> held & 0xff);
+      *out++ = static_cast<char>(bits >> held & 0xff);
     }
   }
   const size_t digits = at - start;
@@ -82,14 +92,16 @@ size_t number(std::string_view text, size_t at, uint32_t& out) {
   return at;
 }
 
-Ranks parse(std::string_view text) {
-  Ranks ranks;
-  ranks.arena.reserve(text.size());
-  ranks.lines.reserve(text.size() / 12);
+// The lines of text[at, end), with the bytes of their tokens in the arena from `at` on.
+Large<Line> parse_lines(std::string_view text, size_t at, size_t end, char* arena) {
+  Large<Line> lines;
+  lines.reserve((end - at) / 12);
+  text = text.substr(0, end);
+  char* out = arena + at;
   const auto take = [&](size_t& at) {
-    const size_t begin = ranks.arena.size();
-    at = base64(text, at, ranks.arena);
-    const size_t size = ranks.arena.size() - begin;
+    const auto begin = static_cast<size_t>(out - arena);
+    at = base64(text, at, out);
+    const size_t size = static_cast<size_t>(out - arena) - begin;
     if (size == 0) fail(at, "an empty token");
     if (size > kMaxTokenBytes) fail(at, "a token of more than 1024 bytes");
     return Line{0, static_cast<uint32_t>(begin), static_cast<uint32_t>(size)};
@@ -97,7 +109,7 @@ Ranks parse(std::string_view text) {
   const auto skip = [&](size_t& at) {
     while (at < text.size() && (text[at] == ' ' || text[at] == '\t' || text[at] == '\r')) ++at;
   };
-  for (size_t at = 0; at < text.size();) {
+  while (at < text.size()) {
     skip(at);
     if (at < text.size() && text[at] == '\n') {
       ++at;
@@ -110,7 +122,7 @@ Ranks parse(std::string_view text) {
         Line line = take(at);
         if (rank > kMaxId) fail(at, "a rank beyond 2^28");
         line.rank = rank++;
-        ranks.lines.push_back(line);
+        lines.push_back(line);
       }
     } else if (at < text.size()) {
       Line line = take(at);
@@ -118,9 +130,26 @@ Ranks parse(std::string_view text) {
       at = number(text, at, line.rank);
       skip(at);
       if (at < text.size() && text[at] != '\n') fail(at, "more than a token and its rank");
-      ranks.lines.push_back(line);
+      lines.push_back(line);
     }
   }
+  return lines;
+}
+
+Ranks parse(std::string_view text) {
+  Ranks ranks;
+  ranks.arena = Flat<char>::uninitialised(text.size());
+  // No line knows of another.
+  const size_t middle = std::min(text.find('\n', text.size() / 2), text.size());
+  Large<Line> second;
+  try {
+    together([&] { ranks.lines = parse_lines(text, 0, middle, ranks.arena.writable()); },
+             [&] { second = parse_lines(text, middle, text.size(), ranks.arena.writable()); });
+  } catch (const Error&) {
+    parse_lines(text, 0, text.size(), ranks.arena.writable());  // the first of two errors is said
+    throw;
+  }
+  ranks.lines.insert(ranks.lines.end(), second.begin(), second.end());
   if (ranks.lines.empty()) fail(0, "no token");
   const auto by_rank = [](const Line& a, const Line& b) { return a.rank < b.rank; };
   if (!std::is_sorted(ranks.lines.begin(), ranks.lines.end(), by_rank)) std::sort(ranks.lines.begin(), ranks.lines.end(), by_rank);
@@ -131,68 +160,111 @@ Ranks parse(std::string_view text) {
   return ranks;
 }
 
-// As byte-level vocabularies write them, so that every token has a name.
-void visible(std::string_view bytes, std::string& out) {
-  out.clear();
+// As byte-level vocabularies write them, so that every token has a name. `out` has room for two bytes a byte; returns the end.
+char* visible(std::string_view bytes, char* out) {
   for (const char b : bytes) {
     const uint32_t c = character_of_byte(static_cast<uint8_t>(b));
     if (c < 0x80) {
-      out += static_cast<char>(c);
+      *out++ = static_cast<char>(c);
     } else {
-      out += static_cast<char>(0xc0 | c >> 6);
-      out += static_cast<char>(0x80 | (c & 63));
+      *out++ = static_cast<char>(0xc0 | c >> 6);
+      *out++ = static_cast<char>(0x80 | (c & 63));
     }
   }
+  return out;
 }
 
-// Tokens are merged together, some at a time, with the pairs of those before. If two parts are left of one, they are its
-// pair: tokens of the same group rank higher than whatever merged. If more are left, a token of the group may join them.
-void find_pairs(const Ranks& ranks, Model& model) {
-  constexpr size_t kTogether = 32;
-  const std::vector<Line>& lines = ranks.lines;
-  model.pairs.reserve(lines.size());
-  MergeTables tables;
-  const bool packed = lines.back().rank < MergeTables::kMaxSymbols;
-  if (packed) tables.reserve(lines.size(), lines.back().rank + 1);
-  MergeScratch scratch;
-  std::vector<uint32_t> symbols;
-  std::vector<MergeJob> jobs(kTogether);
-  const auto symbol = [&](const Line& line, size_t i) { return model.byte_token[static_cast<uint8_t>(ranks.arena[line.begin + i])]; };
-  const auto together = [&](const Line& line) { return packed && line.size >= 2 && line.size <= MergeJob::kMost; };
-  for (size_t begin = 0; begin < lines.size(); begin += kTogether) {
-    const size_t end = std::min(begin + kTogether, lines.size());
+// Tokens are merged in groups, each with the pairs of those before its group, by all threads. If two parts are left of one, they
+// are its pair: tokens of the same group rank higher than whatever merged. If more are left, a token of the group may join them.
+class PairFinder {
+ public:
+  PairFinder(const Ranks& ranks, Model& model)
+      : ranks_(ranks), lines_(ranks.lines), model_(model), packed_(ranks.lines.back().rank < MergeTables::kMaxSymbols) {}
+
+  void run() {
+    const size_t count = lines_.size();
+    if (packed_) {
+      tables_.reserve(count, lines_.back().rank + 1);
+      model_.merges.reserve(count);
+      model_.merges_are_reached = true;
+    } else {
+      model_.pairs.reserve(count);
+    }
+    MergeScratch scratch;
+    // Larger groups have more work for the threads, and more tokens that need another.
+    for (size_t begin = 0, end; begin < count; begin = end) {
+      end = std::min(count, begin + std::max<size_t>(kTogether, std::min<size_t>(begin / 8, kMostInGroup) / kTogether * kTogether));
+      left_.resize(end - begin);
+      if (packed_) {
+        thread_pool().parallel_for(static_cast<int64_t>((end - begin + kTogether - 1) / kTogether), 8, [&](int64_t first, int64_t last) {
+          for (auto k = static_cast<size_t>(first); k < static_cast<size_t>(last); ++k)
+            merge_together(begin + k * kTogether, std::min(end, begin + (k + 1) * kTogether), left_.data() + k * kTogether);
+        });
+      }
+      for (size_t l = begin; l < end; ++l) add(lines_[l], left_[l - begin], scratch);
+    }
+  }
+
+ private:
+  static constexpr size_t kTogether = 32, kMostInGroup = 8192;
+  // The symbols of a token that are left, if few enough to be merged beforehand.
+  struct Left {
+    uint32_t count = 0;
+    uint32_t symbols[2];  // if there are two
+  };
+
+  uint32_t symbol(const Line& line, size_t i) const { return model_.byte_token[static_cast<uint8_t>(ranks_.arena[line.begin + i])]; }
+
+  void merge_together(size_t begin, size_t end, Left* left) const {
+    MergeJob jobs[kTogether];
+    uint32_t place[kTogether];
     size_t count = 0;
     for (size_t l = begin; l < end; ++l) {
-      if (!together(lines[l])) continue;
+      const Line& line = lines_[l];
+      left[l - begin].count = 0;
+      if (line.size < 2 || line.size > MergeJob::kMost) continue;
+      place[count] = static_cast<uint32_t>(l - begin);
       MergeJob& job = jobs[count++];
-      job.count = lines[l].size;
-      for (uint32_t i = 0; i < job.count; ++i) job.symbols[i] = symbol(lines[l], i);
-      for (uint32_t i = 0; i + 1 < job.count; ++i) tables.prefetch_rank(job.symbols[i], job.symbols[i + 1]);
+      job.count = line.size;
+      for (uint32_t i = 0; i < job.count; ++i) job.symbols[i] = symbol(line, i);
+      for (uint32_t i = 0; i + 1 < job.count; ++i) tables_.prefetch_rank(job.symbols[i], job.symbols[i + 1]);
     }
     for (size_t k = 0; k < count; ++k) {
       MergeJob& job = jobs[k];
-      for (uint32_t i = 0; i + 1 < job.count; ++i) job.ranks[i] = tables.rank(job.symbols[i], job.symbols[i + 1]);
+      for (uint32_t i = 0; i + 1 < job.count; ++i) job.ranks[i] = tables_.rank(job.symbols[i], job.symbols[i + 1]);
     }
-    tables.merge_many(jobs.data(), count);
-    const MergeJob* job = jobs.data();
-    for (size_t l = begin; l < end; ++l) {
-      const Line& line = lines[l];
-      if (line.size == 1) continue;
-      if (together(line)) {
-        symbols.assign(job->symbols, job->symbols + job->count);
-        ++job;
-      } else {
-        symbols.resize(line.size);
-        for (size_t i = 0; i < line.size; ++i) symbols[i] = symbol(line, i);
-      }
-      if (symbols.size() > 2) {
-        symbols.resize(packed ? tables.merge(symbols.data(), symbols.size(), scratch) : merge(model.pairs, symbols.data(), symbols.size(), scratch));
-      }
-      if (symbols.size() != 2 || !model.pairs.insert(symbols[0], symbols[1], line.rank, line.rank)) continue;
-      if (packed) tables.insert(symbols[0], symbols[1], line.rank, line.rank);
-    }
+    tables_.merge_many(jobs, count);
+    for (size_t k = 0; k < count; ++k) left[place[k]] = {jobs[k].count, {jobs[k].symbols[0], jobs[k].symbols[1]}};
   }
-}
+
+  void add(const Line& line, const Left& left, MergeScratch& scratch) {
+    if (line.size == 1) return;
+    uint32_t pair[2] = {left.symbols[0], left.symbols[1]};
+    if (left.count != 2) {
+      symbols_.resize(line.size);
+      for (size_t i = 0; i < line.size; ++i) symbols_[i] = symbol(line, i);
+      if (line.size > 2)
+        symbols_.resize(packed_ ? tables_.merge(symbols_.data(), symbols_.size(), scratch) : merge(model_.pairs, symbols_.data(), symbols_.size(), scratch));
+      if (symbols_.size() != 2) return;
+      pair[0] = symbols_[0];
+      pair[1] = symbols_[1];
+    }
+    if (!packed_) {
+      model_.pairs.insert(pair[0], pair[1], line.rank, line.rank);
+      return;
+    }
+    tables_.insert(pair[0], pair[1], line.rank, line.rank);
+    model_.merges.push_back({pair[0], pair[1], line.rank, line.rank});
+  }
+
+  const Ranks& ranks_;
+  const Large<Line>& lines_;
+  Model& model_;
+  const bool packed_;
+  MergeTables tables_;
+  Large<Left> left_;
+  std::vector<uint32_t> symbols_;
+};
 
 void add_special(Model& model, const std::vector<SpecialToken>& special) {
   for (const SpecialToken& s : special) {
@@ -252,17 +324,35 @@ Model read_ranks(std::string_view text, std::string_view pattern, const std::vec
   model.flags.assign(size, 0);
   model.model_token.assign(size, 0);
   model.by_content.reserve(size);
-  std::string name;
-  for (const Line& line : ranks.lines) {
-    const std::string_view bytes = ranks.bytes(line);
-    visible(bytes, name);
-    model.tokens.set(line.rank, name);
-    if (model.by_content.insert(model.tokens, line.rank) != kNoId)
-      throw error(XC_INVALID_FORMAT, "ranks", -1, "the token of rank %u is there twice", line.rank);
-    model.bytes.set(line.rank, bytes);
-    model.flags[line.rank] = XC_TOKEN_PRESENT;
-    model.model_token[line.rank] = 1;
-  }
+  model.tokens.reserve_text(2 * ranks.arena.size());
+  model.bytes.reserve_text(ranks.arena.size());
+  together(
+      [&] {
+        constexpr size_t kTogether = 32;
+        char names[kTogether][2 * kMaxTokenBytes];
+        std::string_view name[kTogether];
+        uint64_t hashes[kTogether];
+        for (size_t begin = 0; begin < ranks.lines.size(); begin += kTogether) {
+          const size_t count = std::min(kTogether, ranks.lines.size() - begin);
+          for (size_t k = 0; k < count; ++k) {
+            name[k] = {names[k], static_cast<size_t>(visible(ranks.bytes(ranks.lines[begin + k]), names[k]) - names[k])};
+            model.by_content.prefetch(hashes[k] = hash_bytes(name[k]));
+          }
+          for (size_t k = 0; k < count; ++k) {
+            const uint32_t id = ranks.lines[begin + k].rank;
+            model.tokens.set(id, name[k]);
+            if (model.by_content.insert(model.tokens, id, hashes[k]) != kNoId)
+              throw error(XC_INVALID_FORMAT, "ranks", -1, "the token of rank %u is there twice", id);
+          }
+        }
+      },
+      [&] {
+        for (const Line& line : ranks.lines) {
+          model.bytes.set(line.rank, ranks.bytes(line));
+          model.flags[line.rank] = XC_TOKEN_PRESENT;
+          model.model_token[line.rank] = 1;
+        }
+      });
   add_special(model, special);
   find_byte_tokens(model);
   for (int byte = 0; byte < 256; ++byte) {
@@ -270,7 +360,7 @@ Model read_ranks(std::string_view text, std::string_view pattern, const std::vec
       throw error(XC_INVALID_FORMAT, "ranks", -1, "the byte 0x%02x has no token; every single byte needs one", byte);
   }
 
-  find_pairs(ranks, model);
+  PairFinder(ranks, model).run();
   set_pattern(model, pattern);
   const uint32_t end = model.by_content.find(model.tokens, "<|endoftext|>");
   if (end != kNoId && model.flags[end] & XC_TOKEN_SPECIAL) model.eos = end;

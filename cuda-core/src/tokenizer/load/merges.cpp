@@ -29,9 +29,8 @@ bool MergeReader::flush() {
       rank_ = m.rank;
       return false;
     }
-    model_.pairs.prefetch(m.ids[0], m.ids[1]);
+    out_[m.rank] = {m.ids[0], m.ids[1], m.rank, m.ids[2]};
   }
-  for (size_t i = 0; i < count; ++i) model_.pairs.insert(merges_[i].ids[0], merges_[i].ids[1], merges_[i].rank, merges_[i].ids[2]);
   return true;
 }
 

@@ -10,30 +10,61 @@ namespace xcore::tokenizer {
 
 alignas(64) const uint64_t MergeTables::kFreeLine[kLine] = {kFree, kFree, kFree, kFree, kFree, kFree, kFree, kFree};
 
+Large<PairTable::Entry> by_rank(const PairTable& pairs) {
+  Large<PairTable::Entry> out;
+  out.reserve(pairs.size());
+  pairs.each([&](const PairTable::Entry& e) { out.push_back(e); });
+  std::sort(out.begin(), out.end(), [](const PairTable::Entry& a, const PairTable::Entry& b) {
+    return a.rank != b.rank ? a.rank < b.rank : a.left != b.left ? a.left < b.left : a.right < b.right;
+  });
+  return out;
+}
+
 MergeTables::MergeTables(const PairTable& pairs, const uint32_t* byte_token) {
-  uint32_t ranks = 0, symbols = 0;
-  bool fits = pairs.size() > 0;
-  pairs.each([&](const PairTable::Entry& e) {
+  Large<PairTable::Entry> list = by_rank(pairs);
+  *this = MergeTables(list, false, byte_token);
+}
+
+MergeTables::MergeTables(Large<PairTable::Entry>& pairs, bool last_counts, const uint32_t* byte_token) {
+  uint32_t symbols = 0;
+  bool fits = !pairs.empty();
+  for (const PairTable::Entry& e : pairs) {
     fits = fits && e.left < kMaxSymbols && e.right < kMaxSymbols && e.joined < kMaxSymbols && e.rank < kRankMask;
-    ranks = std::max(ranks, e.rank + 1);
     symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
-  });
+  }
   if (!fits) return;
-  std::vector<uint32_t> makes(ranks, kNoId);
-  std::vector<uint32_t> made_by(symbols, 0);  // highest rank + 1 that makes the symbol
-  pairs.each([&](const PairTable::Entry& e) {
-    uint32_t& j = makes[e.rank];
-    if (j != kNoId && j != e.joined) fits = false;
-    j = e.joined;
-    made_by[e.joined] = std::max(made_by[e.joined], e.rank + 1);
-  });
-  if (!fits) return;
-  reserve(pairs.size(), ranks);
+  reserve(pairs.size(), pairs.back().rank + 1);
+  uint64_t* const slots = slots_.writable();
+  uint32_t* const makes = joined_.writable();
+  size_t repeated = 0;
+  const auto add = [&](PairTable::Entry& e) {
+    const uint64_t pair = key(e.left, e.right);
+    uint64_t& slot = slots[place(pair)];
+    if (slot != kFree) {
+      e.rank = kNoRank;
+      ++repeated;
+      return;
+    }
+    fits = fits && (makes[e.rank] == kNoId || makes[e.rank] == e.joined);
+    slot = pair << kRankBits | e.rank;
+    filter(pair);
+    makes[e.rank] = e.joined;
+  };
+  constexpr size_t kAhead = 16;
+  for (size_t n = 0, count = pairs.size(); n < count; ++n) {
+    const auto at = [&](size_t k) -> PairTable::Entry& { return pairs[last_counts ? count - 1 - k : k]; };
+    if (n + kAhead < count) prefetch_rank(at(n + kAhead).left, at(n + kAhead).right);
+    add(at(n));
+  }
+  if (!fits) {
+    *this = MergeTables();
+    return;
+  }
+  if (repeated) pairs.erase(std::remove_if(pairs.begin(), pairs.end(), [](const PairTable::Entry& e) { return e.rank == kNoRank; }), pairs.end());
+  Large<uint32_t> made_by(symbols, 0);  // highest rank + 1 that makes the symbol
+  for (const PairTable::Entry& e : pairs) made_by[e.joined] = std::max(made_by[e.joined], e.rank + 1);
   monotone_ = true;
-  pairs.each([&](const PairTable::Entry& e) {
-    monotone_ = monotone_ && made_by[e.left] <= e.rank && made_by[e.right] <= e.rank;
-    insert(e.left, e.right, e.rank, e.joined);
-  });
+  for (const PairTable::Entry& e : pairs) monotone_ = monotone_ && made_by[e.left] <= e.rank && made_by[e.right] <= e.rank;
   count_joined();
   if (!byte_token) return;
   byte_ranks_ = Flat<uint32_t>(65536, kNoRank);
@@ -57,10 +88,10 @@ void MergeTables::reserve(size_t pairs, uint32_t ranks) {
 }
 
 void MergeTables::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined) {
-  const uint64_t k = key(left, right);
-  slots_.writable()[place(k)] = k << kRankBits | rank;
+  const uint64_t pair = key(left, right);
+  slots_.writable()[place(pair)] = pair << kRankBits | rank;
   joined_.writable()[rank] = joined;
-  filter(k);
+  filter(pair);
 }
 
 namespace {

@@ -20,11 +20,16 @@ struct MergeJob {
   const uint64_t *left_line, *right_line;
 };
 
+// The pairs of a table by rank.
+Large<PairTable::Entry> by_rank(const PairTable& pairs);
+
 class MergeTables {
  public:
   MergeTables() = default;
   // byte_token: the 256 symbols that pieces of bytes start from (kNoId where there is none), or nullptr.
   MergeTables(const PairTable& pairs, const uint32_t* byte_token);
+  // From pairs by rank. Of a pair that comes twice the first counts, or the last; the others are taken out of the list.
+  MergeTables(Large<PairTable::Entry>& pairs, bool last_counts, const uint32_t* byte_token);
   // For tables that are used while they grow: room for so many pairs, of ranks below `ranks`, and one pair more, which is
   // not there yet. Symbols are below kMaxSymbols, ranks below kMaxRanks.
   void reserve(size_t pairs, uint32_t ranks);
