@@ -56,7 +56,8 @@ export interface JobOptions {
 
 /**
  * Runs a native call that ends off the event loop. Aborting the signal cancels it; the promise then rejects with
- * `signal.reason`, after the native side has stopped.
+ * `signal.reason`, after the native side has stopped. An error that onProgress throws cancels it as well, and is what the
+ * promise rejects with.
  * @throws InvalidArgumentError (as a rejection) for a signal that is no AbortSignal or an onProgress that is no function.
  */
 export async function runJob<T>(options: JobOptions, call: (control: NativeControl) => Promise<T>): Promise<T> {
@@ -68,9 +69,21 @@ export async function runJob<T>(options: JobOptions, call: (control: NativeContr
   const cancel = new Int32Array(1);
   const onAbort = () => Atomics.store(cancel, 0, 1);
   signal?.addEventListener('abort', onAbort, { once: true });
+  let thrown: { error: unknown } | undefined;
+  const tell = (done: number, total: number) => {
+    try {
+      if (thrown === undefined) onProgress?.(done, total);
+    } catch (error) {
+      thrown = { error };
+      onAbort();
+    }
+  };
   try {
-    return await call(onProgress ? { cancel, onProgress } : { cancel });
+    const result = await call(onProgress ? { cancel, onProgress: tell } : { cancel });
+    if (thrown !== undefined) throw thrown.error;
+    return result;
   } catch (error) {
+    if (thrown !== undefined) throw thrown.error;
     if (error instanceof CancelledError && signal?.aborted) throw signal.reason;
     throw error;
   } finally {

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,9 @@ void check(cudaError_t result, const char* what);
 #define XC_CUDA(call) ::xcore::cuda::check((call), #call)
 // After every kernel launch.
 #define XC_CUDA_LAUNCHED(kernel) ::xcore::cuda::check(cudaGetLastError(), "launch of " kernel)
+
+// Blocks of `threads` threads that cover so many items, one each.
+inline unsigned blocks_for(int64_t items, int threads) { return static_cast<unsigned>((items + threads - 1) / threads); }
 
 // Makes a device current for a scope.
 class DeviceScope {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace xcore::te {
@@ -31,5 +33,27 @@ struct ScratchAllocator {
 
 template <class T>
 using Scratch = std::vector<T, ScratchAllocator<T>>;
+
+// The same, not set to 0 first: for what is written whole, by several threads.
+template <class T>
+struct RawScratchAllocator : ScratchAllocator<T> {
+  template <class U>
+  struct rebind {
+    using other = RawScratchAllocator<U>;
+  };
+  RawScratchAllocator() = default;
+  template <class U>
+  RawScratchAllocator(const RawScratchAllocator<U>&) noexcept {}
+  template <class U>
+  void construct(U* p) noexcept {
+    ::new (static_cast<void*>(p)) U;
+  }
+  template <class U, class... Args>
+  void construct(U* p, Args&&... args) {
+    ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
+  }
+};
+template <class T>
+using RawScratch = std::vector<T, RawScratchAllocator<T>>;
 
 }  // namespace xcore::te

@@ -7,6 +7,7 @@
 int main(int argc, char** argv) {
   const char* const name = argc > 1 ? argv[1] : "";
   if (std::strcmp(name, "encode") == 0) return xcore::tokenizer::bench_encode(argc - 1, argv + 1);
+  if (std::strcmp(name, "passes") == 0) return xcore::tokenizer::bench_passes(argc - 1, argv + 1);
   if (std::strcmp(name, "memory") == 0) return xcore::tokenizer::bench_memory(argc - 1, argv + 1);
   if (std::strcmp(name, "batch") == 0) return xcore::tokenizer::bench_batch(argc - 1, argv + 1);
 #if XCORE_CUDA

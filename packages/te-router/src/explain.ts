@@ -1,7 +1,7 @@
 // A decision in words. What they rest on is noted when the decision is made; the words are made when somebody reads them.
 
 import type { ModelEstimate } from './decision';
-import { FEATURE_NAMES, PLAIN } from './features';
+import { FEATURE_NAMES, PLAIN } from './feature-names';
 import type { Sparse } from './quality';
 import { PARTS } from './text-model/text-model';
 

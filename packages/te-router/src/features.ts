@@ -2,76 +2,22 @@
 // brackets, the entropy of its characters, hashed character trigrams of its template, its answer options (lines that begin
 // like "A." or "(2)") and its sentences; and the sequence of its hashed tokens, for n-grams. One pass over the text.
 
-/** Only this many UTF-16 units are read; the length feature still tells the whole. */
-export const READ_LIMIT = 4096;
-
-const STRUCTURE = [
-  'logLength',
-  'logWords',
-  'digitFraction',
-  'letterFraction',
-  'upperCaseFraction',
-  'spaceFraction',
-  'punctuationFraction',
-  'bracketFraction',
-  'quoteFraction',
-  'operatorFraction',
-  'nonAsciiFraction',
-  'logNumbers',
-  'longestNumber',
-  'meanNumberLength',
-  'logDigits',
-  'longestWord',
-  'meanWordLength',
-  'distinctTokenFraction',
-  'repeatedCharacterFraction',
-  'longestRepeat',
-  'endsWithQuestionMark',
-  'endsOpen',
-  'startsWithUpperCase',
-  'logQuotedLength',
-  'singleCharacterFraction',
-  'bracketRun',
-  'bracketDepth',
-  'logLines',
-  'characterEntropy',
-] as const;
-const TRIGRAM_SLOTS = 16;
-const CUES = [
-  'logStemLength',
-  'optionCount',
-  'logOptionMean',
-  'logOptionLongest',
-  'logOptionShortest',
-  'optionSpread',
-  'optionsWithDigits',
-  'optionsCapitalised',
-  'optionsEndingInStop',
-  'optionWords',
-  'blanks',
-  'questionMarks',
-  'endsWithStop',
-  'logSentences',
-  'logSentenceLength',
-  'capitalisedInside',
-  'shortWordFraction',
-  'longWordFraction',
-  'acronymFraction',
-  'yearFraction',
-  'texFraction',
-  'tokensPerCharacter',
-  'meanTokenRank',
-] as const;
-
-/** The features of the second layer: the first so many. What follows is for the text model. */
-export const PLAIN = STRUCTURE.length + TRIGRAM_SLOTS;
-
-/** Names of the features, in the order of their values. */
-export const FEATURE_NAMES: readonly string[] = [
-  ...STRUCTURE,
-  ...Array.from({ length: TRIGRAM_SLOTS }, (_, i) => `trigram${i}`),
-  ...CUES,
-];
+import { Options, optionBody } from './answer-options';
+import {
+  BRACKET,
+  CLASS,
+  DIGIT,
+  isCapital,
+  isWord,
+  LETTER,
+  OPERATOR,
+  OTHER,
+  PUNCTUATION,
+  QUOTE,
+  SPACE,
+} from './characters';
+import { Distinct, READ_LIMIT } from './distinct';
+import { FEATURE_NAMES, STRUCTURE, TRIGRAM_SLOTS } from './feature-names';
 
 /** What the router needs of a tokenizer; `Tokenizer` of `@x/bpe-tokenizer` is one. */
 export interface QueryTokenizer {
@@ -97,27 +43,6 @@ export interface TextFeatures {
   readonly template: string;
 }
 
-const OTHER = 0;
-const LETTER = 1;
-const DIGIT = 2;
-const SPACE = 3;
-const BRACKET = 4;
-const QUOTE = 5;
-const OPERATOR = 6;
-const PUNCTUATION = 7;
-
-const CLASS = new Uint8Array(128);
-for (let c = 0; c < 128; c++) {
-  const s = String.fromCharCode(c);
-  if (/[a-z]/i.test(s)) CLASS[c] = LETTER;
-  else if (/\d/.test(s)) CLASS[c] = DIGIT;
-  else if (/\s/.test(s)) CLASS[c] = SPACE;
-  else if ('()[]{}'.includes(s)) CLASS[c] = BRACKET;
-  else if ('"\'`'.includes(s)) CLASS[c] = QUOTE;
-  else if ('+-*/=<>%^&|~'.includes(s)) CLASS[c] = OPERATOR;
-  else if (c > 32 && c < 127) CLASS[c] = PUNCTUATION;
-}
-
 /** FNV-1a over small integers. */
 export function mix(hash: number, value: number): number {
   return Math.imul(hash ^ value, 16777619) >>> 0;
@@ -133,36 +58,6 @@ const template = new Uint16Array(SLOTS);
 const trigram = (start: number, a: number, b: number, c: number) =>
   Math.imul(Math.imul(Math.imul(start ^ a, 16777619) ^ b, 16777619) ^ c, 16777619);
 
-/** A set of hashes that is emptied in no time: open addressing, entries of earlier readings count as empty. */
-class Distinct {
-  private readonly keys = new Uint32Array(4 * READ_LIMIT);
-  private readonly stamps = new Uint32Array(4 * READ_LIMIT);
-  private mask = 4 * READ_LIMIT - 1;
-  private stamp = 0;
-  size = 0;
-
-  /** @param most how many may be added: few use a small part of the table, which stays in the cache. */
-  clear(most: number): void {
-    this.size = 0;
-    this.mask = most <= READ_LIMIT / 8 ? READ_LIMIT / 4 - 1 : 4 * READ_LIMIT - 1;
-    if (++this.stamp < 0xffffffff) return;
-    this.stamps.fill(0);
-    this.stamp = 1;
-  }
-  /** True when it was not there. */
-  add(key: number): boolean {
-    const { mask } = this;
-    let at = (Math.imul(key, 0x9e3779b1) >>> 15) & mask;
-    while (this.stamps[at] === this.stamp) {
-      if (this.keys[at] === key) return false;
-      at = (at + 1) & mask;
-    }
-    this.stamps[at] = this.stamp;
-    this.keys[at] = key;
-    this.size++;
-    return true;
-  }
-}
 const counts = new Float64Array(8);
 const histogram = new Uint16Array(128);
 const trigrams = new Float64Array(TRIGRAM_SLOTS);
@@ -457,90 +352,4 @@ function templateOf(text: string): string {
     if (shape.length === 12) break;
   }
   return shape.join(' ');
-}
-
-const isCapital = (code: number) => code >= 65 && code <= 90;
-const isWord = (code: number) => (code < 128 ? CLASS[code] === LETTER || CLASS[code] === DIGIT : code > 0xbf);
-
-/** Where the text of an answer option begins when the line at `at` is one: "A. x", "(b) x", "3) x"; else -1. */
-function optionBody(text: string, at: number, n: number): number {
-  let i = at;
-  while (i < n && i < at + 8 && text.charCodeAt(i) === 32) i++;
-  if (text.charCodeAt(i) === 40) i++;
-  const mark = text.charCodeAt(i);
-  const letter = (mark >= 65 && mark <= 74) || (mark >= 97 && mark <= 106);
-  if (!letter && !(mark >= 49 && mark <= 57)) return -1;
-  const close = text.charCodeAt(i + 1);
-  if (close !== 46 && close !== 41) return -1;
-  return i + 2 < n && text.charCodeAt(i + 2) === 32 ? i + 3 : -1;
-}
-
-/** Lengths and looks of the answer options, read token by token. */
-class Options {
-  private from = -1;
-  private last = -1;
-  private lastCode = 0;
-  private digits = false;
-  private first = true;
-  private count = 0;
-  private sum = 0;
-  private squares = 0;
-  private longest = 0;
-  private shortest = Number.POSITIVE_INFINITY;
-  private withDigits = 0;
-  private capitals = 0;
-  private stopped = 0;
-  private words = 0;
-  private capital = false;
-
-  begin(body: number): void {
-    this.end();
-    this.from = body;
-    this.last = body;
-    this.lastCode = 0;
-    this.digits = false;
-    this.first = true;
-    this.capital = false;
-  }
-  /** A token from `start` to `end`; those of the option's own mark lie before its body. */
-  read(start: number, end: number, kind: number, code: number): void {
-    if (this.from < 0 || start < this.from) return;
-    this.last = end;
-    this.lastCode = code;
-    if (kind === DIGIT) this.digits = true;
-    if (kind === LETTER) this.words++;
-    if (this.first) {
-      this.capital = isCapital(code);
-      this.first = false;
-    }
-  }
-  end(): void {
-    if (this.from < 0) return;
-    const size = this.last - this.from;
-    this.count++;
-    this.sum += size;
-    this.squares += size * size;
-    if (size > this.longest) this.longest = size;
-    if (size < this.shortest) this.shortest = size;
-    if (this.digits) this.withDigits++;
-    if (this.capital) this.capitals++;
-    if (this.lastCode === 46) this.stopped++;
-    this.from = -1;
-  }
-  summary() {
-    const { count } = this;
-    const per = count > 0 ? 1 / count : 0;
-    const mean = this.sum * per;
-    return {
-      count,
-      mean,
-      longest: this.longest,
-      shortest: count > 0 ? this.shortest : 0,
-      spread: Math.sqrt(Math.max(0, this.squares * per - mean * mean)) / (1 + mean),
-      withDigits: this.withDigits * per,
-      capitalised: this.capitals * per,
-      stopped: this.stopped * per,
-      words: this.words * per,
-    };
-  }
 }

@@ -75,10 +75,9 @@ export interface TransferEntropyNetworkOptions {
   targets?: readonly [number, number];
   /**
    * KSG on CUDA. `'f32'` measures distances in fp32, on columns centred in fp64, and counts again in fp64 whatever rounding
-   * could decide. With histories of 1 its counts, and so its values, are those of `'f64'` (to 1e-11) for any offset and
-   * resolution of the data; with longer ones its values were seen up to 7e-5 nats away. It is slow only where most distances
-   * are equal; such networks, and raw values beyond 1e30, are done in fp64 as a whole.
-   * Default: `'f32'` for histories of 1 unless a series has equal values, else `'f64'`. The CPU has `'f64'` alone.
+   * could decide: its counts, and so its values, are those of `'f64'` (to 1e-11) for any offset, resolution and histories. It is
+   * slow only where most distances are equal; such networks, and raw values beyond 1e30, are done in fp64 as a whole.
+   * Default: `'f32'` unless a series has equal values. The CPU has `'f64'` alone.
    */
   precision?: 'f64' | 'f32';
   /** Seed of noise and surrogates. Default 0. */

@@ -1,7 +1,7 @@
 // The layer that learns with every outcome: its regressors and priors, one probit regression a model.
 import type { Assignment } from './domains';
 import { EMBEDDING_SLOTS } from './embedding';
-import { PLAIN } from './features';
+import { PLAIN } from './feature-names';
 import type { Reading } from './journal';
 import type { CheckedOptions } from './options';
 import { normalCdf, normalQuantile, Probit, type Sparse } from './quality';

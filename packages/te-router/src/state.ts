@@ -4,7 +4,8 @@ import { numberIn, objectIn, readSaved, refuse, shown, textIn, writeSaved } from
 import type { DomainState } from './domains';
 import { BET_COUNT, type DriftEvent, type DriftState } from './drift';
 import { EMBEDDING_SLOTS } from './embedding';
-import { FEATURE_NAMES, PLAIN, SLOTS } from './features';
+import { FEATURE_NAMES, PLAIN } from './feature-names';
+import { SLOTS } from './features';
 import type { CheckedOptions, RoutedModel } from './options';
 import { type Policy, policyIn, type TunedPolicy } from './policy';
 import { SIZE_AT, STRUCTURE_AT, type TextModelState } from './text-model/text-model';

@@ -4,12 +4,14 @@ import { Consensus } from '@x/thermo-consensus';
 
 const CALLS = 10_000;
 
-function median(round) {
+const TEXT = 'Which of these metals is liquid at 20 degrees? Say why.\nA) iron\nB) mercury\nC) gallium\n'.repeat(4);
+
+function median(round, calls = CALLS) {
   round();
   const times = Array.from({ length: 15 }, () => {
     const start = process.hrtime.bigint();
     round();
-    return Number(process.hrtime.bigint() - start) / 1e3 / CALLS;
+    return Number(process.hrtime.bigint() - start) / 1e3 / calls;
   });
   return times.sort((a, b) => a - b)[7];
 }
@@ -26,6 +28,9 @@ for (const models of [2, 5, 11]) {
       const decision = consensus.choose({ domain: i % 4 });
       consensus.observe({ decision, success: i % 3 !== 0 });
     }
+    // Each model has outcomes of texts, so that all of the belief about them is read.
+    for (let i = 0; i < 200; i++)
+      consensus.observe({ model: `model-${i % models}`, text: `${TEXT} ${i}`, success: i % 3 !== 0 });
     const quality = Object.fromEntries(consensus.models.map((m) => [m, { mean: 0.6, uncertainty: 0.2 }]));
     const decision = consensus.choose({ domain: 2 });
     const row = {
@@ -35,6 +40,9 @@ for (const models of [2, 5, 11]) {
       'choose with estimates': median(() => {
         for (let i = 0; i < CALLS; i++) consensus.choose({ domain: 2, quality });
       }),
+      'choose with a text': median(() => {
+        for (let i = 0; i < CALLS / 100; i++) consensus.choose({ domain: 2, text: TEXT });
+      }, CALLS / 100),
       observe: median(() => {
         for (let i = 0; i < CALLS; i++) consensus.observe({ decision, success: (i & 1) === 0 });
       }),

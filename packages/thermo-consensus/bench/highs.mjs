@@ -1,10 +1,24 @@
-// HiGHS as the rival of the assignment benches. Not a dependency: npm install --no-save highs (MIT), or X_PEER_DIR, a
+// HiGHS as the rival of the assignment benches. Not a dependency: npm install --no-save highs (MIT), or X_RIVALS_DIR, a
 // folder with it in node_modules.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 
+const require = createRequire(
+  process.env.X_RIVALS_DIR ? join(process.env.X_RIVALS_DIR, 'package.json') : import.meta.url,
+);
+
+export function highsIsHere() {
+  try {
+    require.resolve('highs');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `solve(model, seconds)`: the model in CPLEX's LP format, on the calling thread. */
 export async function highsSolver() {
-  const require = createRequire(process.env.X_PEER_DIR ? join(process.env.X_PEER_DIR, 'x.js') : import.meta.url);
   const load = require('highs');
   const highs = await load();
   return (model, seconds) => {
@@ -18,6 +32,42 @@ export async function highsSolver() {
       pairs: assigned.map(([name]) => name.slice(1).split('_').map(Number)),
     };
   };
+}
+
+/**
+ * The same on `count` threads beside the calling one, as promises, in the order asked for.
+ * A solver is loaded afresh for every model: its memory, which WebAssembly never gives back, grows with what it has solved.
+ */
+export function highsWorkers(count) {
+  const waiting = [];
+  let idle = count;
+  const next = () => {
+    if (idle === 0 || waiting.length === 0) return;
+    idle--;
+    const { message, resolve, reject } = waiting.shift();
+    const worker = new Worker(new URL(import.meta.url));
+    const done = (settle, value) => {
+      worker.terminate();
+      idle++;
+      settle(value);
+      next();
+    };
+    worker.once('message', (value) => done(resolve, value));
+    worker.once('error', (error) => done(reject, error));
+    worker.postMessage(message);
+  };
+  return (model, seconds) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ message: { model, seconds }, resolve, reject });
+      next();
+    });
+}
+
+if (!isMainThread) {
+  parentPort.once('message', async ({ model, seconds }) => {
+    const solve = await highsSolver();
+    parentPort.postMessage(solve(model, seconds));
+  });
 }
 
 /** A generalised assignment problem in CPLEX's LP format; pairs of infinite cost are left out. */

@@ -42,29 +42,35 @@ class Costs {
   }
 }
 
-/** Consensus on the kinds found; with `estimates`, those of a QueryRouter that learns from the same outcomes count as well. */
-function consensusPolicy({ models, C, seed, kinds }, options, estimates) {
+/**
+ * Consensus on the kinds found, or on the text itself (`text`), beside which the kinds only serve to estimate costs; with `estimates`,
+ * those of a QueryRouter that learns from the same outcomes count as well.
+ */
+function consensusPolicy({ models, C, seed, kinds }, options, { text = false, estimates = false } = {}) {
   const costs = new Costs(models);
   const consensus = new Consensus({ models: models.map((name) => ({ name, cost: C })), seed, ...options });
   const router =
     estimates &&
     new QueryRouter({ models: models.map((name) => ({ name, cost: 1, priorQuality: 0.6 })), seed, drift: false });
   let route;
+  let decision;
   return {
     choose(row, i) {
       const costScale = {};
       for (const [m, name] of models.entries()) costScale[name] = costs.of(kinds[i], m) / C;
-      const context = { domain: kinds[i], costScale };
+      const context = { costScale, ...(text ? { text: row.text } : { domain: kinds[i] }) };
+      if (text && process.env.TC_KINDS === '1') context.domain = kinds[i];
       if (router) {
         route = router.route(row.text);
         context.quality = {};
         for (const e of route.models) context.quality[e.model] = { mean: e.quality, uncertainty: e.uncertainty };
       }
-      return models.indexOf(consensus.choose(context).model);
+      decision = consensus.choose(context);
+      return models.indexOf(decision.model);
     },
     learn(_row, m, quality, cost, i) {
       costs.add(kinds[i], m, cost);
-      consensus.observe({ model: models[m], domain: kinds[i], success: quality });
+      consensus.observe({ decision, success: quality });
       if (router) router.observe({ decision: route, model: models[m], quality });
     },
   };
@@ -78,7 +84,7 @@ const targeted = ({ C, knob, cut }, extra = {}) => ({
   schedule: schedules.custom((step) => (step < cut ? SPREAD : 0)),
   ...extra,
 });
-const SPREAD = 1.5;
+const SPREAD = Number(process.env.TC_SPREAD ?? 1.5);
 
 function averages({ models, C, knob, random, kinds }, byKind) {
   const tables = new Map();
@@ -110,10 +116,16 @@ function averages({ models, C, knob, random, kinds }, byKind) {
 export const POLICIES = {
   'Consensus, target': { knobs: TARGETS, make: (world) => consensusPolicy(world, targeted(world)) },
   'Consensus, price': { knobs: LAMBDAS, make: (world) => consensusPolicy(world, priced(world)) },
+  'Consensus, text, target': {
+    knobs: TARGETS,
+    make: (world) => consensusPolicy(world, targeted(world), { text: true }),
+  },
+  'Consensus, text, price': { knobs: LAMBDAS, make: (world) => consensusPolicy(world, priced(world), { text: true }) },
   'Consensus, target, with a QueryRouter': {
     knobs: TARGETS,
     slow: true,
-    make: (world) => consensusPolicy(world, targeted(world, { learning: { external: { limit: 20 } } }), true),
+    make: (world) =>
+      consensusPolicy(world, targeted(world, { learning: { external: { limit: 20 } } }), { estimates: true }),
   },
   'epsilon-greedy 0.1': { knobs: LAMBDAS, make: (world) => averages(world, false) },
   'epsilon-greedy 0.1 on kinds': { knobs: LAMBDAS, make: (world) => averages(world, true) },

@@ -1,5 +1,6 @@
 // The temperature of each choice: what the schedule says, and what an adaptive one makes of how the choice went.
 import { refuse, shown } from '@x/cuda-core/addon';
+import { scrambled } from './random';
 import type { Schedule, ScheduleState } from './schedules';
 
 /** One choice, as far as a schedule is told about it. */
@@ -67,12 +68,4 @@ function heatCapacity({ temperature, energies, probabilities, meanEnergy }: Anne
     if (p > 0) variance += p * (energies[i]! - meanEnergy) ** 2;
   }
   return variance / temperature ** 2;
-}
-
-/** A number in [0, 1) of a seed and a step: the finaliser of MurmurHash3 (A. Appleby) over both. */
-export function scrambled(seed: number, step: number): number {
-  let h = Math.imul(step + 1, 0x9e3779b1) ^ (seed | 0) ^ Math.floor(seed / 2 ** 32);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
 }

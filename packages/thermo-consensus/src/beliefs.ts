@@ -1,5 +1,5 @@
 // What was seen of each model in each domain, as discounted counts, and how counts become Beta posteriors.
-import { numberIn, objectIn, refuse } from '@x/cuda-core/addon';
+import { choiceIn, numberIn, objectIn, refuse } from '@x/cuda-core/addon';
 import { type Change, ChangeDetector, type ChangeDetectorOptions, type ChangeDetectorState } from './change-detector';
 import { addon } from './native';
 import { betaOf, type Moments, Populations, type SavedPopulations } from './pooling';
@@ -29,6 +29,12 @@ export interface LearningOptions {
    * R. J. Williams, 1992, with the mean utility as baseline). `rate` above 0 to 1. Default: weights stay as given.
    */
   weights?: { rate: number };
+  /**
+   * What is learnt of requests beyond their domain. `'text'` (default): of the `text` that a request brings, by lengths, character
+   * classes, answer options and the like, in any language; a request without one is judged by its domain alone. `'features'`: of
+   * the numbers that it brings instead, an embedding say. `false`: nothing; texts and features are not looked at.
+   */
+  context?: 'text' | 'features' | false;
   /** How an estimate from outside (`context.quality`) counts. */
   external?: {
     /** Outcomes that a plain number stands for. Default 4. */
@@ -44,8 +50,11 @@ export interface ResolvedLearning {
   pooling: number | 'auto';
   changeDetection: { falseAlarmEvery: number; window: number } | false;
   weights: { rate: number };
+  context: 'text' | 'features' | false;
   external: { strength: number; limit: number };
 }
+
+const CONTEXTS = ['text', 'features'] as const;
 
 export function resolveLearning(options: LearningOptions = {}): ResolvedLearning {
   objectIn(options, 'learning');
@@ -67,6 +76,7 @@ export function resolveLearning(options: LearningOptions = {}): ResolvedLearning
         ? numberIn(objectIn(options.weights, 'learning.weights').rate, 'learning.weights.rate', { min: 0, max: 1 })
         : 0,
     },
+    context: options.context === false ? false : choiceIn(options.context ?? 'text', 'learning.context', CONTEXTS),
     external: {
       strength: numberIn(external.strength ?? 4, 'learning.external.strength', { min: 0, max: 1e6 }),
       limit: numberIn(external.limit ?? 50, 'learning.external.limit', { min: 0, max: 1e6 }),
@@ -189,6 +199,16 @@ export class Beliefs {
     const share = Math.min(1, pooling / evidence);
     out.successes = share * successes;
     out.failures = share * failures;
+  }
+
+  /** What a model's outcomes in a domain are expected to be. */
+  rate(model: number, domain: string): number {
+    const own = this.of(domain);
+    const lent = { successes: 0, failures: 0 };
+    this.lent(model, own, lent);
+    const { prior } = this.learning;
+    const alpha = prior.alpha + own.successes[model]! + lent.successes;
+    return alpha / (alpha + prior.beta + own.failures[model]! + lent.failures);
   }
 
   #pool(model: number): void {

@@ -9,7 +9,7 @@ import {
   SEED_MAX,
   shown,
 } from '@x/cuda-core/addon';
-import { Annealing, scrambled } from './annealing';
+import { Annealing } from './annealing';
 import {
   type BatchConstraints,
   type BatchContext,
@@ -17,9 +17,9 @@ import {
   type BatchRoutingOptions,
   routeBatch,
 } from './batch-routing';
-import { Beliefs, type Lent, resolveLearning } from './beliefs';
+import { Beliefs, resolveLearning } from './beliefs';
 import type { Change } from './change-detector';
-import { CHALLENGES_MAX, COLUMN, COLUMNS, Decision, describeDecision, type Selection } from './decision';
+import { CHALLENGES_MAX, COLUMN, Decision, describeDecision, type Selection } from './decision';
 import {
   type Demand,
   Energy,
@@ -37,9 +37,11 @@ import type { ChooseContext, ConsensusOptions, Outcome, Posterior } from './opti
 import { domainKey, Pool } from './pool';
 import { betaPosterior } from './posterior';
 import { resolveTokens } from './pricing';
-import { type DrawBeta, QualityTarget, resolveTarget } from './quality-target';
+import { type Chance, QualityTarget, resolveTarget } from './quality-target';
+import { normals, scrambled } from './random';
 import { Reinforcement } from './reinforcement';
 import { Relaxation } from './relaxation';
+import { RequestBelief } from './request-belief';
 import { restoreSchedule, schedules, toSchedule } from './schedules';
 import {
   decodeHeat,
@@ -52,6 +54,7 @@ import {
   savedBeliefs,
   writeState,
 } from './state';
+import { Weighing } from './weighing';
 
 /** Draws of one choice are streams of their own: round r of step s uses streams from s * models + r * 2^44. */
 const ROUND_STREAMS = 2 ** 44;
@@ -79,6 +82,7 @@ export class Consensus {
   readonly #seed: number;
   readonly #device: NativeDevice | undefined;
   readonly #beliefs: Beliefs;
+  readonly #requests: RequestBelief;
   readonly #latencies: readonly LatencyBelief[];
   readonly #target: QualityTarget | undefined;
   /** Tokens billed in this period, by model. */
@@ -88,19 +92,11 @@ export class Consensus {
   readonly #reinforcement: Reinforcement;
   #saving: Promise<void> = Promise.resolve();
 
-  // Scratch of one choice: a block of columns (see decision.ts), and what native calls read and write. The block is a
-  // plain array because copying one costs a tenth of copying a typed array, which needs memory outside the heap.
-  readonly #block: number[];
-  readonly #alpha: Float64Array;
-  readonly #beta: Float64Array;
-  readonly #quality: Float64Array;
-  readonly #energies: Float64Array;
+  readonly #weighing: Weighing;
   readonly #probabilities: Float64Array;
   readonly #temperature = new Float64Array(1);
   readonly #readings = new Float64Array(READING.count);
   readonly #choice = new Int32Array(1);
-  readonly #scales: Float64Array;
-  readonly #lent: Lent = { successes: 0, failures: 0 };
 
   constructor(options: ConsensusOptions) {
     objectIn(options, 'options');
@@ -126,19 +122,21 @@ export class Consensus {
     this.#annealing = new Annealing(toSchedule(options.schedule ?? (target ? SPREAD : TEMPERATURE)), this.#seed);
     const count = this.#models.length;
     this.#beliefs = new Beliefs(count, resolveLearning(options.learning));
-    this.#target = target && new QualityTarget(target, this.#beliefs);
+    this.#requests = new RequestBelief(count, this.#beliefs.learning);
+    this.#target = target && new QualityTarget(target, this.#beliefs, this.#requests);
     this.#latencies = this.#models.map((m) => new LatencyBelief(m.latency));
     this.#billed = new Float64Array(count);
-
-    this.#block = Array.from({ length: COLUMNS * count }, () => 0);
-    this.#alpha = new Float64Array(count);
-    this.#beta = new Float64Array(count);
-    this.#quality = new Float64Array(count);
-    this.#energies = new Float64Array(count);
+    this.#weighing = new Weighing(
+      this.#pool,
+      this.#energy,
+      this.#beliefs,
+      this.#requests,
+      this.#latencies,
+      this.#billed,
+    );
     this.#probabilities = new Float64Array(count);
     this.#relaxation = new Relaxation(count);
     this.#reinforcement = new Reinforcement(this.#energy, this.#beliefs.learning.weights.rate);
-    this.#scales = new Float64Array(count);
   }
 
   /** The models' names, in the order given. */
@@ -163,16 +161,16 @@ export class Consensus {
 
   /** Chooses a model. The choice is a function of the options, the seed, and all calls made before. */
   choose(context: ChooseContext = {}): Decision {
-    const demand = this.#believe(context);
+    const demand = this.#weighing.believe(context);
     if (this.#target) this.#aim(this.#target, demand, context);
     else if (this.#selection === 'thompson' || this.#selection === 'top-two') this.#draw(0);
-    this.#weigh(demand, context);
+    this.#weighing.weigh(demand, context);
     if (this.#selection === 'top-two') this.#challenge(demand, context);
 
     const temperature = this.#selection === 'boltzmann' ? this.#annealing.temperature(this.#step) : 0;
     this.#temperature[0] = temperature;
     addon.boltzmann(
-      this.#energies,
+      this.#weighing.energies,
       this.#temperature,
       this.#seed,
       this.#step,
@@ -182,9 +180,9 @@ export class Consensus {
       this.#choice,
     );
     const count = this.#names.length;
-    const block = this.#block;
+    const block = this.#weighing.block;
     for (let i = 0; i < count; i++) {
-      block[COLUMN.energy * count + i] = this.#energies[i]!;
+      block[COLUMN.energy * count + i] = this.#weighing.energies[i]!;
       block[COLUMN.probability * count + i] = this.#probabilities[i]!;
     }
     const decision = new Decision(
@@ -194,16 +192,17 @@ export class Consensus {
       this.#selection,
       temperature,
       this.#readings,
-      this.#relaxation.relax(this.#probabilities, this.#energies),
+      this.#relaxation.relax(this.#probabilities, this.#weighing.energies),
       this.#names,
       block.slice(),
       this.#target !== undefined,
+      this.#weighing.regressors,
     );
     if (this.#selection === 'boltzmann')
       this.#annealing.advance({
         step: this.#step,
         temperature,
-        energies: this.#energies,
+        energies: this.#weighing.energies,
         probabilities: this.#probabilities,
         chosen: this.#choice[0]!,
         entropy: this.#readings[READING.entropy]!,
@@ -251,13 +250,13 @@ export class Consensus {
     try {
       for (const [j, given] of (contexts as readonly BatchContext[]).entries()) {
         const { deadline: own = deadline, ...context } = objectIn(given, `contexts[${j}]`) as BatchContext;
-        const demand = this.#believe(context, `contexts[${j}].`);
+        const demand = this.#weighing.believe(context, `contexts[${j}].`);
         if (this.#selection === 'thompson' || this.#selection === 'top-two') this.#draw(0);
-        this.#weigh(demand, context);
+        this.#weighing.weigh(demand, context);
         for (let i = 0; i < count; i++) {
-          batch.energies[i * queries + j] = this.#energies[i]!;
-          batch.costs[i * queries + j] = this.#block[COLUMN.cost * count + i]!;
-          batch.qualities[i * queries + j] = this.#block[COLUMN.quality * count + i]!;
+          batch.energies[i * queries + j] = this.#weighing.energies[i]!;
+          batch.costs[i * queries + j] = this.#weighing.block[COLUMN.cost * count + i]!;
+          batch.qualities[i * queries + j] = this.#weighing.block[COLUMN.quality * count + i]!;
         }
         batch.tokens[j] = demand.tokens ? demand.tokens.input + demand.tokens.output : 0;
         batch.deadlines[j] = own >= 0 ? own : numberIn(own, `contexts[${j}].deadline`, range);
@@ -282,13 +281,13 @@ export class Consensus {
    */
   chooseEnsemble(context: ChooseContext = {}, options: { maxModels?: number } = {}): Ensemble {
     const most = numberIn(objectIn(options, 'options').maxModels ?? 3, 'maxModels', { min: 1, max: 15, integer: true });
-    const demand = this.#believe(context);
-    this.#weigh(demand, context);
+    const demand = this.#weighing.believe(context);
+    this.#weighing.weigh(demand, context);
     const worth = this.#energy.weights.quality;
     const candidates = this.#names.flatMap((model, i) => {
-      const energy = this.#energies[i]!;
+      const energy = this.#weighing.energies[i]!;
       if (energy === Number.POSITIVE_INFINITY) return [];
-      const quality = this.#quality[i]!;
+      const quality = this.#weighing.quality[i]!;
       return [{ model, quality, cost: energy + worth * quality }];
     });
     const domain = context.domain === undefined ? undefined : domainKey(context.domain);
@@ -308,6 +307,7 @@ export class Consensus {
     const domain = domainKey(decision ? decision.domain : outcome.domain);
     if (success === undefined && latency === undefined && tokens === undefined && utility === undefined)
       refuse('success', 'the outcome says nothing: give success, latency, tokens or utility.');
+    const regressors = decision instanceof Decision ? decision.regressors : this.#requests.regressors(outcome);
     // Everything is checked before anything is learnt.
     const value =
       success === undefined || typeof success === 'boolean'
@@ -323,7 +323,12 @@ export class Consensus {
     if (latency !== undefined) this.#latencies[model]!.observe(latency);
     if (billed) this.#billed[model]! += billed.input + billed.output;
     if (utility !== undefined) this.#reinforcement.observe(decision as Decision, model, utility);
-    return value === undefined ? undefined : this.#beliefs.observe(model, domain, Number(value));
+    if (value === undefined) return undefined;
+    if (regressors)
+      this.#requests.belief!.observe(model, regressors, Number(value) - this.#beliefs.rate(model, domain));
+    const change = this.#beliefs.observe(model, domain, Number(value));
+    if (change) this.#requests.belief?.forgetAllBut(model, change.age);
+    return change;
   }
 
   /** Begins a new billing period: volumes count from 0. */
@@ -378,7 +383,8 @@ export class Consensus {
       utilities: this.#reinforcement.utilities,
       previous: this.#relaxation.previous,
       entropyProduction: this.#relaxation.total,
-      ...(this.#target && { target: this.#target.target, requests: this.#target.remembered }),
+      ...(this.#target && { target: this.#target.target, requests: this.#target.saved() }),
+      ...(this.#requests.belief && { context: this.#requests.toJSON()! }),
     };
     // Later saves of this object wait for earlier ones, so that the last one called is the one that stays.
     const write = this.#saving.then(() => writeState(path, state));
@@ -422,6 +428,7 @@ export class Consensus {
     this.#step = numberIn(state.step, 'step', { min: 0, integer: true });
     this.#annealing.state = decodeHeat(state.heat, this.#annealing.schedule.initial);
     restoreBeliefs(this.#beliefs, state.beliefs);
+    this.#requests.restore(state.context);
     this.#target?.restore(state.requests ?? []);
     const column = (values: readonly unknown[], field: string) => {
       if (values.length !== this.#names.length)
@@ -429,13 +436,7 @@ export class Consensus {
       return values;
     };
     column(state.latencies, 'latencies').forEach((given, i) => {
-      const { mean, kappa, alpha, beta } = objectIn(given, `latencies[${i}]`);
-      this.#latencies[i]!.restore({
-        mean: numberIn(mean, 'latencies.mean'),
-        kappa: numberIn(kappa, 'latencies.kappa', { min: 0 }),
-        alpha: numberIn(alpha, 'latencies.alpha', { min: 1, above: true }),
-        beta: numberIn(beta, 'latencies.beta', { min: 0, above: true }),
-      });
+      this.#latencies[i]!.restore(given);
     });
     column(state.billed, 'billed').forEach((v, i) => {
       this.#billed[i] = numberIn(v, `billed[${i}]`, { min: 0 });
@@ -444,120 +445,56 @@ export class Consensus {
     this.#relaxation.restore(state.previous && column(state.previous, 'previous'), state.entropyProduction);
   }
 
-  /** Posteriors of all models for this context, and their means as qualities. */
-  #believe(context: ChooseContext, where = ''): Demand {
-    objectIn(context, 'context');
-    const domain = domainKey(context.domain);
-    const count = this.#names.length;
-    const block = this.#block;
-    const { prior } = this.#beliefs.learning;
-    block.fill(0, COLUMN.externalSuccesses * count, (COLUMN.externalFailures + 1) * count);
-    if (context.quality !== undefined)
-      this.#pool.readEstimates(
-        context.quality,
-        this.#beliefs.learning.external,
-        block,
-        COLUMN.externalSuccesses * count,
-        COLUMN.externalFailures * count,
-      );
-    const own = this.#beliefs.of(domain);
-    const lent = this.#lent;
-    for (let i = 0; i < count; i++) {
-      this.#beliefs.lent(i, own, lent);
-      const s = own.successes[i]!;
-      const f = own.failures[i]!;
-      const alpha = prior.alpha + s + lent.successes + block[COLUMN.externalSuccesses * count + i]!;
-      const beta = prior.beta + f + lent.failures + block[COLUMN.externalFailures * count + i]!;
-      const n = alpha + beta;
-      const spread = (alpha / n) * (beta / n);
-      this.#alpha[i] = alpha;
-      this.#beta[i] = beta;
-      this.#quality[i] = alpha / n;
-      block[COLUMN.alpha * count + i] = alpha;
-      block[COLUMN.beta * count + i] = beta;
-      block[COLUMN.ownSuccesses * count + i] = s;
-      block[COLUMN.ownFailures * count + i] = f;
-      block[COLUMN.lentSuccesses * count + i] = lent.successes;
-      block[COLUMN.lentFailures * count + i] = lent.failures;
-      block[COLUMN.epistemic * count + i] = Math.sqrt(spread / (n + 1));
-      block[COLUMN.aleatoric * count + i] = Math.sqrt(spread);
-    }
-    return {
-      tokens:
-        context.tokens === undefined
-          ? undefined
-          : resolveTokens(context.tokens, `${where}tokens`, this.#energy.tokens.output),
-      deadline: context.deadline === undefined ? undefined : numberIn(context.deadline, 'deadline', { min: 0 }),
-    };
-  }
-
   /** Puts a draw of every posterior in place of its mean. */
   #draw(round: number): void {
     const stream = this.#step * this.#names.length + round * ROUND_STREAMS;
-    addon.betaSample(this.#alpha, this.#beta, this.#seed, stream, this.#device, this.#quality);
+    addon.betaSample(
+      this.#weighing.alpha,
+      this.#weighing.beta,
+      this.#seed,
+      stream,
+      this.#device,
+      this.#weighing.quality,
+    );
   }
 
   /** Puts a draw in place of the means, and as the weight of quality the price at which such qualities meet the target. */
   #aim(target: QualityTarget, demand: Demand, context: ChooseContext): void {
     const count = this.#names.length;
-    const block = this.#block;
+    const block = this.#weighing.block;
     const spread = this.#annealing.temperature(this.#step);
-    this.#weigh(demand, context);
-    const others = Array.from(this.#energies, (energy, i) =>
+    this.#weighing.weigh(demand, context);
+    const others = Array.from(this.#weighing.energies, (energy, i) =>
       energy < Number.POSITIVE_INFINITY ? energy - block[(COLUMN.terms + QUALITY) * count + i]! : energy,
     );
     const column = (at: number) => block.slice(at * count, (at + 1) * count);
     target.remember({
       domain: domainKey(context.domain),
       others,
+      ...(this.#weighing.regressors && { regressors: this.#weighing.regressors }),
       ...(context.quality !== undefined && {
         external: { successes: column(COLUMN.externalSuccesses), failures: column(COLUMN.externalFailures) },
       }),
     });
-    const draw: DrawBeta = (alpha, beta, round, out) => {
-      const stream = this.#step * STREAMS_A_TARGET + round * ROUND_STREAMS;
-      addon.betaSample(alpha, beta, this.#seed, stream, this.#device, out);
+    const chance: Chance = {
+      beta: (alpha, beta, round, out) => {
+        const stream = this.#step * STREAMS_A_TARGET + round * ROUND_STREAMS;
+        addon.betaSample(alpha, beta, this.#seed, stream, this.#device, out);
+      },
+      normal: (numbers) => normals(this.#seed, this.#step * numbers),
+      uniform: scrambled(this.#seed, this.#step),
     };
-    const uniform = scrambled(this.#seed, this.#step);
-    this.#energy.weights.quality = target.solve(draw, spread, uniform, this.#quality);
-  }
-
-  /** Energies of all models, by the qualities at hand. */
-  #weigh(demand: Demand, context: ChooseContext): void {
-    const count = this.#names.length;
-    const block = this.#block;
-    const scales = this.#scales;
-    this.#pool.readScales(context.costScale, scales);
-    let possible = 0;
-    for (let i = 0; i < count; i++) {
-      const cost = this.#energy.cost(i, demand, this.#billed[i]!, scales[i]!);
-      const belief = {
-        quality: this.#quality[i]!,
-        epistemic: block[COLUMN.epistemic * count + i]!,
-        aleatoric: block[COLUMN.aleatoric * count + i]!,
-      };
-      const at = COLUMN.terms * count + i;
-      this.#energies[i] = this.#energy.terms(i, cost, belief, this.#latencies[i]!, demand, block, at, count);
-      if (this.#energies[i]! < Number.POSITIVE_INFINITY) possible++;
-      block[COLUMN.cost * count + i] = cost;
-      block[COLUMN.quality * count + i] = belief.quality;
-    }
-    if (possible === 0)
-      refuse(
-        'tokens',
-        'the request is longer than the context of every model; shorten it, or give context a finite weight.',
-      );
-    if (context.exclude !== undefined) this.#pool.exclude(context.exclude, this.#energies);
+    this.#energy.weights.quality = target.solve(chance, spread, this.#weighing.quality);
   }
 
   /** Top-two: every other time, draws again until another model wins. */
   #challenge(demand: Demand, context: ChooseContext): void {
     if (this.#step % 2 === 0) return;
-    const leader = lowest(this.#energies);
+    const leader = lowest(this.#weighing.energies);
     for (let round = 1; round <= CHALLENGES_MAX; round++) {
       this.#draw(round);
-      this.#weigh(demand, context);
-      if (lowest(this.#energies) !== leader) return;
+      this.#weighing.weigh(demand, context);
+      if (lowest(this.#weighing.energies) !== leader) return;
     }
   }
 }

@@ -14,15 +14,17 @@ export const COLUMN = {
   lentFailures: 5,
   externalSuccesses: 6,
   externalFailures: 7,
-  cost: 8,
-  quality: 9,
-  epistemic: 10,
-  aleatoric: 11,
-  terms: 12,
-  energy: 12 + TERMS.length,
-  probability: 13 + TERMS.length,
+  contextSuccesses: 8,
+  contextFailures: 9,
+  cost: 10,
+  quality: 11,
+  epistemic: 12,
+  aleatoric: 13,
+  terms: 14,
+  energy: 14 + TERMS.length,
+  probability: 15 + TERMS.length,
 } as const;
-export const COLUMNS = 14 + TERMS.length;
+export const COLUMNS = 16 + TERMS.length;
 const QUALITY = TERMS.indexOf('quality');
 /** Draws after which top-two gives up looking for one that another model wins. */
 export const CHALLENGES_MAX = 32;
@@ -39,9 +41,12 @@ export interface ModelExplanation {
   cost: number;
   /** The quality that entered the energy: the posterior's mean, or a draw of it with Thompson selection. */
   quality: number;
-  /** The posterior, and the evidence in it in outcomes: prior + this domain + lent by other domains + from outside. */
+  /**
+   * The posterior, and the evidence in it in outcomes: prior + this domain + lent by other domains + what requests like this one say
+   * (which takes away where they say to be less sure) + from outside.
+   */
   posterior: { alpha: number; beta: number; mean: number; deviation: number };
-  evidence: Record<'own' | 'lent' | 'external', { successes: number; failures: number }>;
+  evidence: Record<'own' | 'lent' | 'context' | 'external', { successes: number; failures: number }>;
   /** The terms that add up to `energy`. */
   terms: Record<Term, number>;
   /** Standard deviations: of the expected quality, which evidence shrinks, and of a single outcome, which nothing does. */
@@ -86,6 +91,8 @@ export class Decision implements DecisionReadings {
   readonly #names: readonly string[];
   readonly #block: readonly number[];
   readonly #targeted: boolean;
+  /** @internal What the contextual belief goes by; undefined for a request without text or features. */
+  readonly regressors: Float64Array | undefined;
 
   /** Made by `Consensus.choose`. */
   constructor(
@@ -98,7 +105,8 @@ export class Decision implements DecisionReadings {
     entropyProduction: number,
     names: readonly string[],
     block: readonly number[],
-    targeted = false,
+    targeted: boolean,
+    regressors: Float64Array | undefined,
   ) {
     this.id = id;
     this.model = names[chosen]!;
@@ -113,6 +121,7 @@ export class Decision implements DecisionReadings {
     this.#names = names;
     this.#block = block;
     this.#targeted = targeted;
+    this.regressors = regressors;
   }
 
   #record(column: number): Record<string, number> {
@@ -184,6 +193,7 @@ export class Decision implements DecisionReadings {
         evidence: {
           own: pair(COLUMN.ownSuccesses),
           lent: pair(COLUMN.lentSuccesses),
+          context: pair(COLUMN.contextSuccesses),
           external: pair(COLUMN.externalSuccesses),
         },
         terms: Object.fromEntries(TERMS.map((term, t) => [term, at(COLUMN.terms + t, i)])) as Record<Term, number>,
@@ -204,9 +214,20 @@ export class Decision implements DecisionReadings {
 
 const short = (value: number) => (Number.isFinite(value) ? Number(value.toPrecision(4)).toString() : String(value));
 
+const signed = (value: number) => (value < 0 ? short(value) : `+${short(value)}`);
+
+/** By how much the context moved the posterior's mean. */
+function contextShift({ posterior, evidence: { context, external } }: ModelExplanation): number {
+  const alpha = posterior.alpha - external.successes;
+  const beta = posterior.beta - external.failures;
+  const before = (alpha - context.successes) / (alpha + beta - context.successes - context.failures);
+  return alpha / (alpha + beta) - before;
+}
+
 /** The decision in words: one line, then one line a model with the terms that any model has. */
 export function describeDecision(decision: Decision): string {
   const models = decision.explanation;
+  const shifted = models.some((m) => m.evidence.context.successes !== 0 || m.evidence.context.failures !== 0);
   const terms = TERMS.filter((t) => t === 'cost' || t === 'quality' || models.some((m) => m.terms[t] !== 0));
   const rows = models.map((m) => {
     if (m.excluded) return [m.model, m.terms.context === Number.POSITIVE_INFINITY ? 'context too short' : 'excluded'];
@@ -216,10 +237,14 @@ export function describeDecision(decision: Decision): string {
       short(m.energy),
       ...terms.map((t) => short(m.terms[t])),
       `${short(posterior.mean)} ± ${short(posterior.deviation)}`,
+      ...(shifted ? [signed(contextShift(m))] : []),
       short(m.probability),
     ];
   });
-  const table = [['model', 'energy', ...terms, 'posterior', 'probability'], ...rows];
+  const table = [
+    ['model', 'energy', ...terms, 'posterior', ...(shifted ? ['of it context'] : []), 'probability'],
+    ...rows,
+  ];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
   const lines = table.map((row) =>
     row

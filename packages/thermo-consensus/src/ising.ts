@@ -64,7 +64,7 @@ export interface SolveOptions {
   /** Spins ±1 to start from; the result is never worse. */
   start?: Int8Array | readonly number[];
   signal?: AbortSignal;
-  /** Called now and then with the milliseconds gone and the limit. */
+  /** Called now and then with the milliseconds gone and the limit; without a limit, with the rounds done and their number. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -291,9 +291,13 @@ export const sizeIn = (n: unknown): number => numberIn(n, 'n', { min: 1, max: MO
 export function doublesIn(value: unknown, field: string, length: number): Float64Array {
   if (!(value instanceof Float64Array) && !Array.isArray(value))
     refuse(field, `${field} is ${shown(value)}; it must be a Float64Array.`);
-  const out = Float64Array.from(value as ArrayLike<number>);
-  if (out.length !== length) refuse(field, `${field} has ${out.length} elements; ${length} are needed.`);
-  return out;
+  const list = value as ArrayLike<number>;
+  if (list.length !== length) refuse(field, `${field} has ${list.length} elements; ${length} are needed.`);
+  if (Array.isArray(value)) {
+    const odd = value.findIndex((x) => typeof x !== 'number');
+    if (odd >= 0) refuse(field, `${field}[${odd}] is ${shown(value[odd])}; it must be a number.`);
+  }
+  return Float64Array.from(list);
 }
 
 function edgesIn(value: unknown, n: number): Int32Array {

@@ -1,5 +1,6 @@
 // What is believed of each model's latency: the logarithm is normal with unknown mean and variance (normal-inverse-gamma,
 // K. P. Murphy, 2007), so latencies are positive and a few slow answers do not ruin the picture.
+import { numberIn, objectIn } from '@x/cuda-core/addon';
 import { normalTail } from './normal';
 
 export interface LatencyState {
@@ -31,8 +32,15 @@ export class LatencyBelief {
   get state(): LatencyState {
     return { ...this.#state };
   }
-  restore(state: LatencyState): void {
-    this.#state = { ...state };
+  /** @throws InvalidArgumentError when it is no state of a belief. */
+  restore(state: unknown): void {
+    const { mean, kappa, alpha, beta } = objectIn(state, 'latencies');
+    this.#state = {
+      mean: numberIn(mean, 'latencies.mean'),
+      kappa: numberIn(kappa, 'latencies.kappa', { min: 0 }),
+      alpha: numberIn(alpha, 'latencies.alpha', { min: 1, above: true }),
+      beta: numberIn(beta, 'latencies.beta', { min: 0, above: true }),
+    };
   }
 
   observe(latency: number): void {

@@ -29,3 +29,29 @@ export function normalTail(x: number): number {
   for (let k = 80; k > 0; k--) fraction = x + k / fraction;
   return density / fraction;
 }
+
+const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+/** Beyond so many standard deviations outside of an interval only its edge is left. */
+const OUTSIDE_MAX = 6;
+
+/**
+ * Moments of a normal variable become those it has when it is known to lie between 0 and 1; its mean then stays `margin` off both. So a
+ * forecast that is far out and very unsure stays unsure.
+ */
+export function truncate(moments: { mean: number; variance: number }, margin: number): void {
+  const deviation = Math.sqrt(moments.variance);
+  // The distance of the mean from the interval is limited, where the differences below would cancel.
+  const centre = Math.min(1 + OUTSIDE_MAX * deviation, Math.max(-OUTSIDE_MAX * deviation, moments.mean));
+  const a = -centre / deviation;
+  const b = (1 - centre) / deviation;
+  // Probabilities are taken from the nearer tail.
+  const inside = a > 0 ? normalTail(a) - normalTail(b) : normalTail(-b) - normalTail(-a);
+  const slope = (density(a) - density(b)) / inside;
+  const curve = (a * density(a) - b * density(b)) / inside;
+  const mean = Math.min(1 - margin, Math.max(margin, centre + deviation * slope));
+  moments.mean = mean;
+  moments.variance = Math.min(
+    mean * (1 - mean) * 0.99,
+    Math.max(1e-12, moments.variance * (1 + curve - slope * slope)),
+  );
+}

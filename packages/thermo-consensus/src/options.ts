@@ -84,6 +84,13 @@ export type QualityEstimate = number | { mean: number; uncertainty: number };
 export interface ChooseContext {
   /** Qualities are learnt for each domain apart. `1` and `'1'` are the same domain; none is a domain of its own. */
   domain?: string | number;
+  /** The request's text, of which is learnt what each model is good at; see `learning.context`. */
+  text?: string;
+  /**
+   * Numbers that describe the request, with `learning.context: 'features'`: as many in each request, up to 16,384, all of about unit
+   * size; of more than 64, an embedding, only the direction counts.
+   */
+  features?: ArrayLike<number>;
   /** Estimates by model; pooled with what was learnt as pseudo-outcomes, for this choice only. */
   quality?: Readonly<Record<string, QualityEstimate>>;
   /** Models that must not be chosen. */
@@ -104,6 +111,9 @@ export interface Outcome {
   decision?: Decision | Pick<Decision, 'model' | 'domain'>;
   model?: string;
   domain?: string | number;
+  /** Text or features of the request; a decision of `choose` knows its own. */
+  text?: string;
+  features?: ArrayLike<number>;
   /** Whether the answer was right; a number from 0 to 1 counts in parts. Left out when nobody knows. */
   success?: boolean | number;
   /** How long the answer took, above 0. */

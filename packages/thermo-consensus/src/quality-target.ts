@@ -1,7 +1,10 @@
 // A share of the best single model's quality, kept at the least cost: which price of quality does that is learnt from outcomes.
 import { numberIn, objectIn, refuse } from '@x/cuda-core/addon';
 import type { Beliefs, Lent } from './beliefs';
+import { fromBase64, toBase64 } from './contextual-belief';
 import { betaOf, type Moments, STRENGTHS } from './pooling';
+import type { RequestBelief } from './request-belief';
+import { dot } from './square-root';
 
 export interface QualityTargetOptions {
   /** Quality to keep, as a share of that of the model that is best when it answers everything; above 0 to 1.5. */
@@ -34,12 +37,23 @@ export function resolveTarget(given: number | QualityTargetOptions | undefined):
 export interface RememberedRequest {
   domain: string;
   others: number[];
+  /** What the contextual belief goes by; undefined where the request told nothing. */
+  regressors?: Float64Array;
   /** Pseudo-outcomes by model; undefined where none were given. */
   external?: { successes: number[]; failures: number[] };
 }
 
-/** Draws one number from each Beta distribution; rounds of one choice are independent. */
-export type DrawBeta = (alpha: Float64Array, beta: Float64Array, round: number, out: Float64Array) => void;
+export type SavedRequest = Omit<RememberedRequest, 'regressors'> & { regressors?: string };
+
+/** The random numbers of one choice. */
+export interface Chance {
+  /** Draws one number from each Beta distribution; rounds are independent. */
+  beta: (alpha: Float64Array, beta: Float64Array, round: number, out: Float64Array) => void;
+  /** Standard normal numbers, of which at most so many are going to be used. */
+  normal: (numbers: number) => () => number;
+  /** From [0, 1), for the mixture. */
+  uniform: number;
+}
 
 /** The multiplier is searched between these, in units of the range of the energies, to within a hundred-thousandth. */
 const MULTIPLIER_RANGE = 1e4;
@@ -67,11 +81,19 @@ export class QualityTarget {
   constructor(
     readonly target: ResolvedTarget,
     readonly beliefs: Beliefs,
+    readonly requests: RequestBelief,
   ) {}
 
   /** Oldest first. */
   get remembered(): RememberedRequest[] {
     return [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)];
+  }
+
+  saved(): SavedRequest[] {
+    return this.remembered.map(({ regressors, ...request }) => ({
+      ...request,
+      ...(regressors && { regressors: toBase64(regressors) }),
+    }));
   }
 
   remember(request: RememberedRequest): void {
@@ -92,13 +114,17 @@ export class QualityTarget {
     };
     const counts = { min: 0, max: 1e9 };
     for (const given of requests.slice(-this.target.memory)) {
-      const { domain, others, external } = objectIn(given, 'requests') as unknown as RememberedRequest;
+      const { domain, others, external, regressors } = objectIn(given, 'requests') as unknown as SavedRequest;
+      const size = this.requests.belief?.size ?? 0;
       if (typeof domain !== 'string') refuse('requests', 'a remembered request must have a domain.');
       this.remember({
         domain,
         // null: JSON's Infinity.
         others: column(Array.isArray(others) ? others.map((v) => v ?? Number.POSITIVE_INFINITY) : others, {
           infinite: true,
+        }),
+        ...(regressors !== undefined && {
+          regressors: fromBase64(regressors, 'requests.regressors', new Float64Array(size)),
         }),
         ...(external && {
           external: { successes: column(external.successes, counts), failures: column(external.failures, counts) },
@@ -111,16 +137,20 @@ export class QualityTarget {
    * The multiplier for the latest request, and every model's quality in it.
    *
    * @param spread how far from the posteriors' means the draw may be: 1 as far as the posterior, 0 the means themselves.
-   * @param uniform a number from [0, 1), for the mixture.
    * @param qualities where the qualities are written, one a model.
    */
-  solve(draw: DrawBeta, spread: number, uniform: number, qualities: Float64Array): number {
+  solve(chance: Chance, spread: number, qualities: Float64Array): number {
     const { models } = this.beliefs;
     // From the oldest on, so that draws do not depend on where the ring begins.
     const requests = this.remembered;
     const domains = [...new Set(requests.map((r) => r.domain))];
     const slots = new Map(domains.map((domain, slot) => [domain, slot]));
-    const rates = this.#rates(domains, draw, spread);
+    const rates = this.#rates(domains, chance.beta, spread);
+    const { belief } = this.requests;
+    if (belief && requests.some((r) => r.regressors)) {
+      const numbers = (belief.models + 1) * belief.size;
+      rates.weights = belief.weights(spread, chance.normal(numbers));
+    }
     const rows = this.#rows(requests, slots, rates);
     const last = requests.at(-1)!;
     this.#qualitiesOf(last, slots.get(last.domain)!, rates, qualities);
@@ -136,8 +166,8 @@ export class QualityTarget {
     const unit = most > least ? most - least : 1;
     const range: Range = { low: unit / MULTIPLIER_RANGE, high: unit * MULTIPLIER_RANGE };
     const probes = PROBES * Math.min(1, spread);
-    if (uniform < probes) return range.high;
-    const mixture = (uniform - probes) / (1 - probes);
+    if (chance.uniform < probes) return range.high;
+    const mixture = (chance.uniform - probes) / (1 - probes);
 
     const best = bestSingle(rows, models);
     const wanted = this.target.quality * best.quality;
@@ -147,23 +177,33 @@ export class QualityTarget {
     return multiplierFor(rows, wanted + doubt, range, mixture);
   }
 
-  /** Standard deviation of `quality at this multiplier - share * quality of the best single model`, rates being independent. */
-  #deviation(rows: readonly Row[], multiplier: number, reference: number, { rate, weight }: Rates): number {
+  /**
+   * Standard deviation of `quality at this multiplier - share * quality of the best single model`, rates and what requests add to them
+   * being independent.
+   */
+  #deviation(rows: readonly Row[], multiplier: number, reference: number, { rate, weight, weights }: Rates): number {
     const { models } = this.beliefs;
     const part = new Float64Array(rate.length);
+    const directions = weights && new Float64Array(weights.length);
+    const add = (row: Row, model: number, share: number) => {
+      part[row.slot * models + model]! += share;
+      if (!directions || !row.regressors) return;
+      const { length } = row.regressors;
+      for (let k = 0; k < length; k++) directions[model * length + k]! += share * row.regressors[k]!;
+    };
     for (const row of rows) {
       const chosen = cheapest(row, multiplier);
-      if (chosen >= 0) part[row.slot * models + chosen]! += row.share;
-      part[row.slot * models + reference]! -= this.target.quality * row.share;
+      if (chosen >= 0) add(row, chosen, row.share);
+      add(row, reference, -this.target.quality * row.share);
     }
-    let variance = 0;
+    let variance = directions ? this.requests.belief!.varianceAlong(directions) : 0;
     for (let at = 0; at < part.length; at++)
       if (part[at] !== 0) variance += (part[at]! ** 2 * rate[at]! * (1 - rate[at]!)) / (weight[at]! + 1);
     return Math.sqrt(variance);
   }
 
   /** Rates of all models in the domains, [domain][model], and what evidence they rest on, in outcomes. */
-  #rates(domains: readonly string[], draw: DrawBeta, spread: number): Rates {
+  #rates(domains: readonly string[], draw: Chance['beta'], spread: number): Rates {
     const { beliefs } = this;
     const { models } = beliefs;
     const { prior } = beliefs.learning;
@@ -197,7 +237,7 @@ export class QualityTarget {
   }
 
   /** One population of each model that may be; undefined when domains are not pooled by populations. */
-  #population(draw: DrawBeta): { strength: number; means: Float64Array } | undefined {
+  #population(draw: Chance['beta']): { strength: number; means: Float64Array } | undefined {
     const { populations, models } = this.beliefs;
     if (!populations) return undefined;
     // The first number draws the strength: a Beta(1, 1) variable is uniform.
@@ -218,13 +258,15 @@ export class QualityTarget {
   /** The requests of the programme; those of a domain are one where nothing but their costs tells them apart. */
   #rows(requests: readonly RememberedRequest[], slots: ReadonlyMap<string, number>, rates: Rates): Row[] {
     const { models } = this.beliefs;
-    const apart = requests.some((r) => r.external || r.others.includes(Number.POSITIVE_INFINITY));
+    const apart = requests.some((r) => r.regressors || r.external || r.others.includes(Number.POSITIVE_INFINITY));
     if (apart)
       return requests.map((request) => {
         const qualities = new Float64Array(models);
         const slot = slots.get(request.domain)!;
         this.#qualitiesOf(request, slot, rates, qualities);
-        return { slot, share: 1 / requests.length, others: Float64Array.from(request.others), qualities };
+        const { regressors } = request;
+        const others = Float64Array.from(request.others);
+        return { slot, share: 1 / requests.length, others, qualities, ...(regressors && { regressors }) };
       });
     const rows = Array.from({ length: slots.size }, (_, d) => ({
       slot: d,
@@ -244,14 +286,21 @@ export class QualityTarget {
     return rows;
   }
 
-  /** The rates of a domain, and beside them what estimates from outside say of this request. */
-  #qualitiesOf(request: RememberedRequest, slot: number, { rate, weight }: Rates, out: Float64Array): void {
+  /** The rates of a domain, and what the request itself and estimates from outside say beside them. */
+  #qualitiesOf(request: RememberedRequest, slot: number, { rate, weight, weights }: Rates, out: Float64Array): void {
     const { models } = this.beliefs;
+    const { regressors } = request;
     for (let i = 0; i < models; i++) {
       const at = slot * models + i;
+      let expected = rate[at]!;
+      if (regressors && weights) {
+        const { length } = regressors;
+        expected += dot(regressors, weights.subarray(i * length, (i + 1) * length));
+        expected = Math.min(1, Math.max(0, expected));
+      }
       const s = request.external?.successes[i] ?? 0;
       const f = request.external?.failures[i] ?? 0;
-      out[i] = (weight[at]! * rate[at]! + s) / (weight[at]! + s + f);
+      out[i] = (weight[at]! * expected + s) / (weight[at]! + s + f);
     }
   }
 }
@@ -263,6 +312,8 @@ const MEAN_MARGIN = 1e-6;
 interface Rates {
   rate: Float64Array;
   weight: Float64Array;
+  /** Where requests told of themselves: the weights of their regressors, [model][regressor]. */
+  weights?: Float64Array;
 }
 interface Row {
   /** Which domain. */
@@ -270,6 +321,7 @@ interface Row {
   share: number;
   others: Float64Array;
   qualities: Float64Array;
+  regressors?: Float64Array;
 }
 interface Range {
   low: number;

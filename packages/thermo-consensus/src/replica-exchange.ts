@@ -347,11 +347,13 @@ function betasIn(options: TemperatureOptions, least: number): Float64Array {
     refuse(field, `${field} is ${shown(given)}; it must be a Float64Array.`);
   const list = Array.from(given as ArrayLike<number>);
   if (list.length < least) refuse(field, `${field} has ${list.length} elements; at least ${least} are needed.`);
-  return Float64Array.from(list, (value, k) =>
-    temperatures === undefined
-      ? numberIn(value, `betas[${k}]`, { min: 0 })
-      : 1 / numberIn(value, `temperatures[${k}]`, { min: 0, above: true, infinite: true }),
-  );
+  return Float64Array.from(list, (value, k) => {
+    if (temperatures === undefined) return numberIn(value, `betas[${k}]`, { min: 0 });
+    const beta = 1 / numberIn(value, `temperatures[${k}]`, { min: 0, above: true, infinite: true });
+    if (beta === Number.POSITIVE_INFINITY)
+      refuse(`temperatures[${k}]`, `temperatures[${k}] is ${value}; it must be so large that its inverse is finite.`);
+    return beta;
+  });
 }
 
 /** What native code calls it. */

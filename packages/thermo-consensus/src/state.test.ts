@@ -173,7 +173,7 @@ describe('bad files', () => {
   });
 
   it('a later version is named as such', async () => {
-    await writeFile(path, '{"format":"@x/thermo-consensus","version":3,"sha256":""}\n{}\n');
+    await writeFile(path, '{"format":"@x/thermo-consensus","version":4,"sha256":""}\n{}\n');
     await expect(Consensus.load(path)).rejects.toThrow(UnsupportedError);
   });
 

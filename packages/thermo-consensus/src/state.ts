@@ -7,7 +7,8 @@ import type { Selection } from './decision';
 import type { LatencyState } from './latency';
 import type { ModelOptions } from './options';
 import type { SavedPopulations } from './pooling';
-import type { RememberedRequest, ResolvedTarget } from './quality-target';
+import type { ResolvedTarget, SavedRequest } from './quality-target';
+import type { SavedRequestBelief } from './request-belief';
 import type { ScheduleState } from './schedules';
 
 export interface SavedCounts {
@@ -43,27 +44,41 @@ export interface SavedState {
   entropyProduction: number;
   /** With a target only. */
   target?: ResolvedTarget;
-  requests?: RememberedRequest[];
+  requests?: SavedRequest[];
+  /** Where something was learnt of texts or features. */
+  context?: SavedRequestBelief;
 }
 
 const FORMAT = '@x/thermo-consensus';
-const VERSION = 2;
+const VERSION = 3;
 
 export const writeState = (path: string, state: SavedState): Promise<void> =>
   writeSaved(path, { format: FORMAT, version: VERSION }, state);
 
 export async function readState(path: string): Promise<SavedState> {
-  const state = await readSaved(path, { format: FORMAT, version: VERSION }).catch((error) => {
-    if (!(error instanceof UnsupportedError)) throw error;
-    // What the first version wrote lacks what is learnt since; anything else is from the future, and stays refused.
-    return readSaved(path, { format: FORMAT, version: 1 }).then(upgraded, () => Promise.reject(error));
-  });
+  const state = await readAnyVersion(path);
   const wrong = wrongField(state);
   if (wrong)
     throw new InvalidFormatError(`${path} holds no state of a Consensus: ${wrong} is missing or of the wrong type.`, {
       field: path,
     });
   return state as SavedState;
+}
+
+/** What earlier versions wrote lacks what is learnt since. @throws UnsupportedError for versions to come. */
+async function readAnyVersion(path: string): Promise<unknown> {
+  const current = await readSaved(path, { format: FORMAT, version: VERSION }).catch(unlessOther);
+  if (!(current instanceof UnsupportedError)) return current;
+  const second = await readSaved(path, { format: FORMAT, version: 2 }).catch(unlessOther);
+  if (!(second instanceof UnsupportedError)) return second;
+  const first = await readSaved(path, { format: FORMAT, version: 1 }).catch(unlessOther);
+  if (!(first instanceof UnsupportedError)) return upgraded(first);
+  throw current;
+}
+
+function unlessOther(error: unknown): UnsupportedError {
+  if (error instanceof UnsupportedError) return error;
+  throw error;
 }
 
 function upgraded(old: unknown): unknown {
@@ -114,6 +129,7 @@ function wrongField(state: unknown): string | undefined {
     billed: Array.isArray(state.billed),
     target: state.target === undefined || isObject(state.target),
     requests: state.requests === undefined || Array.isArray(state.requests),
+    context: state.context === undefined || isObject(state.context),
     utilities: isObject(state.utilities),
     previous: state.previous === null || Array.isArray(state.previous),
   };

@@ -46,4 +46,24 @@ void bench_pair() {
   }
 }
 
+void bench_pair_devices() {
+  std::printf("samples history surrogates %d threads, ms  first GPU, ms\n", thread_pool().threads());
+  for (const int64_t n : {1000, 3000, 10000, 30000, 100000}) {
+    const auto [x, y] = coupled_ar(n, 0.4, 1);
+    for (const int history : {1, 2}) {
+      for (const int surrogates : {0, 10, 100}) {
+        if (n * surrogates > 1000000) continue;
+        xc_te_options o = default_options();
+        o.target_history = o.source_history = history, o.surrogates = surrogates;
+        const int repeats = n * (1 + surrogates) > 100000 ? 3 : 11;
+        o.device = {XC_DEVICE_CPU, 0};
+        const double cpu = median_ms(repeats, o, x, y);
+        o.device = {XC_DEVICE_CUDA, 0};
+        std::printf("%7lld %7d %10d %15.3f %14.3f\n", static_cast<long long>(n), history, surrogates, cpu, median_ms(repeats, o, x, y));
+        std::fflush(stdout);
+      }
+    }
+  }
+}
+
 }  // namespace xcore::te

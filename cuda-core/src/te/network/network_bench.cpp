@@ -63,11 +63,20 @@ void row(const Shape& s, bool cuda) {
   std::fflush(stdout);
 }
 
-}  // namespace
-
-void bench_network(bool cuda) {
+void heading(bool cuda) {
   std::printf("KSG, all ordered pairs, %s, %d threads\n", cuda ? "CUDA fp32" : "CPU fp64", thread_pool().threads());
   std::printf("variables samples   k history  median_ms ns_a_pair_and_sample%s\n", cuda ? "  |fp32 - fp64|" : "");
+}
+
+}  // namespace
+
+void bench_network(bool cuda, int variables, long samples, int k, int history) {
+  heading(cuda);
+  row({variables, samples, k, history}, cuda);
+}
+
+void bench_network(bool cuda) {
+  heading(cuda);
   const int32_t many = cuda ? 1000 : 100, some = cuda ? 300 : 40;
   const std::vector<Shape> aims = cuda ? std::vector<Shape>{{1000, 1000}, {1000, 200}, {1000, 10000}} : std::vector<Shape>{{200, 1000}};
   for (const Shape& s : aims) row(s, cuda);

@@ -20,8 +20,6 @@ const int64_t kBatch = 1 << 22;
 constexpr int64_t kReadingsALaunch = 1 << 18;
 
 __device__ int64_t pair_index() { return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
-unsigned blocks(int64_t count) { return static_cast<unsigned>((count + kThreads - 1) / kThreads); }
-
 __global__ void fill_kernel(BeliefPrior prior, double* parameters, int64_t pairs) {
   const int64_t i = pair_index();
   if (i >= pairs) return;
@@ -74,7 +72,7 @@ class CudaStorage final : public BeliefStorage {
   CudaStorage(const BeliefPrior& prior, int64_t pairs, int device)
       : prior_(prior), pairs_(pairs), stream_(device), parameters_(prior.parameters() * pairs, stream_),
         staging_(prior.statistics() * staged(pairs)), statistics_(staging_.size(), stream_) {
-    fill_kernel<<<blocks(pairs), kThreads, 0, stream_>>>(prior, parameters_.data(), pairs);
+    fill_kernel<<<cuda::blocks_for(pairs, kThreads), kThreads, 0, stream_>>>(prior, parameters_.data(), pairs);
     XC_CUDA_LAUNCHED("thermo.beliefs_fill");
     stream_.synchronize();
   }
@@ -94,7 +92,7 @@ class CudaStorage final : public BeliefStorage {
         stream_.synchronize();  // the parts under way leave page-locked memory that the next update writes
         check_statistics(prior_, statistics, pairs_);
       }
-      update_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_, forgetting, statistics_.data(), static_cast<int>(kPart), first, count,
+      update_kernel<<<cuda::blocks_for(count, kThreads), kThreads, 0, stream_>>>(prior_, forgetting, statistics_.data(), static_cast<int>(kPart), first, count,
                                                              parameters_.data(), pairs_);
       XC_CUDA_LAUNCHED("thermo.beliefs_update");
       stream_.synchronize();
@@ -120,7 +118,7 @@ class CudaStorage final : public BeliefStorage {
     for (int64_t first = 0; first < pairs_; first += part) {
       control.throw_if_cancelled();
       const int64_t count = std::min(part, pairs_ - first);
-      summary_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_.kind, parameters_.data(), pairs_, first, count, level,
+      summary_kernel<<<cuda::blocks_for(count, kThreads), kThreads, 0, stream_>>>(prior_.kind, parameters_.data(), pairs_, first, count, level,
                                                               readings.data());
       XC_CUDA_LAUNCHED("thermo.beliefs_summary");
       double* const columns[] = {out.mean, out.variance, out.lower, out.upper};
@@ -139,7 +137,7 @@ class CudaStorage final : public BeliefStorage {
     for (int64_t first = 0; first < pairs_; first += part) {
       control.throw_if_cancelled();
       const int64_t count = std::min(part, pairs_ - first);
-      sample_kernel<<<blocks(count), kThreads, 0, stream_>>>(prior_.kind, parameters_.data(), pairs_, first, count, seed,
+      sample_kernel<<<cuda::blocks_for(count, kThreads), kThreads, 0, stream_>>>(prior_.kind, parameters_.data(), pairs_, first, count, seed,
                                                              first_stream, out.data());
       XC_CUDA_LAUNCHED("thermo.beliefs_sample");
       out.download(draws + first, count);

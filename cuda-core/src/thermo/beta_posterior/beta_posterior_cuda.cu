@@ -11,8 +11,6 @@ constexpr int kThreads = 128;
 constexpr int64_t kUpdatesALaunch = 1 << 24, kSummariesALaunch = 1 << 18, kSamplesALaunch = 1 << 22;
 
 __device__ int64_t pair_index() { return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
-unsigned blocks(int64_t count) { return static_cast<unsigned>((count + kThreads - 1) / kThreads); }
-
 __global__ void update_kernel(const double* __restrict__ alpha, const double* __restrict__ beta,
                               const double* __restrict__ successes, const double* __restrict__ failures, int64_t count,
                               double prior_alpha, double prior_beta, double forgetting, double* __restrict__ alpha_out,
@@ -69,7 +67,7 @@ void beta_update_cuda(const BetaUpdate& u, int device, const Control& control) {
     beta.upload(u.beta + first, length);
     successes.upload(u.successes + first, length);
     failures.upload(u.failures + first, length);
-    update_kernel<<<blocks(length), kThreads, 0, stream>>>(alpha.data(), beta.data(), successes.data(), failures.data(),
+    update_kernel<<<cuda::blocks_for(length, kThreads), kThreads, 0, stream>>>(alpha.data(), beta.data(), successes.data(), failures.data(),
                                                            length, u.prior_alpha, u.prior_beta, u.forgetting,
                                                            alpha_out.data(), beta_out.data());
     XC_CUDA_LAUNCHED("thermo.beta_update");
@@ -89,7 +87,7 @@ void beta_summary_cuda(const BetaSummary& s, int device, const Control& control)
   in_parts(s.count, part, stream, control, [&](int64_t first, int64_t length) {
     alpha.upload(s.alpha + first, length);
     beta.upload(s.beta + first, length);
-    summary_kernel<<<blocks(length), kThreads, 0, stream>>>(alpha.data(), beta.data(), length, s.level, mean.data(),
+    summary_kernel<<<cuda::blocks_for(length, kThreads), kThreads, 0, stream>>>(alpha.data(), beta.data(), length, s.level, mean.data(),
                                                             variance.data(), lower.data(), upper.data());
     XC_CUDA_LAUNCHED("thermo.beta_summary");
     mean.download(s.mean + first, length);
@@ -109,7 +107,7 @@ void beta_sample_cuda(const BetaSample& s, int device, const Control& control) {
   in_parts(s.count, part, stream, control, [&](int64_t first, int64_t length) {
     alpha.upload(s.alpha + first, length);
     beta.upload(s.beta + first, length);
-    sample_kernel<<<blocks(length), kThreads, 0, stream>>>(alpha.data(), beta.data(), length, s.seed,
+    sample_kernel<<<cuda::blocks_for(length, kThreads), kThreads, 0, stream>>>(alpha.data(), beta.data(), length, s.seed,
                                                            s.first_stream + static_cast<uint64_t>(first), draws.data());
     XC_CUDA_LAUNCHED("thermo.beta_sample");
     draws.download(s.draws + first, length);

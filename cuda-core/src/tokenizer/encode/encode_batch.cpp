@@ -62,8 +62,9 @@ class BatchEncoder {
 
   size_t short_texts(size_t from, size_t to, uint32_t* out, size_t capacity) {
     std::vector<size_t> ends;
-    size_t bytes = 0;
+    size_t bytes = 0, total = 0;
     for (size_t i = from; i < to; ++i) {
+      total += texts_[i].size;
       bytes += texts_[i].size + around_;
       if (bytes < kGroup && i + 1 < to) continue;
       ends.push_back(i + 1);
@@ -75,6 +76,7 @@ class BatchEncoder {
     thread_pool().parallel_for(thread_pool().threads(), 1, [&](int64_t, int64_t) {
       if (next.load() >= ends.size()) return;
       const ScratchPool::Lease scratch(tokenizer_.cache());
+      (*scratch).memo.expect(total);
       for (size_t g; (g = next.fetch_add(1)) < ends.size();) {
         const size_t begin = g ? ends[g - 1] : from;
         control_.throw_if_cancelled();

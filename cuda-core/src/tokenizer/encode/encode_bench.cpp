@@ -1,6 +1,7 @@
 // Speed of encoding and decoding, in MB (10^6 bytes) per second of CPU time of the calling thread:
 //   xcore_tokenizer_bench encode [tokenizer ...]      e.g. gpt2 o200k_base.converted, or paths; X_REFERENCE_DIR else ../shared
 //   xcore_tokenizer_bench memory [tokenizer]          peak memory of loading it and encoding the corpus once
+//   xcore_tokenizer_bench passes fresh|warm ROUNDS SECTION|all [tokenizer ...]   one kind of pass alone, for a profiler or for comparing builds
 // "fresh" starts with empty caches on warm code; "warm" is the best of later passes over the same text.
 #include <sys/resource.h>
 #include <time.h>
@@ -198,6 +199,45 @@ int bench_memory(int argc, char** argv) {
   t->encode(corpus, 0, sink);
   std::printf("; %.1f MB encoded to %zu ids with %d threads, peak %ld MB\n", static_cast<double>(corpus.size()) * 1e-6, sink.count,
               thread_pool().threads(), peak_mb());
+  return 0;
+}
+
+int bench_passes(int argc, char** argv) {
+  if (argc < 4) {
+    std::printf("passes fresh|warm ROUNDS SECTION|all [TOKENIZER...]\n");
+    return 1;
+  }
+  thread_pool().set_threads(1);
+  const bool fresh = std::string(argv[1]) == "fresh";
+  const int rounds = std::atoi(argv[2]);
+  const std::string only = argv[3];
+  const std::string corpus = read(reference("corpus_public.txt.gz"));
+  if (corpus.size() < kSections[4].end) {
+    std::printf("the reference corpus is absent\n");
+    return 1;
+  }
+  std::vector<uint32_t> ids(corpus.size() + 64);
+  std::vector<std::string> names(argv + 4, argv + argc);
+  if (names.empty()) names = {"gpt2", "cl100k_base.converted", "o200k_base.converted", "llama3.2"};
+  for (const std::string& name : names) {
+    const std::unique_ptr<Tokenizer> t = load_bytes(read(path_of(name)));
+    const auto encode = [&](std::string_view text) {
+      Sink sink{ids.data(), ids.size()};
+      t->encode(text, 0, sink);
+    };
+    std::printf("%-24s", name.c_str());
+    for (const Section& s : kSections) {
+      if (only != "all" && only != s.name) continue;
+      const std::string_view text = std::string_view(corpus).substr(s.begin, s.end - s.begin);
+      encode(text);
+      const double took = best_of(rounds, cpu, [&] {
+        if (fresh) t->cache().clear();
+        encode(text);
+      });
+      std::printf(" %6.1f", static_cast<double>(text.size()) * 1e-6 / took);
+    }
+    std::printf("\n");
+  }
   return 0;
 }
 

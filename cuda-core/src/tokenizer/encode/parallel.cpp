@@ -37,6 +37,7 @@ void PieceEncoder::encode_parallel(std::string_view text, Scan scan, Scratch& sc
     ends.push_back(to);
   }
   if (ends.size() == 1) return scan ? encode(text, scan, scratch, sink) : encode_characters(text, scratch, sink);
+  scratch.memo.expect(text.size());
   const bool counting = sink.capacity == 0;
   const size_t room = sink.count < sink.capacity ? sink.capacity - sink.count : 0;
   OrderedIds ids(ends.size(), room ? sink.out + sink.count : nullptr, room);

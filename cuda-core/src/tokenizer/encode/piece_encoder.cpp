@@ -120,7 +120,8 @@ PieceEncoder::PieceEncoder(Model& model) : PieceEncoder(model, Blank{}) {
 }
 
 // Pieces on their way to ids. Looking up one piece costs more in waiting for memory than in work, so the lines of a whole
-// batch are asked for before the first is read.
+// batch are asked for before the first is read. A new piece waits several times in turn (for the table of tokens, for each of
+// its merges), so where many are new, batches are larger: there are more of them to wait together.
 class PieceEncoder::Batch {
  public:
   Batch(const PieceEncoder& encoder, const uint8_t* base, const uint8_t* end, Scratch& scratch, Sink& sink)
@@ -132,9 +133,9 @@ class PieceEncoder::Batch {
     const auto size = static_cast<size_t>(end_ - base_);
     const auto whole = static_cast<uint32_t>(size < 16 ? 0 : size - 15);  // 16 bytes can be read before this
     for (size_t i = 0; i < count;) {
-      if (count_ == kItems) flush();
+      if (count_ >= limit_) flush();
       // No call in this loop: everything stays in registers.
-      const size_t stop = std::min(count, i + (kItems - count_));
+      const size_t stop = std::min(count, i + (limit_ - count_));
       const PieceMemo::View::Lines lines = scratch_.memo.lines();
       const uint8_t* const base = base_;
       const uint64_t part_mark = encoder_.part_mark_;
@@ -164,9 +165,8 @@ class PieceEncoder::Batch {
   void flush() {
     if (count_ == 0) return;
     scratch_.memo.refresh();
-    learned_ = 0;
-    if (missed_) learn();
-    missed_ = learned_;
+    missed_ = 0;
+    if (limit_ == kLearning) learn();
     const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin;
     if (sink_.capacity == 0) {
       resolve<false>(nullptr);
@@ -179,6 +179,7 @@ class PieceEncoder::Batch {
       if (room) std::copy_n(scratch_.staged.data(), room, sink_.out + before);
     }
     scratch_.lookups += count_;
+    limit_ = missed_ * kSeldom >= count_ ? kLearning : kKnown;
     count_ = 0;
   }
   void push_any(uint32_t begin, uint32_t size) {
@@ -201,7 +202,7 @@ class PieceEncoder::Batch {
     }
   }
   void push_whole(uint32_t begin, uint32_t size, uint64_t part_mark = 0) {
-    if (count_ == kItems) flush();
+    if (count_ >= limit_) flush();
     const uint8_t* const p = base_ + begin;
     Item& item = items_[count_++];
     item.begin = begin;
@@ -218,7 +219,10 @@ class PieceEncoder::Batch {
   }
 
  private:
-  static constexpr size_t kItems = 128;
+  static constexpr size_t kKnown = 128, kLearning = 512;  // items of a batch
+  static constexpr size_t kSeldom = 128;  // one new piece in so many does not pay for learn()
+  static constexpr size_t kParts = 512;
+  static constexpr size_t kJobs = 32;
   static constexpr size_t kSlack = Sink::kSlack;
   static constexpr uint64_t kLong = ~uint64_t{0};  // in key.high: no key, its length would be 255
 
@@ -230,45 +234,112 @@ class PieceEncoder::Batch {
   static size_t size_of(const Item& item) {
     return item.key.high == kLong ? static_cast<uint32_t>(item.key.low) : static_cast<size_t>(item.key.high >> 56 & 15);
   }
+  // Of an item without a key.
+  static bool is_part(const Item& item) { return item.key.low >> 63 != 0; }
   uint32_t* staged(size_t size) {
     if (scratch_.staged.size() < size) scratch_.staged.resize(size);
     return scratch_.staged.data();
   }
 
-  // Where many pieces are new: what each of them waits for is asked for beforehand for all, and those that are merged are
-  // merged together. They are in the memo afterwards.
+  // What each new piece waits for is asked for beforehand for all, and those that are merged are merged together. They are in
+  // the memo afterwards. Of a piece with seams these are the parts; resolve() finds them when it puts them together.
   void learn() {
-    uint16_t fresh[kItems];
-    size_t n = 0;
+    size_t parts = 0;
+    size_t n = unknown(items_, count_);
+    for (size_t k = 0; k < n; ++k) learn_one(items_[fresh_[k]], parts);
+    for (size_t k = 0; k < long_count_; ++k) learn_long(items_[long_[k]]);
+    merge_jobs();
+    if (parts == 0) return;
+    n = unknown(parts_, parts);
+    for (size_t k = 0; k < n; ++k) learn_one(parts_[fresh_[k]], parts);
+    merge_jobs();
+  }
+
+  // Which of the items are not in their first places, by index in fresh_ (few of them are in others); and those without a key,
+  // in long_.
+  size_t unknown(const Item* items, size_t count) {
     const PieceMemo::View::Lines lines = scratch_.memo.lines();
-    for (size_t i = 0; i < count_; ++i) {
-      const PieceMemo::Entry* const line = lines.at(items_[i].hash);
-      const PieceKey& key = items_[i].key;
-      if (line[0].difference(key) == 0 || line[1].difference(key) == 0 || key.high == kLong) continue;
-      encoder_.tokens_.prefetch(items_[i].hash);
-      fresh[n++] = static_cast<uint16_t>(i);
+    size_t n = 0;
+    long_count_ = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const PieceMemo::Entry* const line = lines.at(items[i].hash);
+      const PieceKey& key = items[i].key;
+      uint64_t miss = std::min(line[0].difference(key), line[1].difference(key));
+#if defined(__GNUC__)
+      __asm__("" : "+r"(miss));  // see resolve()
+#endif
+      const bool is_long = key.high == kLong;
+      fresh_[n] = long_[long_count_] = static_cast<uint16_t>(i);
+      n += static_cast<size_t>(miss != 0) & static_cast<size_t>(!is_long);
+      long_count_ += is_long;
     }
-    for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch_key(items_[fresh[k]].hash);
-    size_t jobs = 0;
-    for (size_t k = 0; k < n; ++k) {
-      const Item& item = items_[fresh[k]];
-      uint32_t ids[PieceKey::kMaxBytes];
-      if (scratch_.memo.find(item.key, item.hash, ids) != PieceMemo::kUnknown) continue;
-      const uint32_t whole = encoder_.whole_token(item.key, item.hash);
-      if (whole != kNoId) {
-        scratch_.memo.insert(item.key, item.hash, &whole, 1);
-        ++learned_;
-      } else if (encoder_.prepare_merge(base_ + item.begin, size_of(item), jobs_[jobs])) {
-        job_items_[jobs++] = fresh[k];
+    for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch(items[fresh_[k]].hash);
+    for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch_key(items[fresh_[k]].hash);
+    return n;
+  }
+
+  // `parts`: how many there are in parts_; only whole pieces are cut.
+  void learn_one(const Item& item, size_t& parts) {
+    uint32_t ids[PieceKey::kMaxBytes];
+    if (scratch_.memo.find(item.key, item.hash, ids) != PieceMemo::kUnknown) return;
+    const uint32_t whole = encoder_.whole_token(item.key, item.hash);
+    if (whole != kNoId) {
+      ++missed_;
+      ++scratch_.misses;
+      scratch_.memo.insert(item.key, item.hash, &whole, 1);
+      return;
+    }
+    const uint8_t* const piece = base_ + item.begin;
+    const size_t size = size_of(item);
+    const bool part = &item >= parts_ && &item < parts_ + kParts;
+    if (!part && encoder_.may_have_seams(piece, size)) {
+      uint32_t ends[Seams::kMostParts];
+      const uint8_t* at = piece;
+      const size_t n = encoder_.seams_.parts(piece, at, piece + size, ends);
+      if (n > 1) {
+        if (parts + n > kParts) return;
+        uint32_t begin = 0;
+        for (size_t i = 0; i < n; ++i) {
+          Item& own = parts_[parts++];
+          own.begin = item.begin + begin;
+          own.key = encoder_.part_key(piece + begin, ends[i] - begin);
+          own.hash = own.key.hash();
+          __builtin_prefetch(scratch_.memo.lines().at(own.hash));
+          begin = ends[i];
+        }
+        return;
       }
     }
-    encoder_.merges_.merge_many(jobs_, jobs);
-    for (size_t k = 0; k < jobs; ++k) {
-      const Item& item = items_[job_items_[k]];
-      scratch_.memo.insert(item.key, item.hash, jobs_[k].symbols, jobs_[k].count);
+    merge_later(item, size);
+  }
+
+  void learn_long(const Item& item) {
+    const uint8_t* const piece = base_ + item.begin;
+    const size_t size = size_of(item);
+    uint32_t ids[MergeJob::kMost];
+    if (size > MergeJob::kMost || scratch_.memo.find_long(piece, size, item.hash, ids) != PieceMemo::kUnknown) return;
+    if (encoder_.whole_long(piece, size, is_part(item)) == kNoId) merge_later(item, size);
+  }
+
+  void merge_later(const Item& item, size_t size) {
+    if (!encoder_.prepare_merge(base_ + item.begin, size, jobs_[job_count_])) return;
+    job_items_[job_count_++] = &item;
+    if (job_count_ == kJobs) merge_jobs();
+  }
+
+  void merge_jobs() {
+    encoder_.merges_.merge_many(jobs_, job_count_);
+    for (size_t k = 0; k < job_count_; ++k) {
+      const Item& item = *job_items_[k];
+      if (item.key.high == kLong) {
+        scratch_.memo.insert_long(base_ + item.begin, size_of(item), item.hash, jobs_[k].symbols, jobs_[k].count);
+      } else {
+        scratch_.memo.insert(item.key, item.hash, jobs_[k].symbols, jobs_[k].count);
+      }
     }
-    learned_ += jobs;
-    scratch_.misses += learned_;
+    missed_ += job_count_;
+    scratch_.misses += job_count_;
+    job_count_ = 0;
   }
 
   template <bool kStore>
@@ -313,7 +384,7 @@ class PieceEncoder::Batch {
   }
   size_t slow(const Item& item, uint32_t* out) {
     const uint8_t* const p = base_ + item.begin;
-    if (item.key.high == kLong) return encoder_.encode_long(p, size_of(item), item.hash, item.key.low >> 63 != 0, scratch_, out);
+    if (item.key.high == kLong) return encoder_.encode_long(p, size_of(item), item.hash, is_part(item), scratch_, out);
     const uint64_t before = scratch_.misses;
     const size_t n = encoder_.encode_short(item.key, item.hash, p, size_of(item), scratch_, out);
     missed_ += scratch_.misses != before;
@@ -326,11 +397,16 @@ class PieceEncoder::Batch {
   Scratch& scratch_;
   Sink& sink_;
   size_t count_ = 0;
-  size_t missed_ = 0;   // in the batch before
-  size_t learned_ = 0;  // in this one
-  Item items_[kItems];
-  MergeJob jobs_[kItems];
-  uint16_t job_items_[kItems];
+  size_t limit_ = kKnown;
+  size_t missed_ = 0;  // in this batch
+  size_t job_count_ = 0;
+  size_t long_count_ = 0;
+  Item items_[kLearning];
+  Item parts_[kParts];
+  uint16_t fresh_[std::max(kLearning, kParts) + 1];
+  uint16_t long_[std::max(kLearning, kParts) + 1];
+  MergeJob jobs_[kJobs];
+  const Item* job_items_[kJobs];
 };
 
 void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Sink& sink) const {
@@ -338,6 +414,7 @@ void PieceEncoder::encode(std::string_view text, Scan scan, Scratch& scratch, Si
   uint32_t ends[kWanted + kScanSlack];
   const uint8_t* const base = bytes_of(text);
   const uint8_t* const end = base + text.size();
+  scratch.memo.expect(text.size());
   Batch batch(*this, base, end, scratch, sink);
   uint32_t begin = 0;
   for (const uint8_t* at = base; at < end && !sink.stopped();) {
@@ -359,6 +436,7 @@ void PieceEncoder::encode_characters(std::string_view text, Scratch& scratch, Si
   if (text.empty()) return;
   const uint8_t* const base = bytes_of(text);
   const uint8_t* const end = base + text.size();
+  scratch.memo.expect(text.size());
   Batch batch(*this, base, end, scratch, sink);
   if (!cuts_) {
     batch.push_whole(0, static_cast<uint32_t>(text.size()));
@@ -377,7 +455,23 @@ uint32_t PieceEncoder::whole_token(const PieceKey& key, uint64_t hash) const {
   return whole != kNoId && reached_[whole] ? whole : kNoId;
 }
 
-// The symbols of a piece whose merging needs nothing else; false for others.
+// The same for a piece that is too long for a key.
+uint32_t PieceEncoder::whole_long(const uint8_t* piece, size_t size, bool part) const {
+  return model_.ignore_merges && !part ? long_pieces_.find(model_.bytes, view(piece, size)) : kNoId;
+}
+
+// A piece that has a key and is remembered in parts as well: those are met again more often than the whole.
+bool PieceEncoder::may_have_seams(const uint8_t* piece, size_t size) const {
+  return cuts_ && !characters_only_ && size > 3 && !is_ascii(piece, size);
+}
+
+PieceKey PieceEncoder::part_key(const uint8_t* part, size_t size) const {
+  PieceKey key = PieceKey::load_exactly(part, size);
+  key.high |= part_mark_;
+  return key;
+}
+
+// The symbols of a piece without seams whose merging needs nothing else; false for others.
 bool PieceEncoder::prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const {
   if (!merges_.packed()) return false;
   if (characters_only_) {
@@ -395,11 +489,6 @@ bool PieceEncoder::prepare_merge(const uint8_t* piece, size_t size, MergeJob& jo
     return count >= 2;
   }
   if (!all_bytes_ || size < 2 || size > MergeJob::kMost) return false;
-  if (cuts_ && size > 3 && !is_ascii(piece, size)) {
-    for (const uint8_t* at = piece + 1; at < piece + size; ++at) {
-      if (seams_.cut(piece, at, piece + size)) return false;
-    }
-  }
   for (size_t i = 0; i < size; ++i) job.symbols[i] = model_.byte_token[piece[i]];
   for (size_t i = 0; i + 1 < size; ++i) job.ranks[i] = merges_.byte_rank(piece[i], piece[i + 1]);
   job.count = static_cast<uint32_t>(size);
@@ -419,8 +508,7 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
     n = 1;
   } else if (characters_only_) {
     n = merge_characters(piece, size, scratch, out);
-  } else if (cuts_ && size > 3 && !is_ascii(piece, size)) {
-    // Parts are met again more often than the whole.
+  } else if (may_have_seams(piece, size)) {
     uint32_t ends[Seams::kMostParts];
     const uint8_t* at = piece;
     const size_t parts = seams_.parts(piece, at, piece + size, ends);
@@ -430,8 +518,7 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
       uint32_t begin = 0;
       for (size_t i = 0; i < parts; ++i) {
         const size_t part = ends[i] - begin;
-        PieceKey own = PieceKey::load_exactly(piece + begin, part);
-        own.high |= part_mark_;
+        const PieceKey own = part_key(piece + begin, part);
         n += encode_short(own, own.hash(), piece + begin, part, scratch, out + n);
         begin = ends[i];
       }
@@ -450,7 +537,7 @@ size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t has
   size_t n = kept ? scratch.memo.find_long(piece, size, hash, out) : PieceMemo::kUnknown;
   if (n != PieceMemo::kUnknown) return n;
   ++scratch.misses;
-  const uint32_t whole = model_.ignore_merges && !part ? long_pieces_.find(model_.bytes, view(piece, size)) : kNoId;
+  const uint32_t whole = whole_long(piece, size, part);
   if (whole != kNoId) {
     out[0] = whole;
     n = 1;
@@ -466,13 +553,10 @@ size_t PieceEncoder::merge_symbols(uint32_t* symbols, size_t count, Scratch& scr
 }
 
 size_t PieceEncoder::merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const {
-  if (all_bytes_ && merges_.packed() && size <= MergeTables::kShort) {
-    uint32_t symbols[MergeTables::kShort], ranks[MergeTables::kShort];
-    for (size_t i = 0; i < size; ++i) symbols[i] = model_.byte_token[piece[i]];
-    for (size_t i = 0; i + 1 < size; ++i) ranks[i] = merges_.byte_rank(piece[i], piece[i + 1]);
-    const size_t count = merges_.merge_short(symbols, ranks, size);
-    std::copy_n(symbols, count, out);
-    return count;
+  if (MergeJob job; prepare_merge(piece, size, job)) {
+    merges_.merge_many(&job, 1);
+    std::copy_n(job.symbols, job.count, out);
+    return job.count;
   }
   size_t count = 0;
   bool after_unknown = false;

@@ -56,6 +56,9 @@ class PieceEncoder {
   static void fields(Self& self, Archive& a);
 
   uint32_t whole_token(const PieceKey& key, uint64_t hash) const;
+  uint32_t whole_long(const uint8_t* piece, size_t size, bool part) const;
+  bool may_have_seams(const uint8_t* piece, size_t size) const;
+  PieceKey part_key(const uint8_t* part, size_t size) const;
   bool prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const;
   size_t encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, bool part, Scratch& scratch, uint32_t* out) const;

@@ -21,8 +21,6 @@ size_t power_of_two_below(size_t n, size_t least) {
   return least;
 }
 
-uint8_t logarithm(size_t n) { return static_cast<uint8_t>(63 - __builtin_clzll(n | 1)); }
-
 }  // namespace
 
 // ---- tables ----
@@ -38,6 +36,18 @@ PieceMemo::Entry* PieceMemo::Short::place(const PieceKey& key, uint64_t hash) co
       uint64_t seen = __atomic_load_n(&e->high, __ATOMIC_RELAXED);
       if (seen == key.high && __atomic_load_n(&e->low, __ATOMIC_RELAXED) == key.low) return nullptr;  // by another thread
       if (seen == 0 && __atomic_compare_exchange_n(&e->high, &seen, kClaimed, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return e;
+    }
+  }
+  return nullptr;
+}
+
+PieceMemo::Entry* PieceMemo::Short::free_place(uint64_t hash) {
+  const size_t lines = entries.size() / 2;
+  Entry* const table = entries.writable();
+  size_t at = hash >> shift;
+  for (size_t i = 0; i < kLines; ++i, at = (at + 1) & (lines - 1)) {
+    for (Entry* e = table + at * 2; e < table + at * 2 + 2; ++e) {
+      if (e->high == 0) return e;
     }
   }
   return nullptr;
@@ -102,32 +112,27 @@ void PieceMemo::publish(State state) {
   version_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void PieceMemo::make_room(Full what, uint64_t version) {
+void PieceMemo::make_room(Full what, uint64_t version, size_t wanted) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (version != version_.load(std::memory_order_relaxed)) return;
   State next = *state_;
   const Short& shorts = *next.now.shorts;
   const Long& longs = *next.now.longs;
   if (what == Full::shorts && shorts.entries.size() < most_shorts_) {
-    auto larger = std::make_shared<Short>(std::min<size_t>(shorts.entries.size() * (shorts.entries.size() < kLarge ? 4 : 2), most_shorts_));
-    // What was met early is met often: it gets the first places.
-    const uint8_t early = logarithm(shorts.entries.size() / 8);
+    auto larger = std::make_shared<Short>(wanted ? wanted : std::min<size_t>(shorts.entries.size() * 4, most_shorts_));
     size_t kept = 0;
-    for (const bool first : {true, false}) {
-      for (size_t i = 0; i < shorts.entries.size(); ++i) {
-        const Entry& e = shorts.entries[i];
-        const uint64_t high = __atomic_load_n(&e.high, __ATOMIC_ACQUIRE);
-        if (high <= kClaimed || (e.age < early) != first) continue;
-        const PieceKey key{e.low, high};
-        Entry* const place = larger->place(key, key.hash());
-        if (!place) continue;  // crowded: forgotten
-        std::copy_n(e.ids, kInline, place->ids);
-        place->count = e.count;
-        place->age = e.age;
-        place->low = key.low;
-        place->high = high;  // not e.high, which others may be probing to claim
-        ++kept;
-      }
+    for (size_t i = 0; i < shorts.entries.size(); ++i) {
+      const Entry& e = shorts.entries[i];
+      const uint64_t high = __atomic_load_n(&e.high, __ATOMIC_ACQUIRE);
+      if (high <= kClaimed) continue;
+      const PieceKey key{e.low, high};
+      Entry* const place = larger->free_place(key.hash());
+      if (!place) continue;  // crowded: forgotten
+      std::copy_n(e.ids, kInline, place->ids);
+      place->count = e.count;
+      place->low = key.low;
+      place->high = high;  // not e.high, which others may be probing to claim
+      ++kept;
     }
     larger->used = kept;
     next.now.shorts = std::move(larger);
@@ -170,6 +175,7 @@ PieceMemo::View& PieceMemo::View::operator=(View&& o) noexcept {
   version_ = o.version_;
   lines_ = o.lines_;
   spilled_ = o.spilled_;
+  entries_ = o.entries_;
   added_ = std::exchange(o.added_, 0);
   added_long_ = std::exchange(o.added_long_, 0);
   return *this;
@@ -189,6 +195,7 @@ void PieceMemo::View::follow() {
   version_ = memo_->version_.load(std::memory_order_relaxed);
   lines_ = {state_->now.shorts->entries.data(), state_->now.shorts->shift};
   spilled_ = state_->now.arena->words.get();
+  entries_ = state_->now.shorts->entries.size();
 }
 
 size_t PieceMemo::View::find(const PieceKey& key, uint64_t hash, uint32_t* ids) {
@@ -209,7 +216,7 @@ void PieceMemo::View::insert(const PieceKey& key, uint64_t hash, const uint32_t*
   const auto full = [&] {
     const Short& s = *state_->now.shorts;
     // At the limit tables get fuller.
-    const size_t eighths = s.entries.size() < memo_->most_shorts_ ? 4 : 5;
+    const size_t eighths = s.entries.size() < memo_->most_shorts_ ? 3 : 5;
     return (s.used.load(std::memory_order_relaxed) + added_) * 8 >= s.entries.size() * eighths;
   };
   if (full()) {
@@ -237,10 +244,16 @@ void PieceMemo::View::insert(const PieceKey& key, uint64_t hash, const uint32_t*
     std::copy_n(ids, count, e->ids);
   }
   e->count = static_cast<uint8_t>(count);
-  e->age = logarithm(table.used.load(std::memory_order_relaxed) + added_);
   __atomic_store_n(&e->low, key.low, __ATOMIC_RELAXED);
   __atomic_store_n(&e->high, key.high, __ATOMIC_RELEASE);
   if (++added_ == kAddedAtMost) table.used.fetch_add(std::exchange(added_, 0), std::memory_order_relaxed);
+}
+
+void PieceMemo::View::grow(size_t entries) {
+  const size_t size = power_of_two_below(std::min(entries, memo_->most_shorts_.load()), kFirst);
+  if (size <= state_->now.shorts->entries.size()) return;
+  memo_->make_room(Full::shorts, version_, size);
+  follow();
 }
 
 uint64_t PieceMemo::View::hash(const uint8_t* piece, size_t size) {

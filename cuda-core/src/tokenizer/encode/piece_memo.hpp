@@ -65,7 +65,6 @@ class PieceMemo {
     uint64_t low, high;  // the key; high is 0 in a free place and kClaimed in one that is being filled
     uint32_t ids[kInline];
     uint8_t count;  // more than kInline: the ids are at spilled()[ids[0]], where at least four words or sixteen can be read
-    uint8_t age;    // logarithm of the entries that were there before
 
     // `high` is read first: it is stored last. A `low` from before that could be the zero of a free place, which is the
     // `low` of a piece of zero bytes. Of the other fields nothing may be read before both are as wanted.
@@ -90,6 +89,7 @@ class PieceMemo {
   struct Short {
     explicit Short(size_t capacity);
     Entry* place(const PieceKey& key, uint64_t hash) const;  // claimed for the key; nullptr where it is crowded
+    Entry* free_place(uint64_t hash);  // the same in a table that no other thread knows yet
     const Entry* find(const PieceKey& key, uint64_t hash) const;
     Flat<Entry> entries;
     int shift;
@@ -138,6 +138,12 @@ class PieceMemo {
       if (version_ != memo_->version_.load(std::memory_order_relaxed)) follow();
     }
 
+    // Before a text of so many bytes: a table that need not grow step by step while it is read. English has a new piece about
+    // every 100 bytes of 4 MB, text of many languages one every 40.
+    void expect(size_t bytes) {
+      if (bytes / kBytesAnEntry > entries_) grow(2 * bytes / kBytesAnEntry - 1);
+    }
+
     // Where an entry of a hash is, if it is in its first place: a line of two entries. Good until the next call of
     // refresh(), find() or insert().
     struct Lines {
@@ -162,6 +168,7 @@ class PieceMemo {
     }
 
    private:
+    void grow(size_t entries);
     void follow();
     void leave();
     bool find_long_in(const Generation& g, const uint8_t* piece, size_t size, uint64_t hash, const uint32_t*& ids, size_t& count) const;
@@ -171,20 +178,21 @@ class PieceMemo {
     uint64_t version_ = 0;
     Lines lines_{nullptr, 0};
     const uint32_t* spilled_ = nullptr;
+    size_t entries_ = 0;  // of the table
     size_t added_ = 0, added_long_ = 0;  // not yet in `used`
   };
 
  private:
   static constexpr uint64_t kClaimed = 1;
   static constexpr size_t kFirst = 2048;    // entries at the start
-  static constexpr size_t kLarge = 32768;   // entries from which on tables double
+  static constexpr size_t kBytesAnEntry = 32;  // of text that is expected
   static constexpr size_t kFirstLong = 256;
   static constexpr size_t kLines = 4;       // an entry is at most so many lines behind its first place
   static constexpr size_t kAddedAtMost = 32;
 
   enum class Full { shorts, longs, arena };
-  // Makes room where the tables of `version` are full, if no other thread has.
-  void make_room(Full what, uint64_t version);
+  // Makes room where the tables of `version` are full, if no other thread has; of short pieces for `wanted` entries, where given.
+  void make_room(Full what, uint64_t version, size_t wanted = 0);
   Generation fresh(size_t shorts, size_t longs) const;
   void publish(State state);
 

@@ -36,16 +36,15 @@ MergeTables::MergeTables(Large<PairTable::Entry>& pairs, bool last_counts, const
   uint32_t* const makes = joined_.writable();
   size_t repeated = 0;
   const auto add = [&](PairTable::Entry& e) {
-    const uint64_t key = static_cast<uint64_t>(e.left) << 20 | e.right;
-    size_t i = key * kMultiplier >> shift_;
-    for (; slots[i] != kFree; i = (i + 1) & mask_) {
-      if (slots[i] >> 24 != key) continue;
+    const uint64_t pair = key(e.left, e.right);
+    uint64_t& slot = slots[place(pair)];
+    if (slot != kFree) {
       e.rank = kNoRank;
       ++repeated;
       return;
     }
     fits = fits && (makes[e.rank] == kNoId || makes[e.rank] == e.joined);
-    slots[i] = key << 24 | e.rank;
+    slot = pair << kRankBits | e.rank;
     makes[e.rank] = e.joined;
   };
   constexpr size_t kAhead = 16;
@@ -63,6 +62,7 @@ MergeTables::MergeTables(Large<PairTable::Entry>& pairs, bool last_counts, const
   for (const PairTable::Entry& e : pairs) made_by[e.joined] = std::max(made_by[e.joined], e.rank + 1);
   monotone_ = true;
   for (const PairTable::Entry& e : pairs) monotone_ = monotone_ && made_by[e.left] <= e.rank && made_by[e.right] <= e.rank;
+  count_joined();
   if (!byte_token) return;
   byte_ranks_ = Flat<uint32_t>(65536, kNoRank);
   for (size_t a = 0; a < 256; ++a) {
@@ -84,19 +84,27 @@ void MergeTables::reserve(size_t pairs, uint32_t ranks) {
 }
 
 void MergeTables::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t joined) {
-  const uint64_t key = static_cast<uint64_t>(left) << 20 | right;
-  size_t i = key * kMultiplier >> shift_;
-  while (slots_[i] != kFree) i = (i + 1) & mask_;
-  slots_.writable()[i] = key << 24 | rank;
+  const uint64_t pair = key(left, right);
+  slots_.writable()[place(pair)] = pair << kRankBits | rank;
   joined_.writable()[rank] = joined;
 }
 
+namespace {
+
+using Many = void (*)(const MergeTables&, MergeJob*, size_t);
+Many vector_merge() {
+#if defined(__x86_64__)
+  const CpuFeatures& cpu = cpu_features();
+  if (cpu.avx512_vbmi2) return merge_many_avx512;
+  if (cpu.avx2 && cpu.level >= CpuLevel::avx2) return merge_many_avx2;
+#endif
+  return nullptr;
+}
+
+}  // namespace
+
 // All ranks side by side; after a merge only two of them change.
 size_t MergeTables::merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const {
-#if defined(__x86_64__)
-  static const bool wide = cpu_features().avx512_vbmi2;
-  if (wide && count >= 2 && count <= 16) return merge_short_avx512(*this, ids, ranks, count);
-#endif
   while (count > 1) {
     uint32_t lowest = kNoRank;
     size_t at = 0;
@@ -107,7 +115,7 @@ size_t MergeTables::merge_short(uint32_t* ids, uint32_t* ranks, size_t count) co
       }
     }
     if (lowest == kNoRank) break;
-    ids[at] = joined_[lowest];
+    ids[at] = joined(lowest);
     std::memmove(ids + at + 1, ids + at + 2, (count - at - 2) * sizeof *ids);
     if (at + 2 < count) std::memmove(ranks + at, ranks + at + 1, (count - at - 2) * sizeof *ranks);
     --count;
@@ -118,22 +126,21 @@ size_t MergeTables::merge_short(uint32_t* ids, uint32_t* ranks, size_t count) co
 }
 
 void MergeTables::merge_many(MergeJob* jobs, size_t count) const {
-#if defined(__x86_64__)
-  static const bool wide = cpu_features().avx512_vbmi2;
-  if (wide) return merge_many_avx512(*this, jobs, count);
-#endif
+  static const Many vector = vector_merge();
+  if (vector) return vector(*this, jobs, count);
   for (size_t i = 0; i < count; ++i) jobs[i].count = static_cast<uint32_t>(merge_short(jobs[i].symbols, jobs[i].ranks, jobs[i].count));
 }
 
 size_t MergeTables::merge(uint32_t* ids, size_t count, MergeScratch& scratch) const {
   if (count < 2) return count;
-  if (count > kShort) return merge_long(ids, count, scratch);
-  uint32_t symbols[kShort], ranks[kShort];
-  std::memcpy(symbols, ids, count * sizeof *ids);
-  for (size_t i = 0; i + 1 < count; ++i) ranks[i] = rank(ids[i], ids[i + 1]);
-  count = merge_short(symbols, ranks, count);
-  std::memcpy(ids, symbols, count * sizeof *ids);
-  return count;
+  if (count > MergeJob::kMost) return merge_long(ids, count, scratch);
+  MergeJob job;
+  std::memcpy(job.symbols, ids, count * sizeof *ids);
+  for (size_t i = 0; i + 1 < count; ++i) job.ranks[i] = rank(ids[i], ids[i + 1]);
+  job.count = static_cast<uint32_t>(count);
+  merge_many(&job, 1);
+  std::memcpy(ids, job.symbols, job.count * sizeof *ids);
+  return job.count;
 }
 
 }  // namespace xcore::tokenizer

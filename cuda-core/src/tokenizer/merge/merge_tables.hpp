@@ -8,13 +8,15 @@
 
 namespace xcore::tokenizer {
 
-// A short sequence on its way: symbols and the ranks of neighbours, as for MergeTables::merge_short.
+// A short sequence to merge: symbols[0..count) and the ranks of neighbours, ranks[0..count - 1).
 struct MergeJob {
-  static constexpr size_t kMost = 16;  // symbols
-  alignas(64) uint32_t symbols[kMost];
-  uint32_t ranks[kMost];
+  static constexpr uint32_t kMost = 32;  // symbols
+  alignas(64) uint32_t symbols[kMost + 16];  // beyond kMost they may be read, but do not count
+  uint32_t ranks[kMost + 16];
   uint32_t count;
-  uint32_t at, lowest;  // the next merge; used while it runs
+  // Used while it runs: the next merge, the pairs that the last one made (as keys), and how many words there are to look at.
+  uint32_t at, lowest, lanes;
+  uint64_t left, right;
 };
 
 // The pairs of a table by rank.
@@ -39,15 +41,7 @@ class MergeTables {
   // No pair ranks below the pairs that its parts come from.
   bool monotone() const { return monotone_; }
 
-  uint32_t rank(uint32_t left, uint32_t right) const {
-    const uint64_t key = static_cast<uint64_t>(left) << 20 | right;
-    for (size_t i = key * kMultiplier >> shift_;; i = (i + 1) & mask_) {
-      const uint64_t slot = slots_[i];
-      // First: two unknown symbols side by side have the key of a free slot.
-      if (slot == kFree) return kNoRank;
-      if (slot >> 24 == key) return slot & kRankMask;
-    }
-  }
+  uint32_t rank(uint32_t left, uint32_t right) const { return rank(key(left, right)); }
   bool has_byte_ranks() const { return !byte_ranks_.empty(); }
   size_t size() const {
     size_t used = 0;
@@ -64,11 +58,30 @@ class MergeTables {
       use(PairTable::Entry{static_cast<uint32_t>(slot >> 44), static_cast<uint32_t>(slot >> 24) & kMaxSymbols, rank, joined_[rank]});
     }
   }
-  uint32_t joined(uint32_t rank) const { return joined_[rank]; }
-  void prefetch_rank(uint32_t left, uint32_t right) const {
-    __builtin_prefetch(slots_.data() + ((static_cast<uint64_t>(left) << 20 | right) * kMultiplier >> shift_));
+  uint32_t joined(uint32_t rank) const { return counted() ? rank + first_joined_ : joined_[rank]; }
+  // Ranks make consecutive symbols, as training numbers them: joined() asks no table.
+  bool counted() const { return first_joined_ != kNoId; }
+  void prefetch_rank(uint32_t left, uint32_t right) const { prefetch(key(left, right)); }
+
+  // The table itself, for code that compares a line of eight slots at once. A pair is in the first line that was not full when
+  // it came, so where a line has a free slot and not the pair, the pair is nowhere.
+  static constexpr size_t kLine = 8;
+  static constexpr int kRankBits = 24;  // the lower bits of a slot; its key is above
+  static uint64_t key(uint32_t left, uint32_t right) { return static_cast<uint64_t>(left) << 20 | right; }
+  struct Found {
+    uint32_t rank;   // kNoRank when absent
+    bool elsewhere;  // the line is full of others
+  };
+  const uint64_t* line(uint64_t key) const { return slots_.data() + (first(key) & ~(kLine - 1)); }
+  void prefetch(uint64_t key) const { __builtin_prefetch(slots_.data() + first(key)); }
+  uint32_t rank(uint64_t key) const {
+    const size_t i = place(key);
+    // First: two unknown symbols side by side have the key of a free slot.
+    return slots_[i] == kFree ? kNoRank : static_cast<uint32_t>(slots_[i] & kRankMask);
   }
-  void prefetch_joined(uint32_t rank) const { __builtin_prefetch(joined_.data() + rank); }
+  void prefetch_joined(uint32_t rank) const {
+    if (!counted()) __builtin_prefetch(joined_.data() + rank);
+  }
   // Of neighbouring byte symbols.
   uint32_t byte_rank(uint8_t left, uint8_t right) const { return byte_ranks_[static_cast<size_t>(left) << 8 | right]; }
 
@@ -78,14 +91,10 @@ class MergeTables {
   // The part of it for long sequences; right for all.
   size_t merge_long(uint32_t* ids, size_t count, MergeScratch& scratch) const;
 
-  static constexpr size_t kShort = 32;
   // Symbols that are asked for must be below this. (2^20 - 1 twice would be the key of a free slot.)
   static constexpr uint32_t kMaxSymbols = (1u << 20) - 1;
   static constexpr uint32_t kMaxRanks = (1u << 24) - 1;
-  // The same for count <= kShort when the ranks of neighbours are known: ranks[0 .. count - 1).
-  size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;
-  // The same for many sequences at once, 2 <= jobs[i].count <= MergeJob::kMost. Each step of a merge waits for the table;
-  // here it waits while the others take theirs.
+  // The same for many sequences at once, 2 <= jobs[i].count <= MergeJob::kMost, of which the ranks of neighbours are known.
   void merge_many(MergeJob* jobs, size_t count) const;
 
   // See image/image.hpp. `ids`: what merging may make is below that.
@@ -99,10 +108,12 @@ class MergeTables {
   }
 
  private:
+  // ids[0..count), ranks[0..count - 1); returns the new count.
+  size_t merge_short(uint32_t* ids, uint32_t* ranks, size_t count) const;
   template <class Archive>
   void check(Archive& a, size_t ids) {
     const size_t capacity = slots_.size(), ranks = joined_.size();
-    a.require((capacity & (capacity - 1)) == 0 && capacity != 1, "the table of merges has no power of two as its size");
+    a.require((capacity & (capacity - 1)) == 0 && (capacity == 0 || capacity >= kLine), "the table of merges has no power of two as its size");
     a.require(ranks < kRankMask, "there are too many merges");
     if (capacity == 0) return;
     mask_ = capacity - 1;
@@ -122,23 +133,42 @@ class MergeTables {
     a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
     for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
     a.require(outside == 0, "a merge makes a token that is not there");
+    count_joined();
+  }
+  void count_joined() {
+    first_joined_ = joined_.empty() ? kNoId : joined_[0];
+    for (size_t r = 0; r < joined_.size() && counted(); ++r) {
+      if (joined_[r] != first_joined_ + r) first_joined_ = kNoId;
+    }
+  }
+
+  size_t first(uint64_t key) const { return key * kMultiplier >> shift_; }
+  // Of the pair, or the free slot where it would be.
+  size_t place(uint64_t key) const {
+    const size_t start = first(key);
+    for (size_t line = start & ~(kLine - 1);; line = (line + kLine) & mask_) {
+      for (size_t k = 0; k < kLine; ++k) {
+        const size_t i = line | ((start + k) & (kLine - 1));
+        if (slots_[i] == kFree || slots_[i] >> kRankBits == key) return i;
+      }
+    }
   }
 
   static constexpr uint64_t kFree = ~uint64_t{0};
   static constexpr uint64_t kRankMask = kMaxRanks;
   static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15ull;
 
-
-  Flat<uint64_t> slots_;  // left 20 bits, right 20 bits, rank 24 bits; open addressing, at most half full
+  // Left 20 bits, right 20 bits, rank 24 bits; at most half full. Open addressing within a line of eight, then in the next line.
+  Flat<uint64_t> slots_;
   Flat<uint32_t> joined_; // by rank
   Flat<uint32_t> byte_ranks_;
   size_t mask_ = 0;
   int shift_ = 64;
   bool monotone_ = false;
+  uint32_t first_joined_ = kNoId;
 };
 
-// 2 <= count <= 16; ids and ranks have room for 16. AVX-512.
-size_t merge_short_avx512(const MergeTables& tables, uint32_t* ids, uint32_t* ranks, size_t count);
+void merge_many_avx2(const MergeTables& tables, MergeJob* jobs, size_t count);
 void merge_many_avx512(const MergeTables& tables, MergeJob* jobs, size_t count);
 
 }  // namespace xcore::tokenizer

@@ -1,5 +1,5 @@
 // The forest on top of the regression: its features, what it is taught, and how much it is believed.
-import { FEATURE_NAMES } from '../features';
+import { FEATURE_NAMES } from '../feature-names';
 import { Forest, type ForestState } from './forest';
 import { gaussians } from './random';
 

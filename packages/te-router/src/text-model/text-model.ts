@@ -1,6 +1,7 @@
 // Expected quality of every model from the text of a question, fitted to a log of outcomes: a linear function of hashed
 // n-grams, plus a smooth one of topic and structure (kernel features at landmarks), plus one of structure alone.
-import { FEATURE_NAMES, type TextFeatures } from '../features';
+import { FEATURE_NAMES } from '../feature-names';
+import type { TextFeatures } from '../features';
 import { DotProducts } from './dot-products';
 import { Landmarks, type LandmarksState } from './landmarks';
 import { Stack, type StackState } from './stacking';

@@ -19,9 +19,9 @@ struct Columns {
   int64_t n = 0;      // tuples
   int64_t first = 0;  // sample index of the first F
   int32_t past_dims = 1, source_dims = 1;
-  std::vector<double> future;  // [variable][n]
-  std::vector<double> past;    // [variable][past_dims][n]
-  std::vector<double> source;  // [variable][source_dims][n]
+  RawScratch<double> future;  // [variable][n]
+  RawScratch<double> past;    // [variable][past_dims][n]
+  RawScratch<double> source;  // [variable][source_dims][n]
   std::vector<uint8_t> constant;  // [variable]: the series never changes: it tells nothing and there is nothing to tell
 
   // A pair whose value is 0 by definition.

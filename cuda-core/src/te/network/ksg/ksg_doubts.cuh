@@ -2,8 +2,9 @@
 //
 // Rounding to fp32 moves a distance by less than a margin known beforehand. If only one coordinate's distance lies within the
 // margin of eps, it is the one that eps is, and every comparison comes out as in fp64. Otherwise the unit (a source, a target and
-// a tuple) is in doubt: it is left out, queued, and counted again in fp64 by a warp. On continuous data that is about one unit
-// in a few thousand.
+// a tuple) is in doubt. With one column of P and of S the few tuples within the margin are compared again in fp64 (see
+// ksg_corrections.cuh); a unit with more of them than a thread can hold, or of several columns, is counted again as a whole, by
+// a warp. On continuous data one unit in a few hundred is in doubt.
 #pragma once
 
 #include "te/network/ksg/ksg_device.cuh"
@@ -18,23 +19,28 @@ __device__ __forceinline__ void add_to(Fixed* sum, Fixed value) {
   atomicAdd(reinterpret_cast<unsigned long long*>(sum), static_cast<unsigned long long>(value));
 }
 
+// What kernels hand to a later one. More than `capacity` are counted, not kept.
+template <class Item>
+struct Queue {
+  Item* items;
+  int* count;
+  int capacity;
+
+  __device__ __forceinline__ void add(const Item& item) const {
+    const int at = atomicAdd(count, 1);
+    if (at < capacity) items[at] = item;
+  }
+};
+
+// A unit to count again as a whole.
 struct Doubt {
   int task, rank;
   float eps;
   uint16_t lane;
-  uint16_t counted;  // n_P and n_FP of fp32 are in the sum already
+  uint16_t counted;  // the counts of fp32 are in the sum already
+  int both;          // n_SP of fp32 then
 };
-
-struct Doubts {
-  Doubt* queue;
-  int* count;
-  int capacity;
-
-  __device__ __forceinline__ void add(const Doubt& d) const {
-    const int at = atomicAdd(count, 1);
-    if (at < capacity) queue[at] = d;
-  }
-};
+using Doubts = Queue<Doubt>;
 
 // fp64 has no doubts.
 template <class T>
@@ -84,7 +90,7 @@ __global__ void __launch_bounds__(kDoubtWarps * 32) doubt_kernel(DoubtArgs<T> w)
   const int64_t n = a.n;
   const int count = min(*w.doubts.count, w.doubts.capacity);
   for (int id = blockIdx.x * kDoubtWarps + threadIdx.x / 32; id < count; id += gridDim.x * kDoubtWarps) {
-    const Doubt doubt = w.doubts.queue[id];
+    const Doubt doubt = w.doubts.items[id];
     const Task task = w.tasks[doubt.task];
     const int64_t target = a.first_target + task.target, source = task.variable >= 0 ? task.variable : task.block * kLanes + doubt.lane;
     const uint32_t* permutation = w.permutations ? w.permutations + doubt.lane * n : nullptr;
@@ -179,17 +185,22 @@ __global__ void __launch_bounds__(kDoubtWarps * 32) doubt_kernel(DoubtArgs<T> w)
     const int near_past = near[0], near_future = near[1], near_both = near[2];
     if (lane == 0) {
       Fixed change = w.psi[near_past + 1] - w.psi[near_both + 1] - w.psi[near_future + 1];
-      if (doubt.counted) change -= w.psi[past_before + 1] - w.psi[future_before + 1];
+      if (doubt.counted) change -= w.psi[past_before + 1] - w.psi[doubt.both + 1] - w.psi[future_before + 1];
       add_to(w.sums + static_cast<int64_t>(doubt.task) * kLanes + doubt.lane, change);
     }
     __syncwarp();  // before the next doubt overwrites the lists
   }
 }
 
-// From sums of digamma to transfer entropies.
-__global__ void finish_kernel(const Fixed* sums, int count, double psi_k, double n, double* te) {
+// From sums of digamma [task][32] to transfer entropies: [task][32], or [target][variable] where lanes are variables.
+__global__ void finish_kernel(const Fixed* sums, const Task* tasks, int count, int variables, double psi_k, double n, double* te) {
   const int m = blockIdx.x * blockDim.x + threadIdx.x;
-  if (m < count) te[m] = psi_k + static_cast<double>(sums[m]) / kFixedOne / n;
+  if (m >= count) return;
+  const double value = psi_k + static_cast<double>(sums[m]) / kFixedOne / n;
+  const Task task = tasks[m / kLanes];
+  const int variable = task.block * kLanes + m % kLanes;
+  if (task.variable >= 0) te[m] = value;
+  else if (variable < variables) te[static_cast<int64_t>(task.target) * variables + variable] = value;
 }
 
 }  // namespace xcore::te

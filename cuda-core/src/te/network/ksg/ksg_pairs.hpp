@@ -32,8 +32,7 @@ std::unique_ptr<Pairs> ksg_pairs_cpu(const KsgPairsProblem& problem);
 inline constexpr int32_t kKsgPairsCudaMaxK = 32;
 inline constexpr int32_t kKsgPairsCudaMaxDims = 16;  // of P and of S
 // `single`: distances in fp32, and again in fp64 where rounding could decide a comparison; else fp64. Counts are those of the
-// definition either way when P and S have one column, and values differ from it by the fixed point of their sums, 1e-12; with
-// more columns fp32 was seen to be off by up to 7e-5.
+// definition either way; values differ from it by the fixed point of their sums, 1e-12.
 std::unique_ptr<Pairs> ksg_pairs_cuda(int device, const KsgPairsProblem& problem, bool single);
 
 }  // namespace xcore::te

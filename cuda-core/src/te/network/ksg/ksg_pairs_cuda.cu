@@ -9,6 +9,7 @@
 #include "runtime/thread_pool.hpp"
 #include "te/ksg/ksg.hpp"
 #include "te/network/ksg/ksg_corners.cuh"
+#include "te/network/ksg/ksg_corrections.cuh"
 #include "te/network/ksg/ksg_layout.cuh"
 #include "te/network/ksg/ksg_lists.cuh"
 #include "te/network/ksg/ksg_pairs.hpp"
@@ -23,12 +24,11 @@ namespace {
 
 constexpr int64_t kBatchBytes = 384ll << 20;  // of radii between the kernels
 constexpr int64_t kListBytes = 4ll << 30;
-constexpr int kStragglers = 3;
 constexpr int kLineRows = 512;   // ranks of a block of threads that reads lines
 constexpr int kLineThreads = 512;
 constexpr int kLineAbreast = 8;  // tasks that go along the same lists together
 constexpr int kMost16 = 65535;
-constexpr unsigned kDoubtBlocks = 1024;
+constexpr unsigned kDoubtBlocks = 1024, kCorrectionBlocks = 2048;
 
 unsigned blocks_of(int64_t items, int64_t each) { return static_cast<unsigned>((items + each - 1) / each); }
 
@@ -135,18 +135,20 @@ class KsgPairsCuda final : public Pairs {
     for (int first = 0; first < blocks; first += group)
       for (int target = 0; target < targets; ++target)
         for (int block = first; block < std::min(blocks, first + group); ++block) tasks.push_back({target, block, -1});
-    Scratch<double> values(tasks.size() * kLanes);
-    if (!run(tasks, {source_blocks_.data(), nullptr, nullptr, kLanes}, values.data(), control)) {
+    const int64_t v = c_.variables;
+    if (!run(tasks, {source_blocks_.data(), nullptr, nullptr, kLanes}, te, targets * v, control)) {
       in_fp64(control).originals(te, control);
       return;
     }
-    thread_pool().parallel_for(static_cast<int64_t>(tasks.size()), 64, [&](int64_t begin, int64_t end) {
-      for (int64_t m = begin; m < end; ++m) {
-        const int32_t target = tasks[m].target, first = tasks[m].block * kLanes;
-        for (int32_t x = first; x < std::min<int32_t>(c_.variables, first + kLanes); ++x)
-          te[static_cast<int64_t>(target) * c_.variables + x] = c_.nothing(x, from_ + target) ? 0.0 : values[m * kLanes + x - first];
-      }
-    });
+    std::vector<int32_t> constant;
+    for (int32_t x = 0; x < v; ++x)
+      if (c_.constant[x]) constant.push_back(x);
+    for (int32_t target = 0; target < targets; ++target) {
+      double* row = te + target * v;
+      if (c_.same && c_.constant[from_ + target]) std::fill_n(row, v, 0.0);
+      if (c_.same) row[from_ + target] = 0;
+      for (const int32_t x : constant) row[x] = 0;
+    }
   }
 
   void surrogates(const Pair* pairs, int64_t pair_count, int32_t first, int32_t count, double* te, const Control& control) override {
@@ -171,7 +173,7 @@ class KsgPairsCuda final : public Pairs {
       permuted_block_kernel<T><<<dim3(blocks_of(n, 8), c_.variables, c_.source_dims), dim3(32, 8), 0, stream_>>>(
           source(), rows.data(), lanes, 0, c_.source_dims, n, blocks.data());
       XC_CUDA_LAUNCHED("permuted_block_kernel");
-      if (!run(tasks, {blocks.data(), rows.data(), rows.data() + kLanes * n, lanes}, values.data(), control)) {
+      if (!run(tasks, {blocks.data(), rows.data(), rows.data() + kLanes * n, lanes}, values.data(), static_cast<int64_t>(values.size()), control)) {
         in_fp64(control).surrogates(pairs, pair_count, first, count, te, control);
         return;
       }
@@ -186,7 +188,7 @@ class KsgPairsCuda final : public Pairs {
   using DeviceScope = cuda::DeviceScope;
 
   // The columns in fp64 as they are, and converted.
-  void upload(const std::vector<double>& from, cuda::Buffer<double>& exact, cuda::Buffer<T>& converted) {
+  void upload(const RawScratch<double>& from, cuda::Buffer<double>& exact, cuda::Buffer<T>& converted) {
     exact = cuda::Buffer<double>(from.size(), stream_);
     staging::upload(exact.data(), from.data(), from.size() * sizeof(double), stream_);
     if constexpr (!std::is_same_v<T, double>) {
@@ -212,7 +214,7 @@ class KsgPairsCuda final : public Pairs {
   }
 
   // Sorts the first column of each of `many` variables.
-  void sort(int64_t many, const T* columns, const std::vector<double>& host, int64_t stride, T* sorted, uint32_t* order) {
+  void sort(int64_t many, const T* columns, const RawScratch<double>& host, int64_t stride, T* sorted, uint32_t* order) {
     const int64_t n = c_.n;
     const int64_t padded = sort_padded();
     const size_t bytes = sort_bytes();
@@ -274,7 +276,7 @@ class KsgPairsCuda final : public Pairs {
   // Which walk and which counts, with how much shared memory.
   void plan() {
     const int64_t n = c_.n;
-    cap_ = n <= 129 ? 128 : n <= 4096 ? 256 : 512;
+    cap_ = n <= 400 ? 128 : n <= 4096 ? 256 : 512;
     plain_ = c_.past_dims == 1 && c_.source_dims == 1 && n <= kMost16;
     cells_ = 2;
     while (cells_ < n) cells_ *= 2;
@@ -284,8 +286,9 @@ class KsgPairsCuda final : public Pairs {
     if (plain_) {
       corners_ = n <= 2048;
       if (corners_) {
-        const int shift = 4, step = 1 << shift;
-        bit_table_ = {step, shift, static_cast<int>(n / 32 + 1) | 1, static_cast<int>((n + step - 1) / step) + 1};
+        const int shift = 4;
+        static_assert(kTableStep == 1 << shift);
+        bit_table_ = {shift, static_cast<int>(n / 32 + 1) | 1, static_cast<int>((n + kTableStep - 1) / kTableStep) + 1};
         count_bytes_ = corners_shared<T>(n, cells_, bit_table_);
         corners_ = count_bytes_ <= shared_limit_;
       }
@@ -353,11 +356,11 @@ class KsgPairsCuda final : public Pairs {
     else launch(corners_kernel<T, 256, 4>, 256, bit_table_);
   }
 
-  // values[task][32]; false when more was in doubt than the queue holds.
-  bool run(const std::vector<Task>& tasks, const SourceBlocks<T>& sources, double* values, const Control& control) {
+  // values[entries]: [task][32] of permutations, [target][variable] of variables; false when more was in doubt than the queues hold.
+  bool run(const std::vector<Task>& tasks, const SourceBlocks<T>& sources, double* values, int64_t entries, const Control& control) {
     const int64_t n = c_.n, all = static_cast<int64_t>(tasks.size());
     const int64_t batch = std::min<int64_t>(all, std::max<int64_t>(1, kBatchBytes / (kLanes * n * static_cast<int64_t>(sizeof(Radius<T>)))));
-    if (batch < 1) return true;
+    if (all < 1) return true;
     const int rows = walk_ == Walk::tile ? static_cast<int>(n) : kLineRows;
     const int scan_chunks = static_cast<int>(blocks_of(n, kScanRows));
     const uint32_t* visit = walk_ == Walk::lines && !corners_ ? visit_.data() : nullptr;
@@ -366,10 +369,11 @@ class KsgPairsCuda final : public Pairs {
     cuda::Buffer<Fixed> sums(all * kLanes, stream_);
     cuda::Buffer<double> te(all * kLanes, stream_);
     const int capacity = kDoubts<T> ? static_cast<int>(std::max<int64_t>(batch * kLanes * n / 16, 1 << 16)) : 0;
-    cuda::Buffer<Doubt> queue(std::max(1, capacity), stream_);
-    cuda::Buffer<int> doubt_counts(blocks_of(all, batch), stream_);
+    cuda::Buffer<Doubt> doubt_queue(std::max(1, capacity), stream_);
+    cuda::Buffer<Correction> correction_queue(plain_ ? std::max(1, capacity) : 1, stream_);
+    cuda::Buffer<int> queued(2 * blocks_of(all, batch), stream_);  // doubts and corrections of each batch
     XC_CUDA(cudaMemsetAsync(sums.data(), 0, sums.size() * sizeof(Fixed), stream_));
-    XC_CUDA(cudaMemsetAsync(doubt_counts.data(), 0, doubt_counts.size() * sizeof(int), stream_));
+    XC_CUDA(cudaMemsetAsync(queued.data(), 0, queued.size() * sizeof(int), stream_));
     for (int64_t first = 0, round = 0; first < all; first += batch, ++round) {
       // Two batches are in flight at most, so that cancelling takes effect soon.
       if (round % 2 == 1) stream_.synchronize();
@@ -377,27 +381,35 @@ class KsgPairsCuda final : public Pairs {
       const int64_t many = std::min<int64_t>(batch, all - first);
       const Task* these = device_tasks.data() + first;
       Fixed* out = sums.data() + first * kLanes;
-      const Doubts doubts{queue.data(), doubt_counts.data() + round, capacity};
+      const Doubts doubts{doubt_queue.data(), queued.data() + 2 * round, capacity};
+      const Corrections corrections{correction_queue.data(), queued.data() + 2 * round + 1, capacity};
       walk({data(), sources, these, static_cast<int>(many), rows, static_cast<int>(blocks_of(n, rows)), walk_ == Walk::tile ? 1 : kLineAbreast,
-            kStragglers, cells_, past_cells_.data(), past_scales_.data(), psi_.data(), visit, radii.data(), out, doubts});
+            cells_, past_cells_.data(), past_scales_.data(), psi_.data(), visit, radii.data(), out, doubts});
       if (plain_) {
-        count({data(), sources, these, radii.data(), cells_, source_cells_.data(), source_scales_.data(), past_rank_.data(), visit, psi_.data(), out, doubts}, many);
+        count({data(), sources, these, radii.data(), cells_, source_cells_.data(), source_scales_.data(), past_rank_.data(), visit, psi_.data(), out, corrections}, many);
       } else {
         const ScanArgs<T> s{data(), sources, these, scan_chunks, radii.data(), psi_.data(), out, doubts};
         scan_kernel<T><<<blocks_of(many * scan_chunks, kScanWarps), kScanWarps * 32, 0, stream_>>>(s, many * scan_chunks);
         XC_CUDA_LAUNCHED("scan_kernel");
       }
-      if (kDoubts<T>) {
-        const DoubtArgs<T> d{data(), {exact_future_.data(), exact_past_.data(), exact_source_.data()}, these, sources.permutations, doubts, psi_.data(), out};
+      if constexpr (kDoubts<T>) {
+        const ExactColumns exact{exact_future_.data(), exact_past_.data(), exact_source_.data()};
+        if (plain_) {
+          correction_kernel<T><<<kCorrectionBlocks, kCorrectionThreads, 0, stream_>>>(
+              {data(), exact, sources, these, radii.data(), visit, corrections, doubts, psi_.data(), out});
+          XC_CUDA_LAUNCHED("correction_kernel");
+        }
+        const DoubtArgs<T> d{data(), exact, these, sources.permutations, doubts, psi_.data(), out};
         doubt_kernel<T><<<kDoubtBlocks, kDoubtWarps * 32, 0, stream_>>>(d);
         XC_CUDA_LAUNCHED("doubt_kernel");
       }
     }
-    finish_kernel<<<blocks_of(all * kLanes, 256), 256, 0, stream_>>>(sums.data(), static_cast<int>(all * kLanes), psi_k_, static_cast<double>(n), te.data());
+    finish_kernel<<<blocks_of(all * kLanes, 256), 256, 0, stream_>>>(sums.data(), device_tasks.data(), static_cast<int>(all * kLanes), c_.variables, psi_k_,
+                                                                     static_cast<double>(n), te.data());
     XC_CUDA_LAUNCHED("finish_kernel");
-    std::vector<int> counts(doubt_counts.size());
-    doubt_counts.download(counts.data(), counts.size());
-    staging::download(values, te.data(), te.size() * sizeof(double), stream_);
+    std::vector<int> counts(queued.size());
+    queued.download(counts.data(), counts.size());
+    staging::download(values, te.data(), static_cast<size_t>(entries) * sizeof(double), stream_);
     return std::all_of(counts.begin(), counts.end(), [&](int c) { return c <= capacity; });
   }
 

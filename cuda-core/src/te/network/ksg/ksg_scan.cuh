@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(kScanWarps * 32) scan_kernel(ScanArgs<T> w, in
     T widest = valid ? eps + 2 * margin : 0;
 #pragma unroll
     for (int step = 16; step > 0; step /= 2) widest = greater(widest, __shfl_xor_sync(kFull, widest, step));
-    int near_past = 0, near_both = 0, close_past = 0, close_both = 0;
+    int near_past = 0, near_both = 0, close_past = 0, close_source = 0;
     for (int side = 0; side < 2; ++side) {
       for (int64_t step = 1; ; step += 32) {
         const int64_t j = side ? rank - step - lane : rank + step + lane;
@@ -74,12 +74,12 @@ __global__ void __launch_bounds__(kScanWarps * 32) scan_kernel(ScanArgs<T> w, in
           const int from = __ffs(close) - 1;
           const T dp = __shfl_sync(kFull, d, from);
           const int64_t other = __shfl_sync(kFull, mine, from);
-          T both = dp;
+          T ds = 0;
           for (int h = 0; h < a.source_dims; ++h)
-            both = greater(both, absolute(block[h * plane + other * kLanes] - block[h * plane + static_cast<int64_t>(tuple) * kLanes]));
+            ds = greater(ds, absolute(block[h * plane + other * kLanes] - block[h * plane + static_cast<int64_t>(tuple) * kLanes]));
           near_past += dp < eps;
-          near_both += both < eps;
-          if (kDoubts<T>) close_past += absolute(dp - eps) <= margin, close_both += absolute(both - eps) <= margin;
+          near_both += greater(dp, ds) < eps;
+          if (kDoubts<T>) close_past += absolute(dp - eps) <= margin, close_source += absolute(ds - eps) <= margin && dp - eps <= margin;
         }
         if (__ballot_sync(kFull, near) != kFull) break;
       }
@@ -87,11 +87,12 @@ __global__ void __launch_bounds__(kScanWarps * 32) scan_kernel(ScanArgs<T> w, in
     bool certain = true;
     if (kDoubts<T>) {
       if (!(eps > 0)) continue;  // in doubt already
-      certain = close_past == static_cast<int>(which == kNearPast) && close_both == static_cast<int>(which != kNearFuture);
+      // Each coordinate by itself: P and S may be near eps at two tuples, of which eps is but one.
+      certain = close_past == static_cast<int>(which == kNearPast) && close_source == static_cast<int>(which == kNearSource);
     }
     const int near_future = static_cast<int>(radius.counts & 0x3fffffff);
     if (certain) sum += w.psi[near_past + 1] - w.psi[near_both + 1] - w.psi[near_future + 1];
-    else if (valid) w.doubts.add({static_cast<int>(task_index), static_cast<int>(rank), static_cast<float>(eps), static_cast<uint16_t>(lane), 0});
+    else if (valid) w.doubts.add({static_cast<int>(task_index), static_cast<int>(rank), static_cast<float>(eps), static_cast<uint16_t>(lane), 0, 0});
   }
   add_to(w.sums + task_index * kLanes + lane, sum);
 }

@@ -21,8 +21,7 @@ inline size_t squares_shared(int64_t n, int cells, const SquareTable& table) {
 // How many of values[begin..end) lie in [low, low + wide); low + wide is below 2^16.
 __device__ __forceinline__ int in_strip(const uint16_t* values, int begin, int end, int low, int wide) {
   if (wide == 0) return 0;
-  // value - low, as unsigned, is at least wide for those outside: what is left of it above wide - 1, but at most 1.
-  const unsigned minus_low = ((0x10000u - low) & 0xffffu) * 0x10001u, last = (wide - 1u) * 0x10001u, minus_last = ((0x10001u - wide) & 0xffffu) * 0x10001u;
+  const Strip strip(low, wide);
   unsigned outside = 0;
   const int first = begin & ~7;
   for (int at = first; at < end; at += 8) {
@@ -36,7 +35,7 @@ __device__ __forceinline__ int in_strip(const uint16_t* values, int begin, int e
       }
     }
 #pragma unroll
-    for (int q = 0; q < 4; ++q) outside += __viaddmin_u16x2(__viaddmax_u16x2(two[q], minus_low, last), minus_last, 0x10001u);
+    for (int q = 0; q < 4; ++q) outside += strip.outside(two[q]);
   }
   const int read = end > first ? (end - first + 7) / 8 * 8 : 0;
   return read - static_cast<int>((outside & 0xffff) + (outside >> 16));
@@ -109,7 +108,7 @@ __global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, Sq
         if (!kDoubts<T>) sum -= w.psi[1];  // in fp32 it is in doubt
         continue;
       }
-      const int low = radius.counts & 0xffff, high = radius.counts >> 16;
+      const int low = radius.low(), high = radius.high();
       const T s = sorted[own_rank[r]];
       int s_low, s_high;
       range_of(sorted, cells, scale, w.cells, s, eps, s_low, s_high);
@@ -126,8 +125,8 @@ __global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, Sq
       --near_both;  // itself
       if (a.theiler > 0) near_both -= in_window(static_cast<int>(a.past_order[target_base + r]), a.theiler, n, past_rank, own_rank, sorted, low, high, s, eps);
       const T magnitude = greater(absolute(s), greater(absolute(a.past_ranked[target_base + r]), absolute(a.future_ranked[target_base + r])));
-      if (certain(sorted, n, s, magnitude, eps, radius.eps < 0, s_low, s_high)) sum -= w.psi[near_both + 1];
-      else w.doubts.add({task_index, r, static_cast<float>(eps), static_cast<uint16_t>(lane_column), 1});
+      sum -= w.psi[near_both + 1];
+      if (in_doubt(radius, sorted, n, s, magnitude, s_low, s_high)) w.corrections.add(correction(task_index, m, lane_column, near_both, s_low, s_high));
     }
     add_block<kThreads>(sum, w.sums + static_cast<int64_t>(task_index) * kLanes + lane_column);
   }

@@ -1,8 +1,9 @@
 // The walk: 32 sources, one a lane, go down the list of one tuple together, so that the list is read once for all. Gives eps
 // (the k-th distance) and n_FP; with one column of P also the ranks of P within eps.
 //
-// A warp goes as far as its slowest lane, so the walk ends when few lanes are left: these go on one by one, 32 entries of the
-// list at a time. Sources that are outliers at the tuple, whose neighbours lie beyond the list, are served from their own side.
+// A warp goes as far as its slowest lane, so the walk ends when few lanes are left. What is left over of eight tuples makes a
+// warp again, in which every lane goes on along its own list. Sources that are outliers at the tuple, whose neighbours lie beyond
+// the list, are served from their own side.
 #pragma once
 
 #include "te/network/ksg/ksg_doubts.cuh"
@@ -12,8 +13,13 @@
 namespace xcore::te {
 
 constexpr int kTilePitch = 33;  // a tuple's 32 values lie one after another, and a column's in all banks
-constexpr int kStage = 4;       // ranks that leave together, so that whole sectors are written
+constexpr int kStage = 8;       // ranks that a warp does together: their stragglers fill it, and whole sectors are written
+constexpr int kStagePitch = kLanes + 1;
+constexpr int kShown = 128;     // distances of a list in shared memory; no list is shorter
 constexpr int kChunk = 8;       // entries of a list between two looks at who is done
+// The walk ends when no more lanes than these are unfinished. Their k least fit into a row of the stage.
+template <int kMaxK>
+constexpr int kStragglers = kMaxK <= 8 ? kLanes / kStage : kLanes / kMaxK;
 
 enum class Walk {
   tile,    // one column of P and of S; the 32 sources' values lie in shared memory
@@ -22,11 +28,20 @@ enum class Walk {
 };
 
 // What the walk tells the counts of one source at one rank. The sign of eps is a note for them: negative if S alone is within
-// the margin of eps (see ksg_doubts.cuh). Zero: nothing is nearer, or in doubt.
+// the margin of eps (see ksg_doubts.cuh). Zero: nothing is nearer, or the unit is counted again as a whole.
 template <class T>
 struct alignas(2 * sizeof(T)) Radius {
   T eps;
-  uint32_t counts;  // general: n_FP, and which coordinates are near eps << 30; else the P-ranks within eps, first and behind << 16
+  // general: n_FP, and which coordinate is near eps << 30; else the P-ranks within eps, first and behind << 16, the other way
+  // round where P or F leave a doubt
+  uint32_t counts;
+
+  static __device__ __forceinline__ uint32_t range(int low, int high, bool doubt) {
+    return doubt ? static_cast<uint32_t>(high) | static_cast<uint32_t>(low) << 16 : static_cast<uint32_t>(low) | static_cast<uint32_t>(high) << 16;
+  }
+  __device__ __forceinline__ bool doubt() const { return (counts & 0xffff) > counts >> 16; }
+  __device__ __forceinline__ int low() const { return static_cast<int>(min(counts & 0xffff, counts >> 16)); }
+  __device__ __forceinline__ int high() const { return static_cast<int>(max(counts & 0xffff, counts >> 16)); }
 };
 constexpr uint32_t kNearSource = 1, kNearPast = 2, kNearFuture = 3;  // the one coordinate that eps is
 
@@ -37,7 +52,6 @@ struct WalkArgs {
   const Task* tasks;
   int task_count;
   int rows, chunks, abreast;  // a block of threads does `rows` ranks of a task; blocks go through `abreast` tasks together
-  int stragglers;             // the walk ends when no more lanes than these are unfinished
   int cells;
   const uint16_t* past_cells;       // [variable][cells + 2]
   const CellScale<T>* past_scales;  // [variable]
@@ -48,9 +62,19 @@ struct WalkArgs {
   Doubts doubts;
 };
 
+// Shared memory of one warp.
+template <class T>
+struct Stage {
+  T eps[kStage * kStagePitch];
+  T spare[kStage * kStagePitch];  // the k least of stragglers, then counts of Radius
+  T distances[kShown];            // of the list in hand
+
+  __device__ __forceinline__ uint32_t& counts(int at) { return *reinterpret_cast<uint32_t*>(&spare[at]); }
+};
+
 template <class T>
 inline size_t walk_shared(Walk walk, int64_t n, int cells, int threads) {
-  const size_t stages = static_cast<size_t>(threads / 32) * kStage * 33 * sizeof(Radius<T>);
+  const size_t stages = static_cast<size_t>(threads / 32) * sizeof(Stage<T>);
   if (walk != Walk::tile) return stages;
   return stages + (n + 2) * sizeof(Fixed) + ((n * kTilePitch + 3) / 4 * 4 + (n + 3) / 4 * 4) * sizeof(T) + (cells + 2) * sizeof(uint16_t);
 }
@@ -71,6 +95,15 @@ __device__ __forceinline__ void load_chunk(const Near<double>* list, double (&d)
   }
 }
 
+// Tuples of the Theiler window, without the tuple itself, whose P is within eps.
+template <class T>
+__device__ __forceinline__ int past_in_window(const T* past, int n, int tuple, int theiler, T x, T eps) {
+  int count = 0;
+  const int to = min(n - 1, tuple + theiler);
+  for (int other = max(0, tuple - theiler); other <= to; ++other) count += other != tuple && absolute(past[other] - x) < eps;
+  return count;
+}
+
 template <class T, int kMaxK, Walk kWalk, int kThreads, int kBlocks>
 __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) {
   constexpr bool kTile = kWalk == Walk::tile, kGeneral = kWalk == Walk::general;
@@ -79,8 +112,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
   __shared__ Fixed sums[kLanes];
   const PairsData<T>& a = w.data;
   const int n = static_cast<int>(a.n);
-  Radius<T>* stages = reinterpret_cast<Radius<T>*>(shared_doubles);
-  Fixed* shared_psi = reinterpret_cast<Fixed*>(stages + kThreads / 32 * kStage * 33);
+  Stage<T>* stages = reinterpret_cast<Stage<T>*>(shared_doubles);
+  Fixed* shared_psi = reinterpret_cast<Fixed*>(stages + kThreads / 32);
   T* tile = reinterpret_cast<T*>(shared_psi + n + 2);
   T* shared_past = tile + (n * kTilePitch + 3) / 4 * 4;
   uint16_t* shared_cells = reinterpret_cast<uint16_t*>(shared_past + (n + 3) / 4 * 4);
@@ -129,7 +162,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
   const FuturePast<T>* pairs = a.target_pairs + static_cast<int64_t>(variable) * n;
   const T* past_by_tuple = a.past + static_cast<int64_t>(variable) * a.past_dims * n;
 
-  Radius<T>* stage = stages + warp * kStage * 33;
+  Stage<T>& stage = stages[warp];
   Fixed sum = 0;
   for (;;) {
     int base = 0;
@@ -137,11 +170,18 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
     base = __shfl_sync(kFull, base, 0);
     if (base >= end) break;
     const int rows = min(end - base, kStage);
+    // Lane r keeps what the others ask about row r.
+    unsigned row_left = 0;
+    int row_rank = 0, row_walked = 0;
+    uint32_t row_tuple = 0;
+    if (lane < rows) {
+      row_rank = visit ? visit[base + lane] : base + lane;
+      row_tuple = order[row_rank];
+    }
     for (int row = 0; row < rows; ++row) {
-      const int rank = visit ? visit[base + row] : base + row;
-      const uint32_t tuple = order[rank];
+      const int rank = __shfl_sync(kFull, row_rank, row);
+      const uint32_t tuple = __shfl_sync(kFull, row_tuple, row);
       const Near<T>* list = lists + static_cast<int64_t>(rank) * a.cap;
-      const T limit = limits[rank];
       const T own = value(tuple);
       Least<T, kMaxK> least(a.k);
       T reached;
@@ -154,44 +194,81 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
         reached = d[kChunk - 1];
       };
       // What lies behind is at least as far as the last entry seen.
-      const auto few_left = [&] { return __popc(__ballot_sync(kFull, least.kth() > reached) & lanes) <= w.stragglers; };
+      const auto unfinished = [&] { return __ballot_sync(kFull, least.kth() > reached) & lanes; };
       T d0[kChunk], d1[kChunk];
       uint32_t t0[kChunk], t1[kChunk];
       load_chunk(list, d0, t0);
       int walked = 0;
+      unsigned left;
       for (;;) {
         load_chunk(list + walked + kChunk, d1, t1);
         take(d0, t0);
         walked += kChunk;
-        if (few_left()) break;
+        left = unfinished();
+        if (__popc(left) <= kStragglers<kMaxK>) break;
         load_chunk(list + walked + kChunk, d0, t0);  // behind the last list there is room
         take(d1, t1);
         walked += kChunk;
-        if (walked >= a.cap || few_left()) break;
+        left = unfinished();
+        if (walked >= a.cap || __popc(left) <= kStragglers<kMaxK>) break;
       }
-      const T walk_end = reached;
-      for (unsigned left = walked < a.cap ? __ballot_sync(kFull, least.kth() > reached) & lanes : 0; left; left &= left - 1) {
-        const int whose = __ffs(left) - 1;
-        const T from = __shfl_sync(kFull, own, whose);
-        T kth = __shfl_sync(kFull, least.kth(), whose), behind = walk_end;
-        for (int m = walked; m < a.cap && kth > behind; m += 32) {
-          const Near<T> entry = list[min(m + lane, a.cap - 1)];
-          T d = greater(entry.distance, distance(entry.tuple, tuple, from, whose));
-          if (m + lane >= a.cap) d = infinity<T>();
-          unsigned near = __ballot_sync(kFull, d < kth);
-          if (near) {
-            for (; near; near &= near - 1) {
-              const T x = __shfl_sync(kFull, d, __ffs(near) - 1);
-              least.insert(lane == whose ? x : infinity<T>());
-            }
-            kth = __shfl_sync(kFull, least.kth(), whose);
-          }
-          behind = __shfl_sync(kFull, entry.distance, 31);
-        }
-        if (lane == whose) reached = behind;
+      stage.eps[row * kStagePitch + lane] = least.kth();
+      if (walked >= a.cap) left = 0;  // an eps beyond the list is found from the source's side
+      if (left >> lane & 1) {
+        T* kept = stage.spare + row * kStagePitch + __popc(left & ((1u << lane) - 1)) * kMaxK;
+#pragma unroll
+        for (int m = 0; m < kMaxK; ++m) kept[m] = least.b[m];
       }
-      T eps = least.kth();
-      for (unsigned beyond = __ballot_sync(kFull, eps > lesser(reached, limit)) & lanes; beyond; beyond &= beyond - 1) {
+      if (lane == row) row_left = left, row_walked = walked;
+    }
+    __syncwarp();
+
+    // The stragglers of all rows, each on its own.
+    if (__any_sync(kFull, row_left != 0)) {
+      const int row = lane / kStragglers<kMaxK> % kStage, place = lane % kStragglers<kMaxK>;
+      unsigned left = __shfl_sync(kFull, row_left, row);
+      const uint32_t tuple = __shfl_sync(kFull, row_tuple, row);
+      const Near<T>* list = lists + static_cast<int64_t>(__shfl_sync(kFull, row_rank, row)) * a.cap;
+      int walked = __shfl_sync(kFull, row_walked, row);
+#pragma unroll
+      for (int m = 1; m < kStragglers<kMaxK>; ++m)
+        if (m <= place) left &= left - 1;
+      const bool mine = lane < kStage * kStragglers<kMaxK> && left != 0;
+      const int whose = mine ? __ffs(left) - 1 : 0;
+      const T own = (kTile ? tile[tuple * kTilePitch + whose] : block[static_cast<int64_t>(tuple) * kLanes + whose - lane]);
+      Least<T, kMaxK> least(a.k);
+      if (mine) {
+#pragma unroll
+        for (int m = 0; m < kMaxK; ++m) least.b[m] = stage.spare[row * kStagePitch + place * kMaxK + m];
+      }
+      for (bool going = mine; __any_sync(kFull, going);) {
+        if (!going) continue;
+        T d[kChunk];
+        uint32_t t[kChunk];
+        load_chunk(list + walked, d, t);
+        T s[kChunk];
+#pragma unroll
+        for (int u = 0; u < kChunk; ++u) s[u] = greater(d[u], distance(t[u], tuple, own, whose));
+#pragma unroll
+        for (int u = 0; u < kChunk; u += 4) least.insert_four(s[u], s[u + 1], s[u + 2], s[u + 3]);
+        walked += kChunk;
+        going = walked < a.cap && least.kth() > d[kChunk - 1];
+      }
+      if (mine) stage.eps[row * kStagePitch + whose] = least.kth();
+      __syncwarp();
+    }
+
+    for (int row = 0; row < rows; ++row) {
+      const int rank = __shfl_sync(kFull, row_rank, row);
+      const uint32_t tuple = __shfl_sync(kFull, row_tuple, row);
+      const Near<T>* list = lists + static_cast<int64_t>(rank) * a.cap;
+      const T limit = limits[rank];
+      const T own = value(tuple);
+#pragma unroll
+      for (int m = 0; m < kShown; m += 32) stage.distances[m + lane] = list[m + lane].distance;
+      __syncwarp();
+      T eps = stage.eps[row * kStagePitch + lane];
+      for (unsigned beyond = __ballot_sync(kFull, eps > limit) & lanes; beyond; beyond &= beyond - 1) {
         const int whose = __ffs(beyond) - 1;
         const int column = task.variable >= 0 ? task.variable : task.block * kLanes + whose;
         const int64_t row_base = static_cast<int64_t>(column) * n, lane_base = static_cast<int64_t>(whose) * n;
@@ -214,19 +291,22 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
       const T margin = margin_of(magnitude, eps);
       int near = 0, close = 0;  // n_FP; how many D_Y are within the margin, and one of their tuples
       uint32_t closest = 0;
-      for (int step = a.cap / 2; step > 0; step /= 2)
-        if (list[near + step - 1].distance < eps) near += step;
-      near += list[near].distance < eps;
+      if (eps <= stage.distances[kShown - 1]) {
+#pragma unroll
+        for (int step = kShown / 2; step > 0; step /= 2)
+          if (stage.distances[near + step - 1] < eps) near += step;
+      } else {
+        for (int step = a.cap / 2; step > 0; step /= 2)
+          if (list[near + step - 1].distance < eps) near += step;
+        near += list[near].distance < eps;
+      }
       if (kDoubts<T>) {
         // Of what is close, the nearest on either side, and if there is one the next.
-        const Near<T> above = list[near < a.cap ? near : a.cap - 1], below = list[near > 0 ? near - 1 : 0];
-        const bool close_above = near < a.cap && above.distance - eps <= margin, close_below = near > 0 && eps - below.distance <= margin;
+        const auto away = [&](int at) { return at < 0 || at >= a.cap ? infinity<T>() : absolute((at < kShown ? stage.distances[at] : list[at].distance) - eps); };
+        const bool close_above = away(near) <= margin, close_below = away(near - 1) <= margin;
         close = close_above + close_below;
-        closest = close_above ? above.tuple : below.tuple;
-        if (close == 1) {
-          const int next = close_above ? near + 1 : near - 2;
-          if (next >= 0 && next < a.cap) close += absolute(list[next].distance - eps) <= margin;
-        }
+        if (close == 1) close += away(close_above ? near + 1 : near - 2) <= margin;
+        if (close > 0) closest = list[close_above ? near : near - 1].tuple;
       }
       // Behind the list's limit.
       if (kGeneral) {
@@ -247,49 +327,51 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
           for (int h = 1; h < a.past_dims; ++h) p = greater(p, absolute(past_by_tuple[static_cast<int64_t>(h) * n + closest] - past_by_tuple[static_cast<int64_t>(h) * n + tuple]));
         which = p > absolute(there.future - pairs[tuple].future) + margin ? kNearPast : kNearFuture;
       }
-      bool doubt = kDoubts<T> && (close > 1 || !(eps > 4 * margin));
+      bool doubt = close > 1;
+      bool again = kDoubts<T> && !(eps > 4 * margin);  // to be counted as a whole
 
-      Radius<T> radius{eps, static_cast<uint32_t>(near) | which << 30};
-      if (!kGeneral) {
+      uint32_t counts = static_cast<uint32_t>(near) | which << 30;
+      if (kGeneral) {
+        again |= doubt;
+      } else {
         int low = 0, high = 0, near_past = 0;
         const T x = past[rank];
         if (eps > 0 && valid) range_of(past, cells, scale, w.cells, x, eps, low, high);
         int close_past = 0;
         if (kDoubts<T> && eps > 0 && valid) close_past = close_to(past, n, x, eps, margin, low, high);
         // Behind the list's limit n_FP is counted in the range of P. There a coordinate of F is looked at by itself.
-        for (unsigned unknown = __ballot_sync(kFull, eps + 2 * margin > limit) & lanes; unknown; unknown &= unknown - 1) {
+        const bool behind = eps + 2 * margin > limit;
+        for (unsigned unknown = __ballot_sync(kFull, behind) & lanes; unknown; unknown &= unknown - 1) {
           const int whose = __ffs(unknown) - 1;
           const Within f = future_within(a, variable, rank, tuple, __shfl_sync(kFull, low, whose), __shfl_sync(kFull, high, whose),
                                          __shfl_sync(kFull, eps, whose), __shfl_sync(kFull, margin, whose), lane);
           if (lane == whose) {
             near = f.near;
             which = f.close ? kNearFuture : close_past ? kNearPast : kNearSource;
-            doubt = kDoubts<T> && (f.close > 1 || !(eps > 4 * margin));
+            doubt = kDoubts<T> && f.close > 1;
           }
         }
         doubt |= kDoubts<T> && close_past != static_cast<int>(which == kNearPast);
+        again |= doubt && behind;
         if (eps > 0 && valid) {
           near_past = high - low - 1;
-          if (a.theiler > 0) {
-            const int to = min(n - 1, static_cast<int>(tuple) + a.theiler);
-            for (int other = max(0, static_cast<int>(tuple) - a.theiler); other <= to; ++other)
-              near_past -= other != static_cast<int>(tuple) && absolute(past_by_tuple[other] - x) < eps;
-          }
+          if (a.theiler > 0) near_past -= past_in_window(past_by_tuple, n, static_cast<int>(tuple), a.theiler, x, eps);
         }
-        if (!doubt) sum += psi[near_past + 1] - psi[near + 1];
-        radius = {kDoubts<T> && which == kNearSource ? -eps : eps, static_cast<uint32_t>(low) | static_cast<uint32_t>(high) << 16};
+        if (!again) sum += psi[near_past + 1] - psi[near + 1];
+        counts = Radius<T>::range(low, high, doubt);
+        if (kDoubts<T> && which == kNearSource) stage.eps[row * kStagePitch + lane] = -eps;
+        else stage.eps[row * kStagePitch + lane] = eps;
       }
-      if (doubt) {
-        radius.eps = 0;
-        if (valid) w.doubts.add({task_index, rank, static_cast<float>(eps), static_cast<uint16_t>(lane), 0});
-      }
-      stage[row * 33 + lane] = radius;
+      if (kGeneral || again) stage.eps[row * kStagePitch + lane] = again ? T(0) : eps;
+      if (again && valid) w.doubts.add({task_index, rank, static_cast<float>(eps), static_cast<uint16_t>(lane), 0, 0});
+      stage.counts(row * kStagePitch + lane) = counts;
+      __syncwarp();  // before the next list's distances
     }
     __syncwarp();
     const int row = lane % kStage;
     if (row < rows) {
       for (int column = lane / kStage; column < kLanes; column += 32 / kStage)
-        w.radii[(static_cast<int64_t>(task_index) * kLanes + column) * n + base + row] = stage[row * 33 + column];
+        w.radii[(static_cast<int64_t>(task_index) * kLanes + column) * n + base + row] = {stage.eps[row * kStagePitch + column], stage.counts(row * kStagePitch + column)};
     }
     __syncwarp();
   }

@@ -96,18 +96,23 @@ struct LaneRandom {
 
 // rows [n + 1], the ghost row included; scratch [program.scratch_rows].
 void bitsliced_randomize(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random);
-// One sweep in index order. accepted, when given, is raised by the flips of all lanes.
+// Spins first .. last - 1 of one sweep in index order.
 void bitsliced_sweep(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random, const LaneThresholds& thresholds,
-                     LaneRow* scratch);
+                     LaneRow* scratch, int32_t first, int32_t last);
+inline void bitsliced_sweep(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random, const LaneThresholds& thresholds,
+                            LaneRow* scratch) {
+  bitsliced_sweep(program, rows, random, thresholds, scratch, 0, program.n);
+}
 // energies [kLanes]: of the integer model, in its units (including what fields give).
 void bitsliced_energies(const BitslicedProgram& program, const LaneRow* rows, LaneRow* scratch, int64_t* energies);
 
 // One set an instruction set, the same code; the functions above choose.
-using SweepKernel = void (*)(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*);
-void bitsliced_sweep_portable(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*);
-void bitsliced_sweep_avx2(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*);
-void bitsliced_sweep_avx512(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*);
-// The definition, one replica and one bit at a time, on the same random numbers: equal to the kernels bit by bit.
+using SweepKernel = void (*)(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t first,
+                             int32_t last);
+void bitsliced_sweep_portable(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t, int32_t);
+void bitsliced_sweep_avx2(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t, int32_t);
+void bitsliced_sweep_avx512(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t, int32_t);
+// The definition of a whole sweep, one replica and one bit at a time, on the same random numbers: equal to the kernels bit by bit.
 void bitsliced_sweep_ref(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*);
 
 }  // namespace xcore::thermo::ising

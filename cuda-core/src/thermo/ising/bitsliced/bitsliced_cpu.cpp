@@ -120,18 +120,19 @@ void LaneThresholds::set_lanes(const AcceptancePlanes* lanes, int digits) {
 }
 
 void bitsliced_sweep_portable(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, const LaneThresholds& t,
-                              LaneRow* scratch) {
-  sweep(p, rows, r, t, scratch);
+                              LaneRow* scratch, int32_t first, int32_t last) {
+  sweep(p, rows, r, t, scratch, first, last);
 }
 
-void bitsliced_sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, const LaneThresholds& t, LaneRow* scratch) {
+void bitsliced_sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, const LaneThresholds& t, LaneRow* scratch,
+                     int32_t first, int32_t last) {
 #if defined(__x86_64__)
   static const SweepKernel kernel = cpu_features().level >= CpuLevel::avx512 ? bitsliced_sweep_avx512
                                     : cpu_features().level >= CpuLevel::avx2 ? bitsliced_sweep_avx2
                                                                              : bitsliced_sweep_portable;
-  kernel(p, rows, r, t, scratch);
+  kernel(p, rows, r, t, scratch, first, last);
 #else
-  bitsliced_sweep_portable(p, rows, r, t, scratch);
+  bitsliced_sweep_portable(p, rows, r, t, scratch, first, last);
 #endif
 }
 

@@ -302,13 +302,14 @@ DeviceBitsliced::DeviceBitsliced(const IntegerModel& model, const BitslicedProgr
   for (const auto& level : program.levels) turned |= level.ferro > 0;
   const auto bytes = [&](int w) { return static_cast<int64_t>(n_ + 1) * w * 4 * (turned ? 2 : 1); };
   // Few words mean that a sweep takes little time, as long as the spins of one colour still occupy the threads.
-  if (words_ == 0)
+  const bool choose = words_ == 0;
+  if (choose)
     for (words_ = 1; words_ < kLaneWords && static_cast<int64_t>(words_) * n_ < kBusyThreads * colours;) words_ *= 2;
   while (words_ > 1 && bytes(words_) > kSharedLimit) words_ /= 2;
   // Places in shared memory are told in 16 bits.
   while (words_ > 1 && bytes(words_) / 4 > 65536) words_ /= 2;
   in_shared_ = bytes(words_) <= kSharedLimit && bytes(words_) / 4 <= 65536;
-  if (!in_shared_) words_ = kLaneWords;
+  if (!in_shared_) words_ = choose ? 2 : kLaneWords;
   shared_bytes_ = in_shared_ ? static_cast<size_t>(bytes(words_)) : 0;
   const int64_t stride = in_shared_ ? words_ : row_words();
   turned_offset_ = turned && in_shared_ ? static_cast<int32_t>((n_ + 1) * stride) : 0;

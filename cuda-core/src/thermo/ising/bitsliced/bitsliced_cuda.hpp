@@ -27,7 +27,7 @@ DeviceSweep device_sweep(double beta_unit, uint32_t largest_weight, int digits =
 class DeviceBitsliced {
  public:
   // `program` is the model's. `words` a block is chosen so that the spins of a block fit its shared memory; 0 lets the
-  // class choose.
+  // class choose, for short sweeps rather than for many lanes.
   DeviceBitsliced(const IntegerModel& model, const BitslicedProgram& program, int blocks, int words, uint64_t seed,
                   const cuda::Stream& stream);
 

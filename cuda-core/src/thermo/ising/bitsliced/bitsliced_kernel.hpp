@@ -128,14 +128,14 @@ XC_LANES int satisfied_weight(const BitslicedProgram& p, const BitslicedProgram:
 }
 
 inline void sweep_part(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneThresholds& t, LaneRow* scratch,
-                       int row_part) {
+                       int row_part, int32_t first, int32_t last) {
   Xoshiro draws(random, row_part);
   Lanes* const column = reinterpret_cast<Lanes*>(scratch);
   Lanes* const carries = column + p.scratch_rows / 2;
   Lanes planes[kSumPlanes];
   const LaneRow* const odd_masks = t.plane(t.planes);
   const LaneRow* const overflow_masks = t.plane(t.planes + t.any_odd);
-  for (int32_t i = 0; i < p.n; ++i) {
+  for (int32_t i = first; i < last; ++i) {
     const BitslicedProgram::Spin& spin = p.spins[i];
     const Lanes self = load(rows[i], row_part);
     const int sums = satisfied_weight(p, spin, rows, row_part, self, column, carries, planes);
@@ -174,8 +174,9 @@ inline void sweep_part(const BitslicedProgram& p, LaneRow* rows, LaneRandom& ran
 }
 
 // Words do not know of each other, so the parts may be swept one after the other.
-inline void sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneThresholds& t, LaneRow* scratch) {
-  for (int part = 0; part < kParts; ++part) sweep_part(p, rows, random, t, scratch, part);
+inline void sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneThresholds& t, LaneRow* scratch,
+                  int32_t first, int32_t last) {
+  for (int part = 0; part < kParts; ++part) sweep_part(p, rows, random, t, scratch, part, first, last);
 }
 
 }  // namespace

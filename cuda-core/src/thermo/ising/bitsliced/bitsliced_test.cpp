@@ -5,6 +5,7 @@
 
 #include "testing/backend.hpp"
 #include "thermo/ising/bitsliced/anneal.hpp"
+#include "thermo/ising/bitsliced/colouring.hpp"
 #include "thermo/ising/testing_models.hpp"
 
 using namespace xcore;
@@ -26,6 +27,30 @@ struct Fixture {
 
 }  // namespace
 
+TEST(Colouring, never_joins_neighbours_and_needs_few_colours) {
+  const Model dense = testing_random_model(70, 70 * 69 / 2, 1, false, 6);  // all pairs: more colours than a word has bits
+  const struct {
+    Model model;
+    int most;
+  } cases[] = {{testing_square_lattice(10, 12, 1), 2},
+               {testing_random_model(2000, 20000, 1, false, 9), 9},
+               {testing_random_model(3000, 7500, 1, true, 10), 4},
+               {dense, 70},
+               {testing_random_model(5, 0, 1, true, 1), 1}};
+  for (const auto& [m, most] : cases) {
+    const Colouring colouring = colour_greedily(to_integers(m, 100));
+    EXPECT_LE(static_cast<int>(colouring.starts.size()) - 1, most);
+    ASSERT_EQ(colouring.starts.back(), m.n);
+    std::vector<int> colour(m.n, -1);
+    for (size_t c = 0; c + 1 < colouring.starts.size(); ++c)
+      for (int32_t at = colouring.starts[c]; at < colouring.starts[c + 1]; ++at) colour[colouring.order[at]] = static_cast<int>(c);
+    for (int32_t i = 0; i < m.n; ++i) {
+      ASSERT_GE(colour[i], 0);
+      for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k) ASSERT_NE(colour[i], colour[m.neighbours[k]]);
+    }
+  }
+}
+
 TEST(Bitsliced, every_instruction_set_gives_the_bits_of_the_definition) {
   for (const Model& m : {testing_random_model(60, 200, 1, true, 1), testing_random_model(40, 300, 5, true, 2),
                          testing_random_model(300, 300, 1, false, 3), testing_random_model(9, 36, 31, true, 4)}) {
@@ -33,11 +58,12 @@ TEST(Bitsliced, every_instruction_set_gives_the_bits_of_the_definition) {
       Fixture wanted(m, beta, 16, 7);
       for (int k = 0; k < 2; ++k)
         bitsliced_sweep_ref(wanted.program, wanted.rows.data(), wanted.random, wanted.thresholds, nullptr);
-      std::vector<SweepKernel> kernels{bitsliced_sweep_portable, bitsliced_sweep};
+      std::vector<SweepKernel> kernels{bitsliced_sweep_portable, static_cast<SweepKernel>(bitsliced_sweep)};
       for (const SweepKernel kernel : kernels) {
         Fixture got(m, beta, 16, 7);
         for (int k = 0; k < 2; ++k)
-          kernel(got.program, got.rows.data(), got.random, got.thresholds, got.scratch.data());
+          for (const auto& [first, last] : {std::pair<int32_t, int32_t>{0, m.n / 3}, {m.n / 3, m.n}})
+            kernel(got.program, got.rows.data(), got.random, got.thresholds, got.scratch.data(), first, last);
         EXPECT_EQ(0, std::memcmp(got.rows.data(), wanted.rows.data(), sizeof(LaneRow) * m.n)) << "beta " << beta;
       }
     }

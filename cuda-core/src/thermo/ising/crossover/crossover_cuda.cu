@@ -2,6 +2,7 @@
 
 #include "runtime/philox.hpp"
 #include "thermo/ising/crossover/crossover_cuda.hpp"
+#include "thermo/ising/crossover/lane_set_cuda.cuh"
 
 namespace xcore::thermo::ising {
 
@@ -15,8 +16,8 @@ namespace {
 using Bond = DeviceCrossover::Bond;
 constexpr int kMostWarps = 8;  // a block
 constexpr int kSets = 7;       // of spins, that the crossover keeps in shared memory
-constexpr unsigned kAll = 0xFFFFFFFFu;
 constexpr size_t kSharedLimit = 200 << 10;
+constexpr unsigned kBlocksAtOnce = 528;
 
 struct Graph {
   int32_t n;
@@ -26,34 +27,8 @@ struct Graph {
   const double* fields;
 };
 
-// Bit i of a set of spins, 32 a word.
-__device__ __forceinline__ bool has(const uint32_t* set, int32_t i) { return set[i >> 5] >> (i & 31) & 1u; }
-
-// Gathers one lane's spins into a set: the warp reads 32 rows at a time and votes. Some reads are under way at once, since
-// each of them waits for L2.
-__device__ __forceinline__ void gather(const uint32_t* __restrict__ rows, int64_t row_words, int64_t lane, int32_t n,
-                                       uint32_t* set) {
-  constexpr int kAhead = 8;
-  const int t = threadIdx.x & 31;
-  const uint32_t* const column = rows + lane / 32;
-  for (int32_t base = 0; base < n; base += 32 * kAhead) {
-    uint32_t word[kAhead];
-#pragma unroll
-    for (int k = 0; k < kAhead; ++k) {
-      const int32_t i = base + 32 * k + t;
-      word[k] = i < n ? column[i * row_words] : 0;
-    }
-#pragma unroll
-    for (int k = 0; k < kAhead; ++k) {
-      const uint32_t vote = __ballot_sync(kAll, word[k] >> (lane & 31) & 1u);
-      if (t == 0 && base + 32 * k < n) set[(base >> 5) + k] = vote;
-    }
-  }
-  __syncwarp();
-}
-
 __device__ __forceinline__ double warp_sum(double x) {
-  for (int k = 16; k > 0; k /= 2) x += __shfl_xor_sync(kAll, x, k);
+  for (int k = 16; k > 0; k /= 2) x += __shfl_xor_sync(kAllLanes, x, k);
   return x;
 }
 
@@ -64,30 +39,30 @@ __global__ void energies_kernel(Graph g, const uint32_t* __restrict__ rows, int6
   const int64_t lane = static_cast<int64_t>(blockIdx.x) * (blockDim.x >> 5) + warp;
   if (lane >= row_words * 32) return;
   uint32_t* const up = sets + static_cast<int64_t>(warp) * words_a_set;
-  gather(rows, row_words, lane, g.n, up);
+  gather_lane(rows, row_words, lane, g.n, up);
   double twice = 0, field = 0;
   for (int32_t i = t; i < g.n; i += 32) {
     double h = 0;
     const int2 range = g.ranges[i];
     for (int k = range.x; k < range.y; ++k) {
       const Bond bond = g.bonds[k];
-      h += has(up, bond.to) ? bond.coupling : -bond.coupling;
+      h += in_set(up, bond.to) ? bond.coupling : -bond.coupling;
     }
-    twice += has(up, i) ? h : -h;
-    field += has(up, i) ? g.fields[i] : -g.fields[i];
+    twice += in_set(up, i) ? h : -h;
+    field += in_set(up, i) ? g.fields[i] : -g.fields[i];
   }
   twice = warp_sum(twice);
   field = warp_sum(field);
   if (t == 0) energies[lane] = -twice / 2 - field;
 }
 
-// One warp a lane, its sets of spins in shared memory. A component grows by whole frontiers: each thread owns every 32nd
+// For models that components_cuda.hpp has no room for. One warp a lane, its sets of spins in shared memory. A component grows by whole frontiers: each thread owns every 32nd
 // word and visits the frontier spins in it. Sums are over spins in a fixed order, so results repeat.
 __global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restrict__ others, int64_t row_words, int words_a_set,
-                               float mating, int group, uint64_t seed, uint64_t round, double* __restrict__ energies) {
+                               unsigned first_block, float mating, int group, uint64_t seed, uint64_t round, double* __restrict__ energies) {
   extern __shared__ uint32_t sets[];
   const int t = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  const int64_t lanes = row_words * 32, lane = static_cast<int64_t>(blockIdx.x) * (blockDim.x >> 5) + warp;
+  const int64_t lanes = row_words * 32, lane = (first_block + static_cast<int64_t>(blockIdx.x)) * (blockDim.x >> 5) + warp;
   if (lane >= lanes) return;
   Philox random(seed, static_cast<uint64_t>(lane) | uint64_t{1} << 61, round << 16);
   int64_t partner = lane;
@@ -100,19 +75,19 @@ __global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restri
   uint32_t* const up = sets + static_cast<int64_t>(warp) * words_a_set * kSets;
   uint32_t *const differs = up + words_a_set, *const left = differs + words_a_set, *frontier = left + words_a_set,
            *next = frontier + words_a_set, *const component = next + words_a_set, *const taken = component + words_a_set;
-  gather(rows, row_words, lane, g.n, up);
-  gather(others, row_words, partner, g.n, differs);
+  gather_lane(rows, row_words, lane, g.n, up);
+  gather_lane(others, row_words, partner, g.n, differs);
   int count = 0;
   for (int w = t; w < words_a_set; w += 32) {
     differs[w] ^= up[w];
     count += __popc(differs[w]);
   }
-  count = static_cast<int>(__reduce_add_sync(kAll, static_cast<unsigned>(count)));
+  count = static_cast<int>(__reduce_add_sync(kAllLanes, static_cast<unsigned>(count)));
   const bool turned = g.mirror && count > g.n / 2;
   if (turned) count = g.n - count;
   if (count == 0) return;
   for (int w = t; w < words_a_set; w += 32) {
-    if (turned) differs[w] = ~differs[w] & (w == g.n / 32 ? (1u << (g.n % 32)) - 1 : kAll);
+    if (turned) differs[w] = ~differs[w] & (w == g.n / 32 ? (1u << (g.n % 32)) - 1 : kAllLanes);
     left[w] = differs[w];
     frontier[w] = next[w] = component[w] = taken[w] = 0;
   }
@@ -144,19 +119,19 @@ __global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restri
               const int32_t j = bond.to, home = j >> 5;
               const uint32_t bit = 1u << (j & 31);
               if (!(differs[home] & bit)) {
-                sum += has(up, j) ? bond.coupling : -bond.coupling;
+                sum += in_set(up, j) ? bond.coupling : -bond.coupling;
               } else if ((left[home] & bit) && (atomicAnd(left + home, ~bit) & bit)) {
                 atomicOr(next + home, bit);
                 low = min(low, home);
                 high = max(high, home + 1);
               }
             }
-            boundary += has(up, i) ? sum : -sum;
+            boundary += in_set(up, i) ? sum : -sum;
           }
         }
         __syncwarp();
-        first = __reduce_min_sync(kAll, low);
-        last = __reduce_max_sync(kAll, high);
+        first = __reduce_min_sync(kAllLanes, low);
+        last = __reduce_max_sync(kAllLanes, high);
         component_first = min(component_first, first);
         component_last = max(component_last, last);
         uint32_t* const other = frontier;
@@ -176,19 +151,19 @@ __global__ void improve_kernel(Graph g, uint32_t* rows, const uint32_t* __restri
   // Other lanes of the words change their own bits meanwhile.
   const uint32_t mine = 1u << (lane & 31);
   for (int32_t i = t; i < g.n; i += 32)
-    if (has(taken, i)) atomicXor(rows + i * row_words + lane / 32, mine);
+    if (in_set(taken, i)) atomicXor(rows + i * row_words + lane / 32, mine);
   if (t == 0) energies[lane] += change;
 }
 
-__global__ void copy_kernel(int32_t n, uint32_t* __restrict__ rows, const uint32_t* __restrict__ source, int64_t row_words,
-                            const int32_t* __restrict__ to, const int32_t* __restrict__ from, int count,
-                            double* __restrict__ energies) {
+// Words are shared with lanes that are copied meanwhile, but no bit is both read and written.
+__global__ void copy_kernel(int32_t n, uint32_t* rows, int64_t row_words, const int32_t* __restrict__ to,
+                            const int32_t* __restrict__ from, double* energies) {
   const int k = blockIdx.x;
   const int32_t target = to[k], origin = from[k];
   const uint32_t bit = 1u << (target & 31);
   for (int32_t i = threadIdx.x; i < n; i += blockDim.x) {
     uint32_t* const word = rows + i * row_words + target / 32;
-    if (source[i * row_words + origin / 32] >> (origin & 31) & 1u) {
+    if (rows[i * row_words + origin / 32] >> (origin & 31) & 1u) {
       atomicOr(word, bit);
     } else {
       atomicAnd(word, ~bit);
@@ -208,7 +183,7 @@ __global__ void extract_kernel(const uint32_t* __restrict__ rows, int64_t row_wo
                                uint32_t* __restrict__ spins) {
   const int32_t i = blockIdx.x * blockDim.x + threadIdx.x;
   const bool up = i < n && (rows[i * row_words + lane / 32] >> (lane & 31) & 1u);
-  const uint32_t word = __ballot_sync(kAll, up);
+  const uint32_t word = __ballot_sync(kAllLanes, up);
   if ((threadIdx.x & 31) == 0 && i < n) spins[i / 32] = word;
 }
 
@@ -233,6 +208,7 @@ DeviceCrossover::DeviceCrossover(const Model& m, int64_t row_words, int group, u
     throw Error(XC_OUT_OF_MEMORY, "a state of this model does not fit the shared memory of the crossover", "device");
   for (const void* kernel : {reinterpret_cast<const void*>(energies_kernel), reinterpret_cast<const void*>(improve_kernel)})
     XC_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kSharedLimit)));
+  if (DeviceComponents::fits(m)) components_.emplace(m, stream_);
   stream_.synchronize();
 }
 
@@ -242,23 +218,38 @@ void DeviceCrossover::energies(const uint32_t* rows, double* energies) {
   XC_CUDA_LAUNCHED("thermo.ising_energies");
 }
 
-void DeviceCrossover::launch(uint32_t* rows, const uint32_t* others, float mating, double* energies) {
+bool DeviceCrossover::walk(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop) {
   const Graph g{n_, mirror_, ranges_.data(), bonds_.data(), fields_.data()};
-  improve_kernel<<<blocks(), 32 * warps_, shared_, stream_.get()>>>(g, rows, others, row_words_, words_a_set(), mating, group_,
-                                                                    seed_, ++round_, energies);
-  XC_CUDA_LAUNCHED("thermo.partition_crossover");
+  const unsigned all = blocks();
+  for (unsigned first = 0; first < all; first += kBlocksAtOnce) {
+    if (first > 0) {
+      stream_.synchronize();
+      if (stop()) return false;
+    }
+    improve_kernel<<<std::min(kBlocksAtOnce, all - first), 32 * warps_, shared_, stream_.get()>>>(
+        g, rows, others, row_words_, words_a_set(), first, mating, group_, seed_, round_, energies);
+    XC_CUDA_LAUNCHED("thermo.partition_crossover");
+  }
+  return true;
 }
 
-void DeviceCrossover::improve(uint32_t* rows, const uint32_t* others, double* energies) { launch(rows, others, -1, energies); }
-
-void DeviceCrossover::mate(uint32_t* rows, const uint32_t* others, float mating, double* energies) {
-  launch(rows, others, mating, energies);
+bool DeviceCrossover::improve(uint32_t* rows, const uint32_t* others, double* energies, const Stop& stop) {
+  ++round_;
+  if (!components_) return walk(rows, others, -1, energies, stop);
+  components_->improve({rows, others, row_words_, energies, seed_, round_});
+  return true;
 }
 
-void DeviceCrossover::copy_lanes(uint32_t* rows, const uint32_t* source, double* energies, const int32_t* to,
-                                 const int32_t* from, int count) {
+bool DeviceCrossover::mate(uint32_t* rows, const uint32_t* others, float mating, double* energies, const Stop& stop) {
+  ++round_;
+  if (!components_) return walk(rows, others, mating, energies, stop);
+  components_->mate({rows, others, row_words_, energies, seed_, round_}, std::max(1, static_cast<int>(1 / mating)), group_);
+  return true;
+}
+
+void DeviceCrossover::copy_lanes(uint32_t* rows, double* energies, const int32_t* to, const int32_t* from, int count) {
   if (count == 0) return;
-  copy_kernel<<<count, 256, 0, stream_.get()>>>(n_, rows, source, row_words_, to, from, count, energies);
+  copy_kernel<<<count, 256, 0, stream_.get()>>>(n_, rows, row_words_, to, from, energies);
   XC_CUDA_LAUNCHED("thermo.copy_lanes");
 }
 

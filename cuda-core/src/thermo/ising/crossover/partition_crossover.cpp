@@ -54,23 +54,24 @@ double PartitionCrossover::improve(int8_t* state, const int8_t* other, Philox& r
 }
 
 double descend(const Model& model, int8_t* state) {
+  std::vector<double> h(model.n);
+  model.local_fields(state, h.data());
   double change = 0;
   bool moved = true;
-  // Rounding could make two flips each seem to gain a last digit for ever: a gain must be worth more than that.
   for (int pass = 0; moved && pass < 1000; ++pass) {
     moved = false;
     for (int32_t i = 0; i < model.n; ++i) {
-      double size = std::fabs(model.fields[i]), h = model.fields[i];
-      for (int64_t k = model.offsets[i]; k < model.offsets[i + 1]; ++k) {
-        h += model.couplings[k] * state[model.neighbours[k]];
-        size += std::fabs(model.couplings[k]);
-      }
-      const double aligned = h * state[i];
-      if (aligned < -1e-14 * size) {
-        state[i] = static_cast<int8_t>(-state[i]);
-        change += 2 * aligned;
-        moved = true;
-      }
+      const double aligned = h[i] * state[i];
+      if (aligned >= 0) continue;
+      // Rounding could make two flips each seem to gain a last digit for ever: a gain must be worth more than that.
+      double size = std::fabs(model.fields[i]);
+      for (int64_t k = model.offsets[i]; k < model.offsets[i + 1]; ++k) size += std::fabs(model.couplings[k]);
+      if (aligned >= -1e-14 * size) continue;
+      state[i] = static_cast<int8_t>(-state[i]);
+      change += 2 * aligned;
+      moved = true;
+      const double twice = 2 * state[i];
+      for (int64_t k = model.offsets[i]; k < model.offsets[i + 1]; ++k) h[model.neighbours[k]] += twice * model.couplings[k];
     }
   }
   return change;

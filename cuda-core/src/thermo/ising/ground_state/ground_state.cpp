@@ -67,8 +67,22 @@ void Search::add(int64_t more_rounds, int64_t more_updates) {
 void Search::tell_progress() const {
   if (std::isfinite(options.time_limit_s)) {
     control.progress(std::min(seconds(), options.time_limit_s) * 1e3, options.time_limit_s * 1e3);
+  } else if (planned_rounds_ > 0) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    control.progress(static_cast<double>(rounds), static_cast<double>(planned_rounds_));
   }
 }
+
+namespace {
+
+// When a population has to stop.
+struct Deadline {
+  const Search& search;
+  bool operator()() const { return search.stop(); }
+  double seconds_left() const { return search.seconds_left(); }
+};
+
+}  // namespace
 
 void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
   ThreadPool& pool = thread_pool();
@@ -79,6 +93,7 @@ void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
   // At most `threads` chunks of populations; a population's fate does not depend on the chunk it is in.
   const int chunks = std::min(threads, populations);
   const auto caller = std::this_thread::get_id();
+  search.plan(search.options.rounds * populations);
   pool.parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       for (int p = static_cast<int>(chunk); p < populations; p += chunks) {
@@ -87,12 +102,13 @@ void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
         if (p == 0 && start) population.seed_with(start);
         int64_t done = 0;
         while (!search.stop() && (search.options.rounds == 0 || done < search.options.rounds)) {
-          population.round([&] { return search.stop(); });
+          population.round(Deadline{search});
           search.offer(population.best_energy(), population.best(), p);
           ++done;
+          search.add(1, 0);
           if (std::this_thread::get_id() == caller) search.tell_progress();
         }
-        search.add(done, population.spin_updates());
+        search.add(0, population.spin_updates());
       }
     }
   });
@@ -104,7 +120,11 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
   const Model model = checked_model(outside);
   validate(options, model.n);
   if (!spins) throw invalid_argument("spins", "an array is missing");
-  const Reduction reduction(model);
+  control.throw_if_cancelled();
+  const Reduction reduction(model, [&] {
+    return control.cancelled() || std::chrono::duration<double>(Search::Clock::now() - begin).count() >= options.time_limit_s;
+  });
+  control.throw_if_cancelled();
   const Model& kernel = reduction.kernel();
 
   // Energies of the kernel differ from the model's by a constant, which any state tells.
@@ -118,7 +138,9 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
   } else if (satisfy_all_bonds(kernel, kernel_spins.data())) {
     search.offer(kernel.energy(kernel_spins.data()), kernel_spins.data(), 0);
   } else {
+    control.throw_if_cancelled();
     const SearchSpace space(kernel);
+    control.throw_if_cancelled();
     std::vector<int8_t> start;
     if (options.start) {
       for (const int32_t i : reduction.kept()) start.push_back(options.start[i]);
@@ -138,6 +160,12 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
         },
         [&] { search_cpu(space, search, first); });
     control.throw_if_cancelled();
+    if (search.best_energy == INFINITY) {  // no time for a single annealing: a descent is better than nothing
+      Philox random(options.seed, uint64_t{1} << 59);
+      for (int8_t& s : kernel_spins) s = random.next_u32() & 1 ? 1 : -1;
+      descend(kernel, kernel_spins.data());
+      search.offer(kernel.energy(kernel_spins.data()), kernel_spins.data(), 0);
+    }
   }
   reduction.expand(search.best.data(), spins);
   double energy = model.energy(spins);

@@ -24,9 +24,12 @@ class Search {
          Clock::time_point start);
   bool stop() const;
   double seconds() const;
+  double seconds_left() const { return options.time_limit_s - seconds(); }
   // Keeps the state when it is better, or as good and of a population with a smaller number. Thread-safe.
   void offer(double energy, const int8_t* spins, int population);
   void add(int64_t rounds, int64_t spin_updates);
+  // For the progress of a search that only its rounds end.
+  void plan(int64_t rounds) { planned_rounds_ = rounds; }
   // Only from the thread that made the call.
   void tell_progress() const;
 
@@ -41,6 +44,7 @@ class Search {
   const Clock::time_point start_;
   const double target_, lower_bound_;
   int best_population_ = INT32_MAX;
+  int64_t planned_rounds_ = 0;
   mutable std::mutex mutex_;
   std::atomic<bool> done_{false};
 };

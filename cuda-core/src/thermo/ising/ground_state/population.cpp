@@ -41,7 +41,7 @@ SearchSpace::SearchSpace(const Model& m)
 Population::Population(const SearchSpace& space, uint64_t seed, uint64_t stream)
     : space_(space), crossover_(space.model), lanes_random_(seed, 2 * stream), random_(seed, 2 * stream + 1),
       rows_(space.model.n + 1), scratch_(space.program.scratch_rows),
-      lineages_(static_cast<int64_t>(kLanes) * space.model.n), energies_(kLanes), best_(space.model.n, 1),
+      lineages_(new int8_t[static_cast<size_t>(kLanes) * space.model.n]), energies_(kLanes), best_(space.model.n, 1),
       current_(space.model.n), best_energy_(INFINITY), era_best_(INFINITY) {}
 
 void Population::seed_with(const int8_t* spins) { start_.assign(spins, spins + space_.model.n); }
@@ -56,7 +56,7 @@ void Population::insert() {
   for (int32_t i = 0; i < n; ++i)
     for (int w = 0; w < kLaneWords; ++w) {
       uint32_t bits = 0;
-      const int8_t* spin = lineages_.data() + static_cast<int64_t>(32 * w) * n + i;
+      const int8_t* spin = lineages_.get() + static_cast<int64_t>(32 * w) * n + i;
       for (int b = 0; b < 32; ++b, spin += n) bits |= static_cast<uint32_t>(*spin > 0) << b;
       rows_[i].word[w] = bits;
     }

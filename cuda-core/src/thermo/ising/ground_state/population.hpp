@@ -8,6 +8,10 @@
 // Everything a population does follows from (seed, stream); it runs on one thread.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
 #include <vector>
 
 #include "thermo/ising/bitsliced/bitsliced.hpp"
@@ -39,7 +43,8 @@ class Population {
   Population(const SearchSpace& space, uint64_t seed, uint64_t stream);
   // The state joins the lineages of the next fresh start.
   void seed_with(const int8_t* spins);
-  // stop() is asked every few sweeps; when it says so the round ends early with what it has.
+  // stop() is asked every millisecond or so; when it says so the round ends early with what it has. An annealing that would take
+  // most of stop.seconds_left() is shortened.
   template <class Stop>
   void round(const Stop& stop);
 
@@ -61,7 +66,7 @@ class Population {
   void mate(const Stop& stop);
   void replace_worst();
   void note_best();
-  int8_t* lineage(int r) { return lineages_.data() + static_cast<int64_t>(r) * space_.model.n; }
+  int8_t* lineage(int r) { return lineages_.get() + static_cast<int64_t>(r) * space_.model.n; }
 
   const SearchSpace& space_;
   PartitionCrossover crossover_;
@@ -69,7 +74,7 @@ class Population {
   Philox random_;
   std::vector<LaneRow> rows_, scratch_;
   LaneThresholds thresholds_;
-  std::vector<int8_t> lineages_;  // [kLanes x n]
+  const std::unique_ptr<int8_t[]> lineages_;  // [kLanes x n], not touched before it is filled: it may be large
   std::vector<double> energies_;  // [kLanes]
   std::vector<int8_t> best_, current_, start_;
   double best_energy_, era_best_;
@@ -80,14 +85,28 @@ class Population {
 
 template <class Stop>
 bool Population::anneal(double from, int32_t sweeps, const Stop& stop) {
+  // Spins between two looks at the clock: of some 2^18 bonds, which take about a millisecond.
+  const int64_t work = static_cast<int64_t>(space_.program.entries.size()) + space_.program.n;
+  const auto at_once = static_cast<int32_t>(std::max<int64_t>(1, (int64_t{space_.program.n} << 18) / work));
   constexpr int kDigits = 12;  // rarer flips than 1 in 2^13 have no time to happen
-  const double ratio = sweeps > 1 ? std::pow(space_.plan.cold / from, 1.0 / (sweeps - 1)) : 1;
+  double ratio = sweeps > 1 ? std::pow(space_.plan.cold / from, 1.0 / (sweeps - 1)) : 1;
   double temperature = from;
+  const double left = stop.seconds_left();
   for (int32_t k = 0; k < sweeps + 3; ++k, temperature *= ratio) {
-    if (((k & 3) == 0 || space_.program.n > 10000) && stop()) return false;
     const double beta = k < sweeps ? 1 / temperature : INFINITY;  // the end is a descent
     thresholds_.set_uniform(acceptance_planes(beta * space_.program.unit, space_.program.largest_weight, kDigits), kDigits);
-    bitsliced_sweep(space_.program, rows_.data(), lanes_random_, thresholds_, scratch_.data());
+    for (int32_t first = 0, last; first < space_.program.n; first = last) {
+      if (stop()) return false;
+      last = static_cast<int32_t>(std::min<int64_t>(space_.program.n, int64_t{first} + at_once));
+      bitsliced_sweep(space_.program, rows_.data(), lanes_random_, thresholds_, scratch_.data(), first, last);
+    }
+    if (k == 0) {
+      const double affordable = 0.5 * left / std::max(left - stop.seconds_left(), 1e-9);
+      if (affordable < sweeps) {
+        sweeps = std::max(2, static_cast<int32_t>(affordable));
+        ratio = std::pow(space_.plan.cold / from, 1.0 / (sweeps - 1));
+      }
+    }
   }
   updates_ += static_cast<int64_t>(sweeps + 3) * kLanes * space_.program.n;
   return true;
@@ -95,15 +114,14 @@ bool Population::anneal(double from, int32_t sweeps, const Stop& stop) {
 
 template <class Stop>
 void Population::take_first(bool annealed, const Stop& stop) {
-  take(0, annealed);
-  for (int r = 1; r < kLanes; ++r) {
-    if (stop()) {  // too late for all: the others are as good as the first
-      std::copy(lineage(0), lineage(0) + space_.model.n, lineage(r));
-      energies_[r] = energies_[0];
-    } else {
-      take(r, annealed);
-    }
-  }
+  std::fill(energies_.begin(), energies_.end(), INFINITY);
+  // The best of the integer model first, in case there is no time for all.
+  std::vector<int64_t> coarse(kLanes);
+  bitsliced_energies(space_.program, rows_.data(), scratch_.data(), coarse.data());
+  std::vector<int> order(kLanes);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return coarse[a] < coarse[b]; });
+  for (int k = 0; k < kLanes && (k == 0 || !stop()); ++k) take(order[k], annealed);
 }
 
 template <class Stop>
@@ -137,8 +155,10 @@ void Population::round(const Stop& stop) {
     if (!anneal(space_.plan.reheat, space_.plan.sweeps, stop)) return;
     cross_with_annealed(stop);
   }
-  mate(stop);
-  replace_worst();
+  if (!stop()) {  // else some lineages may not have been taken
+    mate(stop);
+    replace_worst();
+  }
   note_best();
 }
 

@@ -11,15 +11,47 @@ bool Model::has_fields() const {
   return std::any_of(fields.begin(), fields.end(), [](double h) { return h != 0; });
 }
 
+namespace {
+
+// What the neighbours of each spin exert on it, without the fields.
+void exchange_fields(const Model& m, const int8_t* spins, double* h) {
+  const std::vector<double> s(spins, spins + m.n);
+  const auto dot = [](const double* a, const double* b, int64_t count) {
+    double parts[4] = {0, 0, 0, 0};
+    int64_t k = 0;
+    for (; k + 4 <= count; k += 4)
+      for (int j = 0; j < 4; ++j) parts[j] += a[k + j] * b[k + j];
+    for (; k < count; ++k) parts[0] += a[k] * b[k];
+    return (parts[0] + parts[1]) + (parts[2] + parts[3]);
+  };
+  for (int32_t i = 0; i < m.n; ++i) {
+    const int64_t first = m.offsets[i], degree = m.offsets[i + 1] - first;
+    const double* const row = m.couplings.data() + first;
+    if (degree == m.n - 1) {  // all others, in order
+      h[i] = dot(row, s.data(), i) + dot(row + i, s.data() + i + 1, degree - i);
+      continue;
+    }
+    h[i] = 0;
+    for (int64_t k = 0; k < degree; ++k) h[i] += row[k] * s[m.neighbours[first + k]];
+  }
+}
+
+}  // namespace
+
+void Model::local_fields(const int8_t* spins, double* h) const {
+  exchange_fields(*this, spins, h);
+  for (int32_t i = 0; i < n; ++i) h[i] += fields[i];
+}
+
 double Model::energy(const int8_t* spins) const {
+  std::vector<double> h(n);
+  exchange_fields(*this, spins, h.data());
   double twice = 0, field = 0;
   for (int32_t i = 0; i < n; ++i) {
-    double h = 0;
-    for (int64_t k = offsets[i]; k < offsets[i + 1]; ++k) h += couplings[k] * spins[neighbours[k]];
-    twice += spins[i] * h;
+    twice += spins[i] * h[i];
     field += spins[i] * fields[i];
   }
-  return -twice / 2 - field;
+  return 0.0 - twice / 2 - field;  // 0 where all are 0, not -0
 }
 
 namespace {

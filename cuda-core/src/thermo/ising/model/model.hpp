@@ -26,6 +26,8 @@ struct Model {
     for (int64_t k = offsets[i]; k < offsets[i + 1]; ++k) h += couplings[k] * spins[neighbours[k]];
     return h;
   }
+  // h [n], of all spins.
+  void local_fields(const int8_t* spins, double* h) const;
   double energy(const int8_t* spins) const;
 };
 

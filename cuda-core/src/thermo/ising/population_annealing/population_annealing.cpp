@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "runtime/device.hpp"
 #include "thermo/ising/single_spin/replicas.hpp"
@@ -96,9 +97,9 @@ xc_ising_population_result anneal_population(const xc_ising_model& outside, cons
     const double* const energy = replicas->energies();
     double mean = 0;
     for (int64_t r = 0; r < count; ++r) mean += energy[r] / static_cast<double>(count);
-    const int64_t least = std::min_element(energy, energy + count) - energy;
+    const auto least = static_cast<int32_t>(std::min_element(energy, energy + count) - energy);
     if (energy[least] < best_energy) {
-      replicas->read(least, 1, best.data());
+      replicas->read(&least, 1, best.data());
       best_energy = model.energy(best.data());
     }
     std::fill(size.begin(), size.end(), 0);
@@ -122,7 +123,11 @@ xc_ising_population_result anneal_population(const xc_ising_model& outside, cons
   }
   if (out.energies) std::copy(replicas->energies(), replicas->energies() + count, out.energies);
   if (out.works) std::copy(works.begin(), works.end(), out.works);
-  if (out.spins) replicas->read(0, count, out.spins);
+  if (out.spins) {
+    std::vector<int32_t> all(count);
+    std::iota(all.begin(), all.end(), 0);
+    replicas->read(all.data(), count, out.spins);
+  }
   if (out.best) std::copy(best.begin(), best.end(), out.best);
   xc_ising_population_result result{};
   result.best_energy = best_energy;

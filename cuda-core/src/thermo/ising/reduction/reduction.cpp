@@ -14,25 +14,23 @@ namespace {
 // square of their number.
 constexpr int32_t kLongestRow = 4096;
 
-struct Bond {
-  int32_t to;
-  double coupling;
-};
+}  // namespace
 
 // Couplings that change, rows in one array. A row that outgrows its room moves to the end. A field is a bond to n, which has no
 // row of its own: nothing reads it, and it could be as long as n.
-class Workspace {
+class Reduction::Workspace {
  public:
   explicit Workspace(const Model& m) : n_(m.n), rows_(m.n) {
-    constexpr int32_t kSpare = 2;
-    bonds_.reserve(2 * m.edges() + int64_t{kSpare + 1} * m.n);
+    bonds_.reserve(2 * (2 * m.edges() + int64_t{kSpare + 1} * m.n));  // twice what is filled at first
     for (int32_t i = 0; i < m.n; ++i) {
       Row& row = rows_[i];
       row.first = static_cast<int64_t>(bonds_.size());
       for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k) bonds_.push_back({m.neighbours[k], m.couplings[k]});
       if (m.fields[i] != 0) bonds_.push_back({m.n, m.fields[i]});
       row.size = static_cast<int32_t>(static_cast<int64_t>(bonds_.size()) - row.first);
-      row.room = row.size + kSpare;
+      row.room = row.size;
+      if (row.size < 2) continue;  // is removed before it could grow
+      row.room += kSpare;
       bonds_.resize(row.first + row.room);
     }
   }
@@ -51,6 +49,7 @@ class Workspace {
   void clear(int32_t i) { rows_[i].size = 0; }
 
  private:
+  static constexpr int32_t kSpare = 2;
   struct Row {
     int64_t first;
     int32_t size, room;
@@ -70,7 +69,7 @@ class Workspace {
     }
     if (row.size == row.room) {
       const int64_t first = static_cast<int64_t>(bonds_.size());
-      row.room *= 2;
+      row.room = 2 * row.room + kSpare;
       bonds_.resize(first + row.room);
       std::copy_n(bonds_.begin() + row.first, row.size, bonds_.begin() + first);
       row.first = first;
@@ -83,9 +82,7 @@ class Workspace {
   std::vector<Bond> bonds_;
 };
 
-}  // namespace
-
-Reduction::Reduction(const Model& model) : n_(model.n) {
+Reduction::Reduction(const Model& model, const std::function<bool()>& stop) : n_(model.n) {
   const int32_t n = model.n;
   const auto removable = [&](int32_t i) { return model.offsets[i + 1] - model.offsets[i] + (model.fields[i] != 0) <= 3; };
   int32_t first = 0;
@@ -103,14 +100,20 @@ Reduction::Reduction(const Model& model) : n_(model.n) {
 
   Workspace work(model);
   std::vector<char> gone(n + 1, 0);
-  std::vector<int32_t> queue;
-  for (int32_t i = n - 1; i >= 0; --i)
-    if (work.size(i) <= 3) queue.push_back(i);
-  while (!queue.empty()) {
-    const int32_t i = queue.back();
-    queue.pop_back();
+  // Spins of fewer bonds go first: removing them adds none to their neighbours.
+  std::vector<int32_t> queues[4];
+  const auto put = [&](int32_t i) {
+    if (work.size(i) <= 3) queues[work.size(i)].push_back(i);
+  };
+  for (int32_t i = n - 1; i >= 0; --i) put(i);
+  for (int64_t step = 0;; ++step) {
+    int least = 0;
+    while (least < 4 && queues[least].empty()) ++least;
+    if (least == 4 || ((step & 1023) == 1023 && stop())) break;
+    const int32_t i = queues[least].back();
+    queues[least].pop_back();
     const int32_t count = work.size(i);
-    if (gone[i] || count > 3) continue;
+    if (gone[i] || count != least) continue;  // removed, or put elsewhere since
     Bond row[3];  // a copy: the rows are about to change
     std::copy(work.begin(i), work.end(i), row);
     if (std::any_of(row, row + count, [&](const Bond& b) { return b.to != n && work.size(b.to) > kLongestRow; })) continue;
@@ -123,21 +126,18 @@ Reduction::Reduction(const Model& model) : n_(model.n) {
     const double j23 = (all - not_third - not_second + not_first) / 4;
     if (count == 3 && !(representable(j12) && representable(j13) && representable(j23))) continue;
 
-    Removed r{i, count, {n, n, n}, {w[0], w[1], w[2]}};
-    for (int32_t k = 0; k < count; ++k) {
-      r.neighbour[k] = row[k].to;
-      work.drop(row[k].to, i);
-    }
+    for (int32_t k = 0; k < count; ++k) work.drop(row[k].to, i);
     work.clear(i);
     gone[i] = 1;
-    removed_.push_back(r);
+    removed_.push_back({i, count});
+    bonds_.insert(bonds_.end(), row, row + count);
     if (count >= 2) work.add(row[0].to, row[1].to, j12);
     if (count == 3) {
       work.add(row[0].to, row[2].to, j13);
       work.add(row[1].to, row[2].to, j23);
     }
     for (int32_t k = 0; k < count; ++k)
-      if (row[k].to != n && work.size(row[k].to) <= 3) queue.push_back(row[k].to);
+      if (row[k].to != n) put(row[k].to);
   }
 
   std::vector<int32_t> index(n + 1, -1);
@@ -163,9 +163,11 @@ Reduction::Reduction(const Model& model) : n_(model.n) {
 void Reduction::expand(const int8_t* kernel_spins, int8_t* spins) const {
   for (size_t k = 0; k < kept_.size(); ++k) spins[kept_[k]] = kernel_spins[k];
   // Last out, first in: the neighbours of a removed spin were still there when it went.
+  const Bond* bond = bonds_.data() + bonds_.size();
   for (auto r = removed_.rbegin(); r != removed_.rend(); ++r) {
     double h = 0;
-    for (int k = 0; k < r->count; ++k) h += r->coupling[k] * (r->neighbour[k] == n_ ? 1 : spins[r->neighbour[k]]);
+    bond -= r->count;
+    for (int k = 0; k < r->count; ++k) h += bond[k].coupling * (bond[k].to == n_ ? 1 : spins[bond[k].to]);
     spins[r->spin] = h < 0 ? -1 : 1;
   }
 }

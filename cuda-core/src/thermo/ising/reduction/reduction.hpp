@@ -7,6 +7,7 @@
 // Repeating this removes trees, chains and much of sparse random graphs; nothing is lost.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "thermo/ising/model/model.hpp"
@@ -16,7 +17,8 @@ namespace xcore::thermo::ising {
 class Reduction {
  public:
   // The model is read later as well.
-  explicit Reduction(const Model& model);
+  // stop is asked now and then; once it says so the reduction ends with what it has done so far.
+  explicit Reduction(const Model& model, const std::function<bool()>& stop = [] { return false; });
   // What is left, the model itself when nothing could be removed; n = 0 when the reduction solved the model.
   const Model& kernel() const { return whole_ ? *whole_ : kernel_; }
   // The original index of each spin of the kernel.
@@ -25,16 +27,20 @@ class Reduction {
   void expand(const int8_t* kernel_spins, int8_t* spins) const;
 
  private:
-  struct Removed {
-    int32_t spin, count;
-    int32_t neighbour[3];  // n: the field
-    double coupling[3];
+  struct Bond {
+    int32_t to;  // n: the field
+    double coupling;
   };
+  struct Removed {
+    int32_t spin, count;  // of the bonds it had, up to three
+  };
+  class Workspace;
   int32_t n_;
   const Model* whole_ = nullptr;
   Model kernel_;
   std::vector<int32_t> kept_;
   std::vector<Removed> removed_;  // in order of removal
+  std::vector<Bond> bonds_;       // of the removed spins, one after the other
 };
 
 // Whether some state satisfies every bond and field (a balanced signed graph: F. Harary, Mich. Math. J. 2, 143 (1953));

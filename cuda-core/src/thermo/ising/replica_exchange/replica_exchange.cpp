@@ -13,6 +13,7 @@ namespace xcore::thermo::ising {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr int kTraceRounds = 16;
 constexpr int kBatches = 16;  // in time, for standard errors
 constexpr uint64_t kSwapStreams = uint64_t{1} << 41;
 
@@ -43,7 +44,7 @@ class Tempering {
       : model_(model), o_(o), control_(control), betas_(o.betas, o.betas + o.slots),
         replicas_(make_replicas(model, static_cast<int64_t>(o.slots) * o.chains, {o.rule, o.seed, 0}, device, control)),
         slot_(replicas_->count()), at_(replicas_->count()), direction_(replicas_->count(), 0), trip_(replicas_->count(), 0),
-        flips_(replicas_->count()), best_energy_(INFINITY), best_(model.n) {
+        best_energy_(INFINITY), best_(model.n) {
     for (int c = 0; c < o.chains; ++c) {
       swap_random_.emplace_back(o.seed, kSwapStreams + static_cast<uint64_t>(c));
       for (int k = 0; k < o.slots; ++k) slot_[c * o.slots + k] = k, at_[c * o.slots + k] = c * o.slots + k;
@@ -54,12 +55,13 @@ class Tempering {
     cluster_beta_ = mean_coupling > 0 ? 1 / mean_coupling : INFINITY;
     replicas_->randomize();
     replicas_->set_betas(betas_);
-    total_ = (o.burn_in * ((int64_t{1} << std::min(o.adaptations, 20)) - 1)) + o.burn_in + o.rounds;
+    const int adaptations = o.ladder == XC_ISING_LADDER_FIXED ? 0 : std::min(o.adaptations, 20);
+    total_ = first_adaptation() * ((int64_t{1} << adaptations) - 1) + o.burn_in + o.rounds;
     clear_statistics();
   }
 
   void adapt() {
-    int64_t length = std::max<int64_t>(o_.burn_in, 8);
+    int64_t length = first_adaptation();
     for (int a = 0; a < o_.adaptations && o_.ladder != XC_ISING_LADDER_FIXED; ++a, length *= 2) {
       for (int64_t k = 0; k < length; ++k) round(nullptr, 0);
       if (o_.ladder == XC_ISING_LADDER_EQUAL_REJECTION) {
@@ -75,15 +77,14 @@ class Tempering {
   void measure(const TemperOutputs& out) {
     for (int64_t k = 0; k < o_.burn_in; ++k) round(nullptr, 0);
     clear_statistics();
-    std::vector<uint64_t> before(replicas_->count());
-    replicas_->take_flips(before.data());
-    trace_.resize(static_cast<size_t>(o_.chains) * o_.slots * o_.rounds);
+    replicas_->take_flips(flips_.data());
+    trace_.resize(static_cast<size_t>(replicas_->count()) * o_.rounds);
     for (int64_t k = 0; k < o_.rounds; ++k) round(&out, k);
+    control_.progress(static_cast<double>(total_), static_cast<double>(total_));
+    replicas_->take_flips(flips_.data());
     if (out.energies) std::copy(trace_.begin(), trace_.end(), out.energies);
     if (out.round_trips) std::copy(round_trips_.begin(), round_trips_.end(), out.round_trips);
-    if (out.spins)
-      for (int64_t r = 0; r < replicas_->count(); ++r)
-        replicas_->read(at_[r], 1, out.spins + r * model_.n);
+    if (out.spins) replicas_->read(at_.data(), replicas_->count(), out.spins);
     if (out.best) std::copy(best_.begin(), best_.end(), out.best);
     write_readings(out.readings);
   }
@@ -102,42 +103,49 @@ class Tempering {
   int64_t sweeps() const { return sweeps_; }
 
  private:
+  int64_t first_adaptation() const { return std::max<int64_t>(o_.burn_in, 8); }
+
   void clear_statistics() {
     rejected_.assign(o_.slots - 1, 0.0);
     tried_.assign(o_.slots - 1, 0);
     upward_.assign(o_.slots, 0);
     downward_.assign(o_.slots, 0);
     round_trips_.assign(o_.chains, 0);
-    flips_of_slot_.assign(o_.slots, 0.0);
+    flips_.assign(o_.slots, 0);
   }
 
   void round(const TemperOutputs* out, int64_t index) {
     control_.throw_if_cancelled();
     replicas_->sweep(slot_.data(), o_.sweeps_per_round);
     sweeps_ += o_.sweeps_per_round;
-    if (out) {
-      replicas_->take_flips(flips_.data());
-      for (int64_t r = 0; r < replicas_->count(); ++r) flips_of_slot_[slot_[r]] += static_cast<double>(flips_[r]);
-    }
     if (o_.cluster_moves) cluster_moves();
     const double* const energy = replicas_->energies();
     keep_best(energy);
     if (out) {
-      for (int c = 0; c < o_.chains; ++c)
-        for (int k = 0; k < o_.slots; ++k)
-          trace_[(static_cast<size_t>(c) * o_.slots + k) * o_.rounds + index] = energy[at_[c * o_.slots + k]];
-      if (out->magnetizations) {
-        std::vector<int8_t> spins(model_.n);
-        for (int c = 0; c < o_.chains; ++c) {
-          replicas_->read(at_[c * o_.slots + o_.slots - 1], 1, spins.data());
-          int64_t sum = 0;
-          for (const int8_t s : spins) sum += s;
-          out->magnetizations[c * o_.rounds + index] = std::fabs(static_cast<double>(sum)) / model_.n;
-        }
-      }
+      trace(energy, index);
+      if (out->magnetizations) magnetizations(out->magnetizations + index);
     }
     swap(energy);
     if ((done_ & 15) == 0) control_.progress(static_cast<double>(std::min(done_, total_)), static_cast<double>(total_));
+  }
+
+  // Rows of a slot are written some rounds at a time: one by one every energy would cost a line of the cache.
+  void trace(const double* energy, int64_t index) {
+    const int64_t count = replicas_->count();
+    recent_.resize(static_cast<size_t>(count) * kTraceRounds);
+    double* const row = recent_.data() + index % kTraceRounds * count;
+    for (int64_t p = 0; p < count; ++p) row[p] = energy[at_[p]];
+    const int64_t held = index % kTraceRounds + 1;
+    if (held < kTraceRounds && index + 1 < o_.rounds) return;
+    for (int64_t p = 0; p < count; ++p)
+      for (int64_t t = 0; t < held; ++t) trace_[p * o_.rounds + index + 1 - held + t] = recent_[t * count + p];
+  }
+
+  void magnetizations(double* out) {
+    std::vector<int32_t> coldest(o_.chains), sums(o_.chains);
+    for (int c = 0; c < o_.chains; ++c) coldest[c] = at_[static_cast<int64_t>(c + 1) * o_.slots - 1];
+    replicas_->sums_of_spins(coldest.data(), o_.chains, sums.data());
+    for (int c = 0; c < o_.chains; ++c) out[c * o_.rounds] = std::fabs(static_cast<double>(sums[c])) / model_.n;
   }
 
   // Deterministic even-odd: the parity alternates from round to round. A draw is taken for every pair.
@@ -184,7 +192,8 @@ class Tempering {
   void keep_best(const double* energy) {
     const int64_t r = std::min_element(energy, energy + replicas_->count()) - energy;
     if (energy[r] >= best_energy_) return;
-    replicas_->read(r, 1, best_.data());
+    const auto best = static_cast<int32_t>(r);
+    replicas_->read(&best, 1, best_.data());
     best_energy_ = model_.energy(best_.data());
   }
 
@@ -261,7 +270,7 @@ class Tempering {
       row[XC_ISING_SWAP_ACCEPTANCE] = k + 1 < o_.slots ? 1 - r[k] : kNan;
       row[XC_ISING_UPWARD_FRACTION] = up[k];
       row[XC_ISING_FLIP_ACCEPTANCE] =
-          flips_of_slot_[k] / (static_cast<double>(o_.chains) * o_.rounds * o_.sweeps_per_round * model_.n);
+          static_cast<double>(flips_[k]) / (static_cast<double>(o_.chains) * o_.rounds * o_.sweeps_per_round * model_.n);
       row[XC_ISING_LOG_PARTITION] = first + all.bennett[k];
       row[XC_ISING_LOG_PARTITION_ERROR] = error(&FreeEnergy::bennett, k);
       row[XC_ISING_LOG_PARTITION_TI] = first + all.integral[k];
@@ -276,9 +285,10 @@ class Tempering {
   std::unique_ptr<Replicas> replicas_;
   std::vector<int32_t> slot_, at_;  // slot of a replica; replica of (chain, slot)
   std::vector<int8_t> direction_, trip_;
-  std::vector<uint64_t> flips_;
+  std::vector<uint64_t> flips_;  // of each slot
   std::vector<Philox> swap_random_;
-  std::vector<double> rejected_, flips_of_slot_, trace_;
+  std::vector<double> rejected_;
+  std::vector<double> trace_, recent_;  // [chains x slots x rounds]; [kTraceRounds x chains x slots]
   std::vector<int64_t> tried_, upward_, downward_, round_trips_;
   double cluster_beta_, best_energy_;
   std::vector<int8_t> best_;
@@ -302,7 +312,6 @@ xc_ising_temper_result temper(const xc_ising_model& outside, const xc_ising_temp
   Tempering run(model, options, chosen, control);
   run.adapt();
   run.measure(outputs);
-  control.progress(1, 1);
   xc_ising_temper_result result{};
   result.best_energy = run.best_energy();
   result.barrier = run.barrier();

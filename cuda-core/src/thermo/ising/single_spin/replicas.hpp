@@ -51,12 +51,14 @@ class Replicas {
   virtual void set_betas(const std::vector<double>& betas) = 0;
   virtual void sweep(const int32_t* slot, int64_t sweeps) = 0;
   virtual const double* energies() = 0;  // [count], up to date
-  // Flips accepted (changed spins under heat bath) since the last call, per replica.
-  virtual void take_flips(uint64_t* flips) = 0;
+  // Flips accepted (changed spins under heat bath) at each of the betas since they were set or last asked for.
+  virtual void take_flips(uint64_t* of_slot) = 0;
   // Replica r becomes a copy of replica from[r].
   virtual void resample(const int32_t* from) = 0;
-  // [count x n]
-  virtual void read(int64_t first, int64_t count, int8_t* spins) = 0;
+  // spins [count x n] of the replicas named, in that order.
+  virtual void read(const int32_t* replicas, int64_t count, int8_t* spins) = 0;
+  // Their sums of all spins.
+  virtual void sums_of_spins(const int32_t* replicas, int64_t count, int32_t* sums) = 0;
   virtual void write(int64_t replica, const int8_t* spins) = 0;
   // Houdayer moves between replicas pairs[2k] and pairs[2k + 1]: the differing component of a random differing spin
   // changes sides. Keeps the sum of their energies. draws come from stream first_stream + 2^40 + k.

@@ -46,8 +46,7 @@ class ReplicasCpu final : public Replicas {
       : Replicas(count), model_(model), options_(o), control_(control), tables_(model),
         sweep_model_{model.n, o.rule, tables_.reach, tables_.inverse_unit, model.offsets.data(), model.neighbours.data(),
                      model.couplings.data(), model.fields.data()},
-        groups_((count + L - 1) / L), spins_(groups_ * L * model.n, 1.0), energies_(groups_ * L), flips_(groups_ * L),
-        clusters_(model) {}
+        groups_((count + L - 1) / L), spins_(groups_ * L * model.n, 1.0), energies_(groups_ * L), flips_(groups_ * L) {}
 
   void randomize() override {
     // Block 2^62 of each stream is beyond any sweep.
@@ -63,6 +62,7 @@ class ReplicasCpu final : public Replicas {
 
   void set_betas(const std::vector<double>& betas) override {
     betas_ = betas;
+    flips_of_slot_.assign(betas.size(), 0);
     table_of_beta_.clear();
     for (const double beta : betas) table_of_beta_.push_back(tables_.table(beta, options_.rule));
   }
@@ -93,6 +93,8 @@ class ReplicasCpu final : public Replicas {
         }
       }
     });
+    for (int64_t r = 0; r < count_; ++r) flips_of_slot_[slot[r]] += flips_[r];
+    std::fill(flips_.begin(), flips_.end(), 0);
     done_ += static_cast<uint64_t>(sweeps);
     // Sums of rounded changes are set right now and then; whole numbers need no help.
     if (tables_.reach == 0 && (unchecked_ += sweeps) >= 64) refresh_energies();
@@ -100,9 +102,9 @@ class ReplicasCpu final : public Replicas {
 
   const double* energies() override { return energies_.data(); }
 
-  void take_flips(uint64_t* flips) override {
-    std::copy(flips_.begin(), flips_.begin() + count_, flips);
-    std::fill(flips_.begin(), flips_.end(), 0);
+  void take_flips(uint64_t* of_slot) override {
+    std::copy(flips_of_slot_.begin(), flips_of_slot_.end(), of_slot);
+    std::fill(flips_of_slot_.begin(), flips_of_slot_.end(), 0);
   }
 
   void resample(const int32_t* from) override {
@@ -120,9 +122,20 @@ class ReplicasCpu final : public Replicas {
     for (int64_t r = 0; r < count_; ++r) energies_[r] = energies[from[r]];
   }
 
-  void read(int64_t first, int64_t count, int8_t* spins) override {
-    for (int64_t r = 0; r < count; ++r)
-      for (int32_t i = 0; i < model_.n; ++i) spins[r * model_.n + i] = static_cast<int8_t>(spin(first + r, i));
+  void read(const int32_t* replicas, int64_t count, int8_t* spins) override {
+    thread_pool().parallel_for(count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) copy_of(replicas[r], spins + r * model_.n);
+    });
+  }
+
+  void sums_of_spins(const int32_t* replicas, int64_t count, int32_t* sums) override {
+    thread_pool().parallel_for(count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        double sum = 0;
+        for (int32_t i = 0; i < model_.n; ++i) sum += spin(replicas[r], i);
+        sums[r] = static_cast<int32_t>(sum);
+      }
+    });
   }
 
   void write(int64_t replica, const int8_t* spins) override {
@@ -130,33 +143,40 @@ class ReplicasCpu final : public Replicas {
     energies_[replica] = model_.energy(spins);
   }
 
+  // No replica stands in two pairs.
   void exchange_clusters(const int32_t* pairs, int64_t count) override {
-    std::vector<int8_t> a(model_.n), b(model_.n);
-    for (int64_t k = 0; k < count; ++k) {
-      read(pairs[2 * k], 1, a.data());
-      read(pairs[2 * k + 1], 1, b.data());
-      Philox random(options_.seed, options_.first_stream + (uint64_t{1} << 40) + static_cast<uint64_t>(k), 64 * moves_);
-      const double change = clusters_.exchange(a.data(), b.data(), random);
-      if (clusters_.members().empty()) continue;
-      for (const int32_t i : clusters_.members()) {
-        spin(pairs[2 * k], i) = -spin(pairs[2 * k], i);
-        spin(pairs[2 * k + 1], i) = -spin(pairs[2 * k + 1], i);
+    thread_pool().parallel_for(count, 8, [&](int64_t begin, int64_t end) {
+      ClusterExchange clusters(model_);
+      std::vector<int8_t> a(model_.n), b(model_.n);
+      for (int64_t k = begin; k < end; ++k) {
+        const int32_t first = pairs[2 * k], second = pairs[2 * k + 1];
+        copy_of(first, a.data());
+        copy_of(second, b.data());
+        Philox random(options_.seed, options_.first_stream + (uint64_t{1} << 40) + static_cast<uint64_t>(k), 64 * moves_);
+        const double change = clusters.exchange(a.data(), b.data(), random);
+        for (const int32_t i : clusters.members()) {
+          spin(first, i) = -spin(first, i);
+          spin(second, i) = -spin(second, i);
+        }
+        energies_[first] += change;
+        energies_[second] -= change;
       }
-      energies_[pairs[2 * k]] += change;
-      energies_[pairs[2 * k + 1]] -= change;
-    }
+    });
     ++moves_;
   }
 
  private:
   double& spin(int64_t r, int32_t i) { return spins_[(r / L * model_.n + i) * L + r % L]; }
+  void copy_of(int64_t r, int8_t* spins) {
+    for (int32_t i = 0; i < model_.n; ++i) spins[i] = static_cast<int8_t>(spin(r, i));
+  }
 
   void refresh_energies() {
     unchecked_ = 0;
     thread_pool().parallel_for(groups_ * L, 1, [&](int64_t begin, int64_t end) {
       std::vector<int8_t> spins(model_.n);
       for (int64_t r = begin; r < end; ++r) {
-        for (int32_t i = 0; i < model_.n; ++i) spins[i] = static_cast<int8_t>(spin(r, i));
+        copy_of(r, spins.data());
         energies_[r] = model_.energy(spins.data());
       }
     });
@@ -170,10 +190,9 @@ class ReplicasCpu final : public Replicas {
   const int64_t groups_;
   std::vector<double> spins_;  // [groups x n x L]
   std::vector<double> energies_;
-  std::vector<uint64_t> flips_;
+  std::vector<uint64_t> flips_, flips_of_slot_;  // of the sweep under way; [betas]
   std::vector<double> betas_;
   std::vector<std::vector<int32_t>> table_of_beta_;
-  ClusterExchange clusters_;
   uint64_t done_ = 0, moves_ = 0;
   int64_t unchecked_ = 0;
 };

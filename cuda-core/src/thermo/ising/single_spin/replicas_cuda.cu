@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "runtime/cuda.hpp"
 #include "thermo/ising/single_spin/replicas.hpp"
+#include "thermo/ising/single_spin/wavefront_cuda.hpp"
 
 namespace xcore::thermo::ising {
 
@@ -10,8 +12,8 @@ namespace {
 
 constexpr int kThreads = 128;
 
-// One thread a replica; spins are [n x count], so that the threads of a warp read side by side. The arithmetic and its
-// order are those of sweep_lanes.hpp.
+// For models whose spins do not fit the shared memory of a block (wavefront_cuda.hpp). One thread a replica; spins are
+// [n x count], so that the threads of a warp read side by side. The arithmetic and its order are those of sweep_lanes.hpp.
 __global__ void sweep_kernel(SweepModel m, int8_t* __restrict__ spins, int64_t count, const int32_t* __restrict__ slot,
                              const double* __restrict__ betas, const int32_t* __restrict__ tables, uint64_t seed,
                              uint64_t first_stream, uint64_t first_sweep, int sweeps, double* __restrict__ energies,
@@ -52,7 +54,7 @@ __global__ void sweep_kernel(SweepModel m, int8_t* __restrict__ spins, int64_t c
     }
   }
   energies[r] = energy;
-  flips[r] += changed;
+  atomicAdd(flips + slot[r], changed);
 }
 
 __global__ void randomize_kernel(int32_t n, int8_t* spins, int64_t count, uint64_t seed, uint64_t first_stream) {
@@ -85,10 +87,38 @@ __global__ void gather_kernel(int32_t n, const int8_t* __restrict__ from, const 
   energies_to[r] = energies_from[s];
 }
 
-// Replica first + blockIdx.x as a row of its own.
-__global__ void read_kernel(int32_t n, const int8_t* __restrict__ spins, int64_t count, int64_t first, int8_t* __restrict__ out) {
-  for (int32_t i = threadIdx.x; i < n; i += blockDim.x) out[static_cast<int64_t>(blockIdx.x) * n + i] = spins[i * count + first + blockIdx.x];
+// The replicas named as rows of their own, by tiles that are read along the replicas and written along the spins.
+constexpr int kTile = 32;
+__global__ void read_kernel(int32_t n, const int8_t* __restrict__ spins, int64_t count, const int32_t* __restrict__ replicas,
+                            int64_t wanted, int8_t* __restrict__ out) {
+  __shared__ int8_t tile[kTile][kTile + 4];
+  const unsigned across = (static_cast<unsigned>(n) + kTile - 1) / kTile;
+  const int64_t row = static_cast<int64_t>(blockIdx.x / across) * kTile;
+  const int32_t column = static_cast<int32_t>(blockIdx.x % across) * kTile;
+  if (row + threadIdx.x < wanted) {
+    const int8_t* const from = spins + replicas[row + threadIdx.x];
+    for (int y = threadIdx.y; y < kTile && column + y < n; y += blockDim.y) tile[y][threadIdx.x] = from[(column + y) * count];
+  }
+  __syncthreads();
+  if (column + threadIdx.x < n)
+    for (int y = threadIdx.y; y < kTile && row + y < wanted; y += blockDim.y)
+      out[(row + y) * n + column + threadIdx.x] = tile[threadIdx.x][y];
 }
+
+// One block a replica.
+__global__ void sums_kernel(int32_t n, const int8_t* __restrict__ spins, int64_t count, const int32_t* __restrict__ replicas,
+                            int32_t* __restrict__ sums) {
+  __shared__ int32_t total;
+  if (threadIdx.x == 0) total = 0;
+  __syncthreads();
+  int32_t sum = 0;
+  for (int32_t i = threadIdx.x; i < n; i += blockDim.x) sum += spins[i * count + replicas[blockIdx.x]];
+  sum = __reduce_add_sync(0xFFFFFFFFu, sum);
+  if ((threadIdx.x & 31) == 0) atomicAdd(&total, sum);
+  __syncthreads();
+  if (threadIdx.x == 0) sums[blockIdx.x] = total;
+}
+
 __global__ void write_kernel(int32_t n, int8_t* __restrict__ spins, int64_t count, int64_t replica, const int8_t* __restrict__ in) {
   for (int32_t i = threadIdx.x; i < n; i += blockDim.x) spins[i * count + replica] = in[i];
 }
@@ -140,8 +170,6 @@ __global__ void exchange_kernel(SweepModel m, int8_t* __restrict__ spins, int64_
   energies[pairs[2 * k + 1]] -= 2 * boundary;
 }
 
-unsigned blocks_for(int64_t threads) { return static_cast<unsigned>((threads + kThreads - 1) / kThreads); }
-
 class ReplicasCuda final : public Replicas {
  public:
   ReplicasCuda(const Model& m, int64_t count, const ReplicaOptions& o, int device, const Control& control)
@@ -150,18 +178,18 @@ class ReplicasCuda final : public Replicas {
         neighbours_(std::max<size_t>(1, m.neighbours.size()), stream_), couplings_(std::max<size_t>(1, m.couplings.size()), stream_),
         fields_(cuda::Buffer<double>::from_host(m.fields.data(), m.fields.size(), stream_)),
         spins_(static_cast<size_t>(m.n) * count, stream_), spare_(static_cast<size_t>(m.n) * count, stream_),
-        energies_(count, stream_), spare_energies_(count, stream_), slots_(count, stream_), flips_(count, stream_),
-        host_energies_(count) {
+        energies_(count, stream_), spare_energies_(count, stream_), slots_(count, stream_), host_energies_(count),
+        host_slots_(count) {
     neighbours_.upload(m.neighbours.data(), m.neighbours.size());
     couplings_.upload(m.couplings.data(), m.couplings.size());
-    XC_CUDA(cudaMemsetAsync(flips_.data(), 0, count * sizeof(unsigned long long), stream_.get()));
     XC_CUDA(cudaMemsetAsync(spins_.data(), 1, spins_.size(), stream_.get()));
     sweep_model_ = {m.n, o.rule, tables_.reach, tables_.inverse_unit, offsets_.data(), neighbours_.data(), couplings_.data(), fields_.data()};
+    if (DeviceWavefront::fits(m)) wavefront_.emplace(m, tables_, o.rule, stream_);
     stream_.synchronize();
   }
 
   void randomize() override {
-    randomize_kernel<<<blocks_for(count_), kThreads, 0, stream_.get()>>>(model_.n, spins_.data(), count_, options_.seed,
+    randomize_kernel<<<cuda::blocks_for(count_, kThreads), kThreads, 0, stream_.get()>>>(model_.n, spins_.data(), count_, options_.seed,
                                                                          options_.first_stream);
     XC_CUDA_LAUNCHED("thermo.ising_randomize");
     refresh_energies();
@@ -176,20 +204,32 @@ class ReplicasCuda final : public Replicas {
     if (tables.empty()) tables.push_back(0);
     betas_ = cuda::Buffer<double>::from_host(betas.data(), betas.size(), stream_);
     device_tables_ = cuda::Buffer<int32_t>::from_host(tables.data(), tables.size(), stream_);
+    flips_ = cuda::Buffer<unsigned long long>(betas.size(), stream_);
+    XC_CUDA(cudaMemsetAsync(flips_.data(), 0, betas.size() * sizeof(unsigned long long), stream_.get()));
     stream_.synchronize();
   }
 
   void sweep(const int32_t* slot, int64_t sweeps) override {
-    slots_.upload(slot, count_);
+    stream_.synchronize();  // the copy below may still be read
+    std::copy(slot, slot + count_, host_slots_.data());
+    slots_.upload(host_slots_.data(), count_);
     // Few sweeps a launch, so that a cancel is seen in time.
-    const int part = static_cast<int>(std::clamp<int64_t>((1 << 17) / model_.n, 1, 256));
+    const int64_t by_length = (1 << 17) / model_.n, by_work = (int64_t{1} << 31) / (model_.n * count_);
+    const int part = static_cast<int>(std::clamp<int64_t>(std::min(by_length, by_work), 1, 256));
     for (int64_t first = 0; first < sweeps; first += part) {
       const int now = static_cast<int>(std::min<int64_t>(part, sweeps - first));
-      sweep_kernel<<<blocks_for(count_), kThreads, 0, stream_.get()>>>(
-          sweep_model_, spins_.data(), count_, slots_.data(), betas_.data(), device_tables_.data(), options_.seed,
-          options_.first_stream, done_, now, energies_.data(), flips_.data());
-      XC_CUDA_LAUNCHED("thermo.ising_sweep");
+      if (wavefront_) {
+        wavefront_->sweep({spins_.data(), count_, slots_.data(), betas_.data(), device_tables_.data(), energies_.data(),
+                           flips_.data(), options_.seed, options_.first_stream},
+                          done_, now);
+      } else {
+        sweep_kernel<<<cuda::blocks_for(count_, kThreads), kThreads, 0, stream_.get()>>>(
+            sweep_model_, spins_.data(), count_, slots_.data(), betas_.data(), device_tables_.data(), options_.seed,
+            options_.first_stream, done_, now, energies_.data(), flips_.data());
+        XC_CUDA_LAUNCHED("thermo.ising_sweep");
+      }
       done_ += static_cast<uint64_t>(now);
+      if (first + now == sweeps) break;  // who asks for the outcome waits for it
       stream_.synchronize();
       control_.throw_if_cancelled();
     }
@@ -202,17 +242,17 @@ class ReplicasCuda final : public Replicas {
     return host_energies_.data();
   }
 
-  void take_flips(uint64_t* flips) override {
-    std::vector<unsigned long long> out(count_);
-    flips_.download(out.data(), count_);
-    XC_CUDA(cudaMemsetAsync(flips_.data(), 0, count_ * sizeof(unsigned long long), stream_.get()));
+  void take_flips(uint64_t* of_slot) override {
+    std::vector<unsigned long long> out(flips_.size());
+    flips_.download(out.data(), out.size());
+    XC_CUDA(cudaMemsetAsync(flips_.data(), 0, out.size() * sizeof(unsigned long long), stream_.get()));
     stream_.synchronize();
-    std::copy(out.begin(), out.end(), flips);
+    std::copy(out.begin(), out.end(), of_slot);
   }
 
   void resample(const int32_t* from) override {
     slots_.upload(from, count_);
-    gather_kernel<<<blocks_for(count_), kThreads, 0, stream_.get()>>>(model_.n, spins_.data(), energies_.data(), slots_.data(),
+    gather_kernel<<<cuda::blocks_for(count_, kThreads), kThreads, 0, stream_.get()>>>(model_.n, spins_.data(), energies_.data(), slots_.data(),
                                                                       count_, spare_.data(), spare_energies_.data());
     XC_CUDA_LAUNCHED("thermo.ising_resample");
     stream_.synchronize();
@@ -220,12 +260,29 @@ class ReplicasCuda final : public Replicas {
     std::swap(energies_, spare_energies_);
   }
 
-  void read(int64_t first, int64_t count, int8_t* spins) override {
+  void read(const int32_t* replicas, int64_t count, int8_t* spins) override {
     if (count == 0) return;
-    cuda::Buffer<int8_t> out(static_cast<size_t>(count) * model_.n, stream_);
-    read_kernel<<<static_cast<unsigned>(count), 256, 0, stream_.get()>>>(model_.n, spins_.data(), count_, first, out.data());
-    XC_CUDA_LAUNCHED("thermo.ising_read");
-    out.download(spins, out.size());
+    const int64_t part = std::clamp<int64_t>((int64_t{1} << 28) / model_.n, 1, count);
+    cuda::Buffer<int8_t> out(static_cast<size_t>(part) * model_.n, stream_);
+    const auto names = cuda::Buffer<int32_t>::from_host(replicas, count, stream_);
+    for (int64_t first = 0; first < count; first += part) {
+      const int64_t now = std::min(part, count - first);
+      const int64_t tiles = ((now + kTile - 1) / kTile) * ((model_.n + kTile - 1) / kTile);
+      read_kernel<<<static_cast<unsigned>(tiles), dim3(kTile, 8), 0, stream_.get()>>>(model_.n, spins_.data(), count_,
+                                                                                      names.data() + first, now, out.data());
+      XC_CUDA_LAUNCHED("thermo.ising_read");
+      out.download(spins + first * model_.n, static_cast<size_t>(now) * model_.n);
+      stream_.synchronize();
+    }
+  }
+
+  void sums_of_spins(const int32_t* replicas, int64_t count, int32_t* sums) override {
+    if (count == 0) return;
+    const auto names = cuda::Buffer<int32_t>::from_host(replicas, count, stream_);
+    cuda::Buffer<int32_t> out(count, stream_);
+    sums_kernel<<<static_cast<unsigned>(count), 256, 0, stream_.get()>>>(model_.n, spins_.data(), count_, names.data(), out.data());
+    XC_CUDA_LAUNCHED("thermo.ising_sums");
+    out.download(sums, count);
     stream_.synchronize();
   }
 
@@ -242,7 +299,7 @@ class ReplicasCuda final : public Replicas {
     const auto on_device = cuda::Buffer<int32_t>::from_host(pairs, 2 * count, stream_);
     cuda::Buffer<int32_t> queue(static_cast<size_t>(model_.n) * count, stream_);
     cuda::Buffer<uint8_t> visited(static_cast<size_t>(model_.n) * count, stream_);
-    exchange_kernel<<<blocks_for(count), kThreads, 0, stream_.get()>>>(sweep_model_, spins_.data(), count_, on_device.data(),
+    exchange_kernel<<<cuda::blocks_for(count, kThreads), kThreads, 0, stream_.get()>>>(sweep_model_, spins_.data(), count_, on_device.data(),
                                                                        count, options_.seed, options_.first_stream,
                                                                        64 * moves_++, queue.data(), visited.data(),
                                                                        energies_.data());
@@ -253,7 +310,7 @@ class ReplicasCuda final : public Replicas {
  private:
   void refresh_energies() {
     unchecked_ = 0;
-    energies_kernel<<<blocks_for(count_), kThreads, 0, stream_.get()>>>(sweep_model_, spins_.data(), count_, energies_.data());
+    energies_kernel<<<cuda::blocks_for(count_, kThreads), kThreads, 0, stream_.get()>>>(sweep_model_, spins_.data(), count_, energies_.data());
     XC_CUDA_LAUNCHED("thermo.ising_energies");
   }
 
@@ -271,8 +328,10 @@ class ReplicasCuda final : public Replicas {
   cuda::Buffer<int8_t> spins_, spare_;
   cuda::Buffer<double> energies_, spare_energies_;
   cuda::Buffer<int32_t> slots_;
-  cuda::Buffer<unsigned long long> flips_;
-  std::vector<double> host_energies_;
+  cuda::Buffer<unsigned long long> flips_;  // [betas]
+  std::optional<DeviceWavefront> wavefront_;
+  cuda::PinnedBuffer<double> host_energies_;
+  cuda::PinnedBuffer<int32_t> host_slots_;
   uint64_t done_ = 0, moves_ = 0;
   int64_t unchecked_ = 0;
 };

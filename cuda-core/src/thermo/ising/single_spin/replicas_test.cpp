@@ -1,10 +1,12 @@
 #include "thermo/ising/single_spin/replicas.hpp"
 
 #include <cmath>
+#include <numeric>
 
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
 #include "testing/backend.hpp"
+#include "thermo/ising/single_spin/wavefront.hpp"
 #include "thermo/ising/testing_models.hpp"
 
 using namespace xcore;
@@ -12,9 +14,16 @@ using namespace xcore::thermo::ising;
 
 namespace {
 
-std::vector<double> state_counts(Replicas& replicas, int32_t n, int64_t first = 0, int64_t stride = 1) {
+std::vector<int8_t> all_spins(Replicas& replicas, int32_t n) {
+  std::vector<int32_t> all(replicas.count());
+  std::iota(all.begin(), all.end(), 0);
   std::vector<int8_t> spins(static_cast<size_t>(replicas.count()) * n);
-  replicas.read(0, replicas.count(), spins.data());
+  replicas.read(all.data(), replicas.count(), spins.data());
+  return spins;
+}
+
+std::vector<double> state_counts(Replicas& replicas, int32_t n, int64_t first = 0, int64_t stride = 1) {
+  const std::vector<int8_t> spins = all_spins(replicas, n);
   std::vector<double> counts(size_t{1} << n, 0);
   for (int64_t r = first; r < replicas.count(); r += stride) {
     size_t state = 0;
@@ -76,9 +85,8 @@ TEST_P(SingleSpin, energies_follow_the_spins_through_sweeps_resampling_and_clust
   replicas->randomize();
   replicas->set_betas({0.5});
   const std::vector<int32_t> slot(50, 0);
-  std::vector<int8_t> spins(50 * m.n);
   const auto check = [&](const char* what) {
-    replicas->read(0, 50, spins.data());
+    const std::vector<int8_t> spins = all_spins(*replicas, m.n);
     const double* const energy = replicas->energies();
     for (int r = 0; r < 50; ++r) EXPECT_NEAR(energy[r], m.energy(spins.data() + r * m.n), 1e-9) << what;
   };
@@ -111,7 +119,49 @@ TEST_P(SingleSpin, cluster_moves_keep_the_distribution) {
   testing_expect_chi_square(state_counts(*replicas, m.n, 0, 2), testing_boltzmann(m, 0.6).probability, "cluster moves");
 }
 
+TEST_P(SingleSpin, replicas_are_read_and_summed_in_any_order_and_flips_are_counted_by_temperature) {
+  const Model m = testing_random_model(70, 150, 2, true, 41);
+  const auto replicas = make_replicas(m, 77, {XC_ISING_METROPOLIS, 3, 0}, device(), Control());
+  replicas->randomize();
+  replicas->set_betas({0, INFINITY});
+  std::vector<int32_t> slot(77), order(77), sums(77);
+  for (int r = 0; r < 77; ++r) slot[r] = r % 2, order[r] = (r * 30 + 11) % 77;
+  replicas->sweep(slot.data(), 20);
+  std::vector<uint64_t> flips(2);
+  replicas->take_flips(flips.data());
+  EXPECT_NEAR(static_cast<double>(flips[0]), 39 * 20 * 70 / 2.0, 6 * std::sqrt(39 * 20 * 70 / 4.0));  // coins
+  const std::vector<int8_t> in_order = all_spins(*replicas, m.n);
+  std::vector<int8_t> permuted(in_order.size());
+  replicas->read(order.data(), 77, permuted.data());
+  replicas->sums_of_spins(order.data(), 77, sums.data());
+  for (int r = 0; r < 77; ++r) {
+    const int8_t* const expected = in_order.data() + static_cast<int64_t>(order[r]) * m.n;
+    EXPECT_TRUE(std::equal(expected, expected + m.n, permuted.data() + static_cast<int64_t>(r) * m.n)) << "replica " << order[r];
+    EXPECT_EQ(sums[r], std::accumulate(expected, expected + m.n, 0));
+  }
+  replicas->take_flips(flips.data());
+  EXPECT_EQ(flips[0] + flips[1], 0u);
+  replicas->sweep(slot.data(), 5);
+  replicas->take_flips(flips.data());
+  EXPECT_GT(flips[0], 2 * flips[1]);  // at temperature zero only spins without a local field still flip
+}
+
 XC_INSTANTIATE_BACKENDS(SingleSpin);
+
+TEST(SingleSpinWavefront, updating_level_by_level_is_updating_in_index_order) {
+  for (const Model& m : {testing_random_model(200, 900, 1, false, 5), testing_square_lattice(7, 9, 1)}) {
+    const Wavefront w = wavefront(m);
+    std::vector<int32_t> level(m.n, -1);
+    for (int l = 0; l < w.levels(); ++l)
+      for (int32_t at = w.starts[l]; at < w.starts[l + 1]; ++at) level[w.order[at]] = l;
+    EXPECT_EQ(w.starts.back(), m.n);
+    EXPECT_LT(w.levels(), m.n / 3);
+    for (int32_t i = 0; i < m.n; ++i) {
+      ASSERT_GE(level[i], 0);
+      for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k) ASSERT_EQ(level[m.neighbours[k]] < level[i], m.neighbours[k] < i);
+    }
+  }
+}
 
 TEST(SingleSpinDevices, integer_models_give_the_same_bits_on_every_device_and_number_of_threads) {
   const Model m = testing_random_model(50, 150, 3, true, 2);
@@ -122,9 +172,7 @@ TEST(SingleSpinDevices, integer_models_give_the_same_bits_on_every_device_and_nu
     replicas->randomize();
     replicas->set_betas({0.1, 0.4, 1.5});
     replicas->sweep(slot.data(), 20);
-    std::vector<int8_t> spins(100 * m.n);
-    replicas->read(0, 100, spins.data());
-    return spins;
+    return all_spins(*replicas, m.n);
   };
   const int before = thread_pool().threads();
   thread_pool().set_threads(1);
