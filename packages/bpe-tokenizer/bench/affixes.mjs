@@ -24,7 +24,12 @@ const random = (n) => {
 const pick = (list) => list[random(list.length)];
 
 const BYTE_LEVEL = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-const split = { type: 'Split', pattern: { Regex: '\\p{L}+|\\p{N}|[^\\s\\p{L}\\p{N}]+' }, behavior: 'Removed', invert: true };
+const split = {
+  type: 'Split',
+  pattern: { Regex: '\\p{L}+|\\p{N}|[^\\s\\p{L}\\p{N}]+' },
+  behavior: 'Removed',
+  invert: true,
+};
 
 /** A vocabulary of letters with and without affixes, and merges of random neighbours that make more of them. */
 function model() {
@@ -41,7 +46,8 @@ function model() {
     for (const token of [letter, prefix + letter, letter + suffix, prefix + letter + suffix])
       if (random(8) > 0) add(token);
   const fallback = random(3) === 0;
-  if (fallback) for (let b = 0; b < 256; b++) if (b < 250 || random(2)) add(`<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
+  if (fallback)
+    for (let b = 0; b < 256; b++) if (b < 250 || random(2)) add(`<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
   const merges = [];
   const all = () => [...vocab.keys()].slice(1).filter((token) => !token.startsWith('<0x'));
   for (let i = 0; i < 40; i++) {
@@ -57,7 +63,9 @@ function model() {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: [{ id: 0, content: '<unk>', special: true, lstrip: false, rstrip: false, normalized: false, single_word: false }],
+    added_tokens: [
+      { id: 0, content: '<unk>', special: true, lstrip: false, rstrip: false, normalized: false, single_word: false },
+    ],
     normalizer: pick([null, { type: 'Lowercase' }, { type: 'NFC' }]),
     pre_tokenizer: bytes
       ? pick([BYTE_LEVEL, { type: 'Sequence', pretokenizers: [split, { ...BYTE_LEVEL, use_regex: false }] }])
@@ -100,9 +108,13 @@ for (let m = 0; m < Number(flags.models); m++) {
     compared++;
     for (const key of new Set(wrong)) differences[key]++;
     if (wrong.length > 0 && shown++ < 8)
-      console.log(`${wrong.join()} of ${JSON.stringify(text)}: ${got.ids.join()} ${got.offsets.join()} ${JSON.stringify(ours.decode(got.ids))}, not ${want.ids} ${want.offsets} ${JSON.stringify(await theirs.decode([...got.ids], false))}\n  ${json.slice(json.indexOf('"normalizer"'), json.indexOf('"vocab"'))} merges ${json.slice(json.indexOf('"merges"')).slice(0, 200)}`);
+      console.log(
+        `${wrong.join()} of ${JSON.stringify(text)}: ${got.ids.join()} ${got.offsets.join()} ${JSON.stringify(ours.decode(got.ids))}, not ${want.ids} ${want.offsets} ${JSON.stringify(await theirs.decode([...got.ids], false))}\n  ${json.slice(json.indexOf('"normalizer"'), json.indexOf('"vocab"'))} merges ${json.slice(json.indexOf('"merges"')).slice(0, 200)}`,
+      );
   }
   ours.dispose();
 }
-console.log(`${compared} strings of ${flags.models} tokenizers; different ids ${differences.ids}, offsets ${differences.offsets}, text ${differences.text}`);
+console.log(
+  `${compared} strings of ${flags.models} tokenizers; different ids ${differences.ids}, offsets ${differences.offsets}, text ${differences.text}`,
+);
 if (Object.values(differences).some((n) => n > 0)) process.exitCode = 1;

@@ -20,7 +20,17 @@ const shown = (x) => JSON.stringify(x).slice(0, 160);
 
 class Row {
   constructor(name, source) {
-    Object.assign(this, { name, source, lines: 0, ids: 0, counts: 0, texts: 0, offsets: [0, 0], throws: [0, 0], different: 0 });
+    Object.assign(this, {
+      name,
+      source,
+      lines: 0,
+      ids: 0,
+      counts: 0,
+      texts: 0,
+      offsets: [0, 0],
+      throws: [0, 0],
+      different: 0,
+    });
     rows.push(this);
   }
   /** Counts a line of which `checks` are [what, holds, example]. */
@@ -29,12 +39,17 @@ class Row {
     const wrong = checks.filter(([, holds]) => !holds);
     if (wrong.length === 0) return;
     this.different++;
-    for (const [what, , example] of wrong) if (examples.length < 40) examples.push(`${this.name} (${this.source}), ${what}: ${example()}`);
+    for (const [what, , example] of wrong)
+      if (examples.length < 40) examples.push(`${this.name} (${this.source}), ${what}: ${example()}`);
   }
 }
 
 const packed = (...names) => gunzipSync(readFileSync(referencePath(...names)));
-const lines = packed('vectors_public.jsonl.gz').toString().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+const lines = packed('vectors_public.jsonl.gz')
+  .toString()
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => JSON.parse(line));
 const groups = new Map();
 for (const v of lines) {
   const key = `${v.tokenizer} ${v.src}`;
@@ -76,14 +91,22 @@ function compare(row, tokenizer, vectors, ranks = false) {
     ];
     if (v.decoded_skip !== undefined) {
       const skipped = tokenizer.decode(v.ids, { skipSpecialTokens: true });
-      checks.push(['text without special tokens', skipped === v.decoded_skip, () => `${shown(skipped)}, not ${shown(v.decoded_skip)}`]);
+      checks.push([
+        'text without special tokens',
+        skipped === v.decoded_skip,
+        () => `${shown(skipped)}, not ${shown(v.decoded_skip)}`,
+      ]);
     }
     if (v.offsets) {
       const both = tokenizer.encodeWithOffsets(v.text, 'codepoint', options);
       const holds = same(both.ids, v.ids) && same(both.offsets, v.offsets);
       row.offsets[1]++;
       if (holds) row.offsets[0]++;
-      checks.push(['offsets', holds, () => `${shown(v.text)} gave ${shown([...both.offsets])}, not ${shown(v.offsets)}`]);
+      checks.push([
+        'offsets',
+        holds,
+        () => `${shown(v.text)} gave ${shown([...both.offsets])}, not ${shown(v.offsets)}`,
+      ]);
     }
     row.ids += checks[0][1];
     row.counts += checks[1][1];
@@ -133,7 +156,9 @@ for (const file of readdirSync(referencePath('assets', 'gguf')).filter((f) => f.
     const expected = output.trim() === '' ? [] : output.trim().split(/\s+/).map(Number);
     const ids = tokenizer.encode(inputs[i], { addSpecialTokens: false });
     row.ids += same(ids, expected);
-    row.line([['ids', same(ids, expected), () => `${shown(inputs[i])} gave ${shown([...ids])}, not ${shown(expected)}`]]);
+    row.line([
+      ['ids', same(ids, expected), () => `${shown(inputs[i])} gave ${shown([...ids])}, not ${shown(expected)}`],
+    ]);
   }
   tokenizer.dispose();
 }
@@ -142,11 +167,14 @@ for (const file of readdirSync(referencePath('assets', 'gguf')).filter((f) => f.
 const HF = { llama32: 'llama3.2', mistral2410: 'mistral_nemo', r1: 'deepseek_v3' };
 const recorded = readdirSync(referencePath('assets', 'kitoken_expect'));
 for (const kind of ['hf', 'spm', 'tiktoken']) {
-  const names = new Set(recorded.filter((f) => f.startsWith(`${kind}_small_`)).map((f) => f.slice(kind.length + 7, -'.txt.gz'.length)));
+  const names = new Set(
+    recorded.filter((f) => f.startsWith(`${kind}_small_`)).map((f) => f.slice(kind.length + 7, -'.txt.gz'.length)),
+  );
   for (const name of names) {
     let tokenizer;
     if (kind === 'hf') tokenizer = Tokenizer.fromBytes(tokenizerJson(HF[name] ?? name));
-    else if (kind === 'spm') tokenizer = Tokenizer.fromFileSync(referencePath('assets', 'sentencepiece', `${name}.model`));
+    else if (kind === 'spm')
+      tokenizer = Tokenizer.fromFileSync(referencePath('assets', 'sentencepiece', `${name}.model`));
     else {
       const ranks = ranksOf(name);
       if (!ranks) {
@@ -155,8 +183,12 @@ for (const kind of ['hf', 'spm', 'tiktoken']) {
       }
       tokenizer = Tokenizer.fromRanks(ranks);
     }
-    const options = kind === 'tiktoken' ? { allowedSpecial: 'all' } : { addSpecialTokens: false };
-    const row = new Row(name, `kitoken, ${{ hf: 'tokenizer.json', spm: 'SentencePiece model', tiktoken: 'rank file' }[kind]}`);
+    const options =
+      kind === 'tiktoken' ? { allowedSpecial: 'all' } : { addSpecialTokens: false, parseSpecial: kind === 'hf' };
+    const row = new Row(
+      name,
+      `kitoken, ${{ hf: 'tokenizer.json', spm: 'SentencePiece model', tiktoken: 'rank file' }[kind]}`,
+    );
     for (const set of ['small', 'mixed', 'utf8']) {
       const parts = (file) => {
         const text = packed('assets', 'kitoken_expect', `${file}.txt.gz`).toString();
