@@ -4,10 +4,12 @@
 //   node bench/networks.mjs [--systems linear:20:1000,quadratic:100:1000] [--methods granger,ksg] [--seeds 3] [--device auto]
 //   node bench/networks.mjs screening [--systems ...] [--seeds 3]
 //
-// A row a network is written as JSON to --out FILE as it comes; `table FILE...` makes tables of such files.
+// A row a network is written as JSON to --out FILE as it comes; `table FILE...` makes tables of such files. Of large multivariate
+// networks --targets FROM:TO infers a range of targets; its row carries what was inferred, and `table` merges the ranges.
 import { appendFileSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { transferEntropyNetwork } from '../dist/index.js';
+import { mergeNetworks, transferEntropyNetwork } from '../dist/index.js';
+import { generator } from './truth/generator.mjs';
 
 const { values: args, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,22 +19,10 @@ const { values: args, positionals } = parseArgs({
     seeds: { type: 'string', default: '3' },
     first: { type: 'string', default: '1' },
     device: { type: 'string', default: 'auto' },
+    targets: { type: 'string' },
     out: { type: 'string' },
   },
 });
-
-function generator(seed) {
-  let s = BigInt(seed) * 7919n + 12345n;
-  const uniform = () => {
-    s = (s + 0x9e3779b97f4a7c15n) & 0xffffffffffffffffn;
-    let z = s;
-    z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & 0xffffffffffffffffn;
-    z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & 0xffffffffffffffffn;
-    return Number((z ^ (z >> 31n)) >> 11n) * 2 ** -53;
-  };
-  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  return { uniform, normal };
-}
 
 /** Even couplings have no linear part: no correlation, no Granger causality. */
 const COUPLINGS = {
@@ -174,7 +164,13 @@ async function networkRows() {
         let device = 'cpu';
         if (options) {
           const draws = surrogates ? { surrogates } : {};
-          const network = await transferEntropyNetwork(series, { ...options, ...draws, seed, device: args.device });
+          const targets = args.targets?.split(':').map(Number);
+          const own = { ...options, ...draws, ...(targets && { targets }), seed, device: args.device };
+          const network = await transferEntropyNetwork(series, own);
+          if (targets) {
+            emitPart({ kind, seed, method: name, ms: performance.now() - start, network });
+            continue;
+          }
           ({ links, te: score, device } = network);
         } else {
           score = lagCorrelation(series);
@@ -221,6 +217,47 @@ async function screeningRows() {
     }
 }
 
+/** The numbers of a multivariate part that merging looks at; its matrices follow from them. */
+function emitPart({ network, ...row }) {
+  const { te, pValue, lag, links, inference, ...plain } = network;
+  const omnibus = Object.entries(inference).map(([name, of]) => [name, ArrayBuffer.isView(of) ? [...of] : of]);
+  emit({ ...row, part: { ...plain, inference: Object.fromEntries(omnibus) } });
+}
+
+/** Rows of whole networks from those of ranges of targets. Milliseconds are those of all ranges together. */
+function merged(parts) {
+  const groups = new Map();
+  for (const row of parts) {
+    const name = [row.kind, row.seed, row.method, row.part.variables, row.part.samples].join();
+    groups.set(name, [...(groups.get(name) ?? []), row]);
+  }
+  return [...groups.values()].map((group) => {
+    const { kind, seed, method } = group[0];
+    const network = mergeNetworks(
+      group.map(({ part }) => {
+        const { links, omnibusTe, omnibusP } = part.inference;
+        const empty = new Float64Array(part.variables ** 2);
+        return {
+          ...part,
+          te: empty,
+          pValue: empty,
+          lag: new Int32Array(empty.length),
+          links: [],
+          inference: { links, omnibusTe: numbers(omnibusTe), omnibusP: numbers(omnibusP) },
+        };
+      }),
+    );
+    const { variables, device } = network;
+    const samples = group[0].part.samples + 2; // tuples, and the longest lag
+    const { truth } = make(variables, samples, seed, kind);
+    const ms = group.reduce((sum, row) => sum + row.ms, 0);
+    const area = auroc(network.te, truth, variables);
+    return { kind, variables, samples, method, ...rate(network.links, truth, variables), area, ms, device };
+  });
+}
+/** JSON has no NaN. */
+const numbers = (values) => Float64Array.from(values, (value) => value ?? Number.NaN);
+
 const rows = [];
 function emit(row) {
   rows.push(row);
@@ -266,14 +303,14 @@ function show() {
     );
 }
 
-if (positionals[0] === 'table')
-  for (const file of positionals.slice(1))
-    rows.push(
-      ...readFileSync(file, 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line)),
-    );
-else if (positionals[0] === 'screening') await screeningRows();
+if (positionals[0] === 'table') {
+  const read = positionals.slice(1).flatMap((file) =>
+    readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  );
+  rows.push(...read.filter(({ part }) => !part), ...merged(read.filter(({ part }) => part)));
+} else if (positionals[0] === 'screening') await screeningRows();
 else await networkRows();
-show();
+if (!args.targets) show();

@@ -8,13 +8,14 @@
 //   node bench/truth.mjs table STUDY FILE...          the table of lines written with --out
 //
 // --seeds 200  --first 1  --samples 500,1000,2000,5000  --processes 2  --out FILE (a line a result, written as they come)
+// --truths FILE  what `truths --out FILE` wrote, for `table intervals`: it takes a minute to find
 import { spawn } from 'node:child_process';
-import { createWriteStream, readFileSync } from 'node:fs';
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as studies from './truth/studies.mjs';
-import { tables } from './truth/tables.mjs';
+import { tables, truths } from './truth/tables.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,6 +26,7 @@ const { values: options, positionals } = parseArgs({
     processes: { type: 'string', default: '2' },
     set: { type: 'string', default: 'reported' },
     out: { type: 'string' },
+    truths: { type: 'string' },
     part: { type: 'string' }, // of the seeds, for a process that this one starts
   },
 });
@@ -32,8 +34,11 @@ const [study = 'intervals', ...files] = positionals;
 const show = (lines) => process.stdout.write(`${lines.join('\n')}\n`);
 const processes = Number(options.processes);
 
-if (study === 'truths') show(tables.truths());
-else if (study === 'table') {
+if (study === 'truths') {
+  const known = truths();
+  if (options.out) writeFileSync(options.out, JSON.stringify(known));
+  show(tables.truths(known));
+} else if (study === 'table') {
   const [name, ...of] = files;
   show(
     tables[name](
@@ -43,6 +48,7 @@ else if (study === 'table') {
           .split('\n')
           .map((line) => JSON.parse(line)),
       ),
+      options.truths && JSON.parse(readFileSync(options.truths, 'utf8')),
     ),
   );
 } else if (options.part !== undefined) {

@@ -1,5 +1,5 @@
-import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
-import { booleanIn, numberIn, objectIn, parseDevice, shown } from '@x/cuda-core/addon';
+import { type Device, InvalidArgumentError } from '@x/cuda-core';
+import { booleanIn, choiceIn, numberIn, objectIn, parseDevice } from '@x/cuda-core/addon';
 import type { NativeOptions } from './native-estimation';
 import type { Series } from './series';
 
@@ -139,12 +139,8 @@ export interface TransferEntropyOptions extends EstimationOptions {
 }
 
 /** The name given, or the first of them for one that was left out. */
-export function oneOf<T extends string>(field: string, value: unknown, names: readonly T[]): T {
-  const name = value ?? names[0];
-  if (!names.includes(name as T))
-    throw new UnsupportedError(`${field} ${shown(name)} does not exist; there are ${names.join(', ')}`, { field });
-  return name as T;
-}
+export const oneOf = <T extends string>(field: string, value: unknown, names: readonly T[]): T =>
+  choiceIn(value ?? names[0], field, names);
 
 /** What native code calls it. */
 const codeOf = (table: Readonly<Record<string, number>>, field: string, value: unknown): number =>
@@ -168,7 +164,7 @@ export interface CheckedOptions {
   estimator: EstimatorName;
 }
 
-/** @throws InvalidArgumentError, UnsupportedError with the field. */
+/** @throws InvalidArgumentError with the field. */
 export function checkOptions(options: TransferEntropyOptions, measure: 'transfer' | 'mutual'): CheckedOptions {
   objectIn(options, 'options');
   const estimator = oneOf('estimator', options.estimator, Object.keys(ESTIMATORS) as EstimatorName[]);

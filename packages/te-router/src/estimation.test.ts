@@ -111,12 +111,12 @@ describe('options', () => {
   });
 
   it.each([
-    ['estimator', { estimator: 'nope' }, UnsupportedError],
-    ['embedding', { embedding: 'nope' }, UnsupportedError],
-    ['binning', { binning: 'nope' }, UnsupportedError],
-    ['surrogateMethod', { surrogateMethod: 'nope' }, UnsupportedError],
-    ['unit', { unit: 'hartley' }, UnsupportedError],
-    ['precision', { precision: 'f16' }, UnsupportedError],
+    ['estimator', { estimator: 'nope' }, InvalidArgumentError],
+    ['embedding', { embedding: 'nope' }, InvalidArgumentError],
+    ['binning', { binning: 'nope' }, InvalidArgumentError],
+    ['surrogateMethod', { surrogateMethod: 'nope' }, InvalidArgumentError],
+    ['unit', { unit: 'hartley' }, InvalidArgumentError],
+    ['precision', { precision: 'f16' }, InvalidArgumentError],
     ['precision', { precision: 'f32', estimator: 'kernel' }, UnsupportedError],
     ['kernelWidth', { kernelWidth: 0 }, InvalidArgumentError],
     ['bins', { bins: 1 }, InvalidArgumentError],

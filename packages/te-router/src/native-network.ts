@@ -1,5 +1,8 @@
 import { loadAddon, type NativeControl, type NativeDevice } from '@x/cuda-core/addon';
 
+/** What native code calls them. */
+export const ESTIMATORS = { ksg1: 1, gaussian: 2, binned: 3 } as const;
+
 export interface NativeNetworkOptions {
   estimator: number;
   k: number;

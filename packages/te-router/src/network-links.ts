@@ -81,3 +81,20 @@ function lastAt(sorted: Float64Array, value: number): number {
   }
   return low - 1;
 }
+
+/** The pairs above a threshold. */
+export function strongLinks(
+  te: Float64Array,
+  variables: number,
+  [from, to]: readonly [number, number],
+  threshold: number,
+  lagOf: (source: number, target: number) => number,
+): NetworkLink[] {
+  const links: NetworkLink[] = [];
+  for (let source = 0; source < variables; source++)
+    for (let target = from; target < to; target++) {
+      const value = te[source * variables + target] as number;
+      if (source !== target && value > threshold) links.push({ source, target, te: value, lag: lagOf(source, target) });
+    }
+  return links;
+}

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { multivariateResult, type TransferEntropyNetwork } from './network';
+import type { TransferEntropyNetwork } from './network';
 import { significantLinks } from './network-links';
+import { multivariateResult } from './network-multivariate';
 
 /**
  * Puts together networks of the same series and options that were estimated for disjoint ranges of `targets`, on one machine

@@ -280,7 +280,7 @@ describe('what is refused', () => {
     ['too few samples', series, { k: 40, theiler: 20 }, InvalidArgumentError, 'samples'],
     ['a negative delay', series, { delay: -1 }, InvalidArgumentError, 'delay'],
     ['a largest lag below the delay', series, { delay: 3, maxLag: 2 }, InvalidArgumentError, 'maxLag'],
-    ['no estimator of that name', series, { estimator: 'magic' }, UnsupportedError, 'estimator'],
+    ['no estimator of that name', series, { estimator: 'magic' }, InvalidArgumentError, 'estimator'],
     ['an analytic test of KSG', series, { analytic: true }, UnsupportedError, 'analytic'],
     ['targets beyond the variables', series, { targets: [1, 4] }, InvalidArgumentError, 'targets'],
     [

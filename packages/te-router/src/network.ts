@@ -1,8 +1,9 @@
 import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
 import { booleanIn, deviceName, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
 import { integer, oneOf } from './estimation-options';
-import { type NativeNetworkOptions, networkAddon } from './native-network';
-import { adjustedPValues, significantLinks } from './network-links';
+import { ESTIMATORS, type NativeNetworkOptions, networkAddon } from './native-network';
+import { significantLinks, strongLinks } from './network-links';
+import { multivariate } from './network-multivariate';
 
 /** Series of one network: row v, `values[v * samples .. (v + 1) * samples)`, is variable v. */
 export interface NetworkSeries {
@@ -130,9 +131,7 @@ export interface TransferEntropyNetwork {
   device: 'cpu' | `cuda:${number}`;
 }
 
-const ESTIMATORS = { ksg1: 1, gaussian: 2, binned: 3 } as const;
-
-function checkSeries(series: NetworkSeries): { values: Float64Array; variables: number; samples: number } {
+function checkSeries(series: NetworkSeries): NetworkSeries {
   objectIn(series, 'series');
   const variables = numberIn(series.variables, 'variables', { min: 1, max: 1_000_000, integer: true });
   const samples = numberIn(series.samples, 'samples', { min: 1, integer: true });
@@ -159,8 +158,8 @@ function targetsIn(targets: readonly [number, number] | undefined, variables: nu
  * that explains them. Each pair's value equals `transferEntropy` of that pair with the same options.
  *
  * @throws InvalidArgumentError (as a rejection) for fewer than two variables, values that are not finite, series too short
- *   for the embedding, and options out of range.
- * @throws UnsupportedError for estimators and combinations that do not exist.
+ *   for the embedding, options out of range and names that do not exist.
+ * @throws UnsupportedError for combinations that do not exist.
  *
  * @example
  * const network = await transferEntropyNetwork({ values, variables: 100, samples: 1000 }, { surrogates: 200, seed: 1 });
@@ -258,27 +257,9 @@ export async function transferEntropyNetwork(
   };
 }
 
-function strongLinks(
-  te: Float64Array,
-  variables: number,
-  [from, to]: readonly [number, number],
-  threshold: number,
-  lagOf: (source: number, target: number) => number,
-): NetworkLink[] {
-  const links: NetworkLink[] = [];
-  for (let source = 0; source < variables; source++)
-    for (let target = from; target < to; target++) {
-      const value = te[source * variables + target] as number;
-      if (source !== target && value > threshold) links.push({ source, target, te: value, lag: lagOf(source, target) });
-    }
-  return links;
-}
-
-type Data = ReturnType<typeof checkSeries>;
-
 /** The pairs that are among the best `keep` by either cheap estimate. */
 async function screened(
-  data: Data,
+  data: NetworkSeries,
   native: NativeNetworkOptions,
   keep: number,
   signal: AbortSignal | undefined,
@@ -313,100 +294,4 @@ async function screened(
         if (x !== y && (te[x * variables + y] as number) >= least) wanted[x * variables + y] = 1;
   }
   return wanted;
-}
-
-async function multivariate(
-  data: Data,
-  options: TransferEntropyNetworkOptions,
-  estimator: 'ksg1' | 'gaussian' | 'binned',
-  targets: readonly [number, number],
-  alpha: number,
-  fdr: boolean,
-): Promise<TransferEntropyNetwork> {
-  if (estimator === 'binned')
-    throw new UnsupportedError('multivariate inference knows the estimators ksg1 and gaussian', { field: 'estimator' });
-  const { variables } = data;
-  const minLag = integer('delay', options.delay, 1, 1, 1000);
-  const maxLag = integer('maxLag', options.maxLag, Math.max(5, minLag), minLag, 1000);
-  const maxHistory = integer('maxHistory', options.maxHistory, maxLag, 1, 1000);
-  const surrogates = integer('surrogates', options.surrogates, estimator === 'ksg1' ? 200 : 0, 0, 100_000);
-  const raw = await runJob({ signal: options.signal, onProgress: options.onProgress }, (control) =>
-    networkAddon().networkGreedy(
-      data.values,
-      variables,
-      data.samples,
-      {
-        estimator: ESTIMATORS[estimator],
-        k: integer('k', options.k, 4, 1, 64),
-        maxLag,
-        minLag,
-        maxHistory,
-        theiler: integer('theiler', options.theiler, 0, 0),
-        surrogates,
-        from: targets[0],
-        to: targets[1],
-        maxSources: integer('maxSources', options.maxSources, 20, 1, 1000),
-        alpha,
-        seed: integer('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER),
-        device: parseDevice(options.device),
-      },
-      control,
-    ),
-  );
-  const links: NetworkLink[] = [];
-  for (let m = 0; m < raw.links.length; m += 5) {
-    const [source, target, lag, te, pValue] = raw.links.subarray(m, m + 5) as unknown as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    links.push({ source, target, lag, te, pValue });
-  }
-  return multivariateResult({
-    variables,
-    samples: data.samples - Math.max(maxLag, maxHistory),
-    targets,
-    alpha,
-    fdr,
-    inference: { links, omnibusTe: raw.omnibusTe, omnibusP: raw.omnibusP },
-    surrogates,
-    delay: minLag,
-  });
-}
-
-/** Control over all tests, and the matrices, from what was inferred of each target; also of merged parts. */
-export function multivariateResult(
-  raw: Pick<TransferEntropyNetwork, 'variables' | 'samples' | 'targets' | 'delay' | 'alpha' | 'fdr' | 'surrogates'> &
-    Required<Pick<TransferEntropyNetwork, 'inference'>>,
-): TransferEntropyNetwork {
-  const { variables, targets, alpha, fdr, inference } = raw;
-  const [from, to] = targets;
-  // One test let each link in, and one more a target, which failed, ended its search.
-  const adjusted = fdr
-    ? adjustedPValues(
-        inference.links.map(({ pValue }) => pValue as number),
-        inference.links.length + to - from,
-      )
-    : undefined;
-  const links = inference.links
-    .map((link, m) => (adjusted ? { ...link, qValue: adjusted[m] as number } : link))
-    .filter((link) => (link.qValue ?? (link.pValue as number)) <= alpha)
-    .filter(({ target }) => (inference.omnibusP[target] as number) <= alpha)
-    .sort((a, b) => a.source - b.source || a.target - b.target || a.lag - b.lag);
-  const te = new Float64Array(variables * variables).fill(Number.NaN);
-  const pValue = new Float64Array(variables * variables).fill(Number.NaN);
-  const lag = new Int32Array(variables * variables);
-  for (let x = 0; x < variables; x++) {
-    te.fill(0, x * variables + from, x * variables + to);
-    pValue.fill(1, x * variables + from, x * variables + to);
-  }
-  for (const link of links) {
-    const at = link.source * variables + link.target;
-    te[at] = link.te;
-    if ((link.pValue as number) < (pValue[at] as number) || lag[at] === 0) lag[at] = link.lag;
-    pValue[at] = Math.min(pValue[at] as number, link.pValue as number);
-  }
-  return { ...raw, te, pValue, lag, links, method: 'multivariate', precision: 'f64', device: 'cpu' };
 }

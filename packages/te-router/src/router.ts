@@ -3,13 +3,13 @@ import { numberIn, objectIn, refuse, shown, signalIn } from '@x/cuda-core/addon'
 import type { FitOptions, ModelEstimate, Outcome, Query, RouteDecision, TrainingRow } from './decision';
 import { Domains } from './domains';
 import { DriftDetector, type DriftEvent } from './drift';
-import { projectEmbedding } from './embedding';
 import { explain, reasonsOf } from './explain';
 import { FEATURE_NAMES } from './feature-names';
 import { mix, type QueryTokenizer, readText } from './features';
 import { type FeatureInfluence, type FeatureInfluenceOptions, featureInfluence } from './influence';
 import { Journal, type LoggedRow, Pending, type Reading, type Ticket } from './journal';
 import { type CheckedOptions, checkOptions, type QueryRouterOptions, type RoutedModel } from './options';
+import { OutcomeRecord } from './outcome-record';
 import {
   choose,
   costScale,
@@ -21,6 +21,7 @@ import {
   tune,
 } from './policy';
 import { normalQuantile, type Probit } from './quality';
+import { type ReadRow, readQuery, readRow } from './reading';
 import { dueAt, finish, PassingFit, policyRows, slicesOf } from './refitting';
 import { interval, offsetOf, SecondLayer } from './second-layer';
 import { loadState, type RouterState, saveState } from './state';
@@ -66,13 +67,8 @@ export class QueryRouter {
   private readonly journal: Journal;
   private readonly detectors: DriftDetector[];
   private readonly events: DriftEvent[] = [];
-  /** Outcomes a domain and model: how many, and their sum. */
-  private readonly tallies = new Map<number, { count: number; sum: number }>();
-  private readonly stream: { features: Float64Array; model: number; quality: number }[] = [];
-  private observations = 0;
+  private readonly record: OutcomeRecord;
   private decisions = 0;
-  /** Outcomes of each model. */
-  private readonly outcomes: Float64Array;
   /** Fits under way, and the outcomes that came since one began: the new second layer learns from them too. */
   private fits = 0;
   private meanwhile: { ticket: Ticket; model: number; quality: number }[] = [];
@@ -105,7 +101,7 @@ export class QueryRouter {
     this.costs = new Float64Array(this.models.length);
     this.tail = normalQuantile((1 + this.options.intervalLevel) / 2);
     this.fitted = new Float64Array(this.models.length);
-    this.outcomes = new Float64Array(this.models.length);
+    this.record = new OutcomeRecord(this.models.length, this.options.window);
     this.scale = Math.max(...this.models.map((m) => m.cost));
     this.quality = this.second.fresh(this.text && this.fitted);
     const { drift } = this.options;
@@ -152,7 +148,7 @@ export class QueryRouter {
       domain,
       similarity: assignment.similarity,
       best: models[best]!,
-      tally: this.tallies.get(domain * this.models.length + best),
+      tally: this.record.tally(domain, best),
       parts: said?.parts.slice(best * PARTS.length, (best + 1) * PARTS.length),
       landmark: said && this.text!.state.labels[said.nearest],
       choice,
@@ -204,25 +200,18 @@ export class QueryRouter {
     const said = this.text?.predict(reading);
     const offset = offsetOf(said, model);
     const expected = this.quality[model]!.predict(x, offset).mean;
-    this.observations++;
+    this.record.add(assignment.domain, { features: reading.text.values, model, quality });
     this.journal.record(reading, model, quality, expected, outcome.cost);
     // A model hardly known yet surprises by its first outcomes, not by a change.
-    const watched = ++this.outcomes[model]! > WARM_UP;
+    const watched = this.record.counts[model]! > WARM_UP;
     const change = watched ? this.detectors[model]?.add(expected, quality) : undefined;
     if (change) {
-      this.events.push({ model: this.models[model]!.name, at: this.observations, ...change });
+      this.events.push({ model: this.models[model]!.name, at: this.record.total, ...change });
       this.quality[model]!.doubt(this.second.prior(this.text && 0));
       this.journal.forget(model, change.since);
     }
     this.quality[model]!.update(x, quality, offset);
     if (this.fits > 0 || this.refitting) this.meanwhile.push({ ticket, model, quality });
-    const key = assignment.domain * this.models.length + model;
-    const tally = this.tallies.get(key) ?? { count: 0, sum: 0 };
-    tally.count++;
-    tally.sum += quality;
-    this.tallies.set(key, tally);
-    this.stream.push({ features: reading.text.values, model, quality });
-    if (this.stream.length > this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
     if (this.options.refit === 'auto') this.refitInPassing();
   }
 
@@ -243,7 +232,7 @@ export class QueryRouter {
     const policy = options.policy === undefined ? this.policy : policyIn(options.policy);
     if (typeof (rows as Iterable<TrainingRow> | undefined)?.[Symbol.iterator] !== 'function')
       refuse('rows', `rows is ${shown(rows)}; it must be an array of rows.`);
-    const checked = [...rows].map((row, i) => this.checkRow(row, i));
+    const checked = [...rows].map((row, i) => readRow(row, i, this.indexOf, (query) => this.read(query)));
     if (checked.length === 0) refuse('rows', 'rows must hold at least one row.');
     for (const row of checked) this.journalRow(row);
     this.policy = policy;
@@ -262,7 +251,7 @@ export class QueryRouter {
     if (rows.length === 0) refuse('rows', 'nothing was observed yet; there is nothing to fit.');
     this.refitting = undefined;
     this.meanwhile = [];
-    const began = this.observations;
+    const began = this.record.total;
     const about = slicesOf(rows.length, this.models.length, 'full');
     this.fits++;
     try {
@@ -290,7 +279,7 @@ export class QueryRouter {
 
   /** Outcomes observed so far. */
   get observed(): number {
-    return this.observations;
+    return this.record.total;
   }
 
   /** Changes of a model's quality that were noticed, oldest first. */
@@ -317,7 +306,7 @@ export class QueryRouter {
   async featureInfluence(model: string, options: FeatureInfluenceOptions = {}): Promise<FeatureInfluence[]> {
     objectIn(options, 'options');
     const index = this.modelIndex(model);
-    const own = this.stream.filter((s) => s.model === index);
+    const own = this.record.of(index);
     return featureInfluence(
       FEATURE_NAMES,
       own.map((s) => s.features),
@@ -340,9 +329,8 @@ export class QueryRouter {
     numberIn(level, 'level', { min: 0, above: true, max: 1 });
     const out: Record<string, FeatureInfluence[]> = {};
     const used = new Uint8Array(FEATURE_NAMES.length);
-    for (const { name } of this.models) {
-      const outcomes = this.stream.filter((s) => this.models[s.model]!.name === name).length;
-      if (outcomes < 16) continue;
+    for (const [m, { name }] of this.models.entries()) {
+      if (this.record.of(m).length < 16) continue;
       const found = await this.featureInfluence(name, influence);
       out[name] = found;
       for (const { feature, qValue } of found) if (qValue <= level) used[FEATURE_NAMES.indexOf(feature)] = 1;
@@ -408,38 +396,11 @@ export class QueryRouter {
   }
 
   private read(query: Query): Reading {
-    const text = typeof query === 'string' ? query : query?.text;
-    if (typeof text !== 'string')
-      throw new InvalidArgumentError('query must be a string or an object with a text', { field: 'query' });
-    const given = typeof query === 'string' ? undefined : query.embedding;
-    return {
-      query: text,
-      text: readText(text, this.options.seed, this.tokenizer),
-      embedding: given === undefined ? undefined : projectEmbedding(given, this.options.seed),
-    };
+    return readQuery(query, this.options.seed, this.tokenizer);
   }
 
-  private checkRow(value: TrainingRow, i: number) {
-    const field = `rows[${i}]`;
-    const row = objectIn(value, field);
-    const take = (name: 'quality' | 'cost', range: { min: number; max?: number; above?: boolean }) => {
-      const out = new Float64Array(this.models.length).fill(Number.NaN);
-      for (const [model, number] of Object.entries(objectIn(row[name], `${field}.${name}`))) {
-        const m = this.indexOf.get(model);
-        if (m === undefined) refuse(`${field}.${name}`, `${field}.${name} names ${shown(model)}, which is no model.`);
-        out[m as number] = numberIn(number, `${field}.${name}[${JSON.stringify(model)}]`, range);
-      }
-      return out;
-    };
-    return {
-      reading: this.read(row.query as Query),
-      quality: take('quality', { min: 0, max: 1 }),
-      cost: row.cost === undefined ? undefined : take('cost', { min: 0, above: true }),
-    };
-  }
-
-  /** A checked row joins the journal, the domains and the streams; the models learn from it when they are fitted. */
-  private journalRow({ reading, quality, cost }: ReturnType<QueryRouter['checkRow']>): void {
+  /** A row joins the journal, the domains and the streams; the models learn from it when they are fitted. */
+  private journalRow({ reading, quality, cost }: ReadRow): void {
     const { domain } = this.domains.learn(reading.text);
     for (let m = 0; m < quality.length; m++) {
       if (Number.isNaN(quality[m]!)) continue;
@@ -450,16 +411,8 @@ export class QueryRouter {
         Number.NaN,
         Number.isNaN(cost?.[m] ?? Number.NaN) ? undefined : cost![m],
       );
-      this.observations++;
-      this.outcomes[m]!++;
-      const key = domain * this.models.length + m;
-      const tally = this.tallies.get(key) ?? { count: 0, sum: 0 };
-      tally.count++;
-      tally.sum += quality[m]!;
-      this.tallies.set(key, tally);
-      this.stream.push({ features: reading.text.values, model: m, quality: quality[m]! });
+      this.record.add(domain, { features: reading.text.values, model: m, quality: quality[m]! });
     }
-    if (this.stream.length > this.options.window) this.stream.splice(0, this.stream.length - this.options.window);
   }
 
   /** The journal as it is now: what comes in meanwhile must not change the rows of a fit that has begun. */
@@ -477,10 +430,10 @@ export class QueryRouter {
 
   /** A slice of a fit with every outcome. */
   private refitInPassing(): void {
-    if (!this.refitting && this.observations >= dueAt(this.lastFit)) {
+    if (!this.refitting && this.record.total >= dueAt(this.lastFit)) {
       const rows = this.fitRows();
       if (this.fits === 0) this.meanwhile = [];
-      this.refitting = new PassingFit(this.fitWork(rows, 'light'), rows, this.observations, this.models.length);
+      this.refitting = new PassingFit(this.fitWork(rows, 'light'), rows, this.record.total, this.models.length);
     }
     const now = this.refitting;
     const result = now?.advance();
@@ -521,9 +474,7 @@ export class QueryRouter {
       tokenized: this.tokenizer !== undefined,
       domains: this.domains.toJSON(),
       quality: this.quality.map((q) => ({ mean: q.mean, covariance: q.covariance })),
-      tallies: [...this.tallies].map(([key, t]) => [key, t.count, t.sum]),
-      stream: this.stream,
-      observations: this.observations,
+      ...this.record.toJSON(),
       decisions: this.decisions,
       pending: [...this.pending.byId].map(([id, { query, embedding, learnt }]) => ({
         id,
@@ -560,14 +511,7 @@ export class QueryRouter {
         refuse('quality', `the regression of ${shown(this.models[i]!.name)} has another size than these options give.`);
       this.quality[i]!.restore(q.mean, q.covariance);
     });
-    const M = this.models.length;
-    for (const [key, count, sum] of state.tallies) {
-      this.tallies.set(key, { count, sum });
-      this.outcomes[((key % M) + M) % M]! += count;
-    }
-    if (state.stream.length > this.options.window)
-      refuse('stream', `there are ${state.stream.length} outcomes, more than the window holds.`);
-    for (const outcome of state.stream) this.stream.push(outcome);
+    this.record.restore(state);
     const read = (query: string, embedding: Float64Array | undefined) => ({
       query,
       text: readText(query, seed, this.tokenizer),
@@ -580,7 +524,6 @@ export class QueryRouter {
       this.detectors[i]?.restore(d);
     });
     this.events.push(...state.drift.events);
-    this.observations = state.observations;
     this.decisions = state.decisions;
     this.lastFit = state.lastFit;
     this.policy = state.policy;

@@ -53,10 +53,9 @@ export function embeddingOf(r: NativeResult): Embedding {
  * @param source `Float64Array`, or an array of them whose joint influence is wanted.
  * @param target of the same length; several variables are predicted jointly.
  * @throws InvalidArgumentError (as a rejection) for series that are not finite, not of one length or too short for the
- *   embedding, `k` and the Theiler window, and for options out of range.
- * @throws UnsupportedError for an estimator that does not exist, for what an estimator cannot do (fp32 or automatic k
- *   beyond KSG), and for CUDA beyond its limits (k > 32, more than 32 embedded columns, the Gaussian and binned
- *   estimators) when CUDA was asked for by name.
+ *   embedding, `k` and the Theiler window, and for options out of range and names that do not exist.
+ * @throws UnsupportedError for what an estimator cannot do (fp32 or automatic k beyond KSG), and for CUDA beyond its limits
+ *   (k > 32, more than 32 embedded columns, the Gaussian and binned estimators) when CUDA was asked for by name.
  * @throws DeviceUnavailableError when the device asked for by name does not exist.
  *
  * @example

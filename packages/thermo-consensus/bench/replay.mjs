@@ -1,5 +1,6 @@
 // Recorded outcomes of real models replayed as a bandit: each question is answered by one model, and only that model's outcome and
-// cost are seen. Nobody tells which benchmark a question comes from; kinds of questions are found in the texts by @x/te-router.
+// cost are seen. Nobody tells which benchmark a question comes from; kinds of questions are found in the texts by @x/te-router, and the
+// rows "text" read the texts themselves.
 //
 //   node bench/replay.mjs [--sets routerbench,llmrouter,routerarena,gsm8k,mmlu] [--seeds 1-20] [--policies 'a;b'] [--knobs 0.98]
 //     [--out runs.jsonl]

@@ -5,7 +5,7 @@ import { TEXT_FEATURES, textFeatures } from './text-features';
 
 /** Longer vectors are taken for embeddings. */
 export const DIRECT_MAX = 64;
-const COSINES = 64;
+const COSINES = 32;
 /** Length scale of the kernel for as many features as REFERENCE, each of about unit size; it grows with the root of their number. */
 const LENGTH_SCALE = 3.5;
 const REFERENCE = 20;

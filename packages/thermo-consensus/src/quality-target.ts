@@ -4,7 +4,6 @@ import type { Beliefs, Lent } from './beliefs';
 import { fromBase64, toBase64 } from './contextual-belief';
 import { betaOf, type Moments, STRENGTHS } from './pooling';
 import type { RequestBelief } from './request-belief';
-import { dot } from './square-root';
 
 export interface QualityTargetOptions {
   /** Quality to keep, as a share of that of the model that is best when it answers everything; above 0 to 1.5. */
@@ -151,24 +150,15 @@ export class QualityTarget {
       const numbers = (belief.models + 1) * belief.size;
       rates.weights = belief.weights(spread, chance.normal(numbers));
     }
-    const rows = this.#rows(requests, slots, rates);
     const last = requests.at(-1)!;
-    this.#qualitiesOf(last, slots.get(last.domain)!, rates, qualities);
+    this.#qualitiesOf(last, slots.get(last.domain)!, rates, qualities, 0);
 
-    let least = Number.POSITIVE_INFINITY;
-    let most = Number.NEGATIVE_INFINITY;
-    for (const { others } of rows)
-      for (const e of others)
-        if (e < Number.POSITIVE_INFINITY) {
-          least = Math.min(least, e);
-          most = Math.max(most, e);
-        }
-    const unit = most > least ? most - least : 1;
-    const range: Range = { low: unit / MULTIPLIER_RANGE, high: unit * MULTIPLIER_RANGE };
+    const range = rangeOf(requests);
     const probes = PROBES * Math.min(1, spread);
     if (chance.uniform < probes) return range.high;
     const mixture = (chance.uniform - probes) / (1 - probes);
 
+    const rows = this.#rows(requests, slots, rates);
     const best = bestSingle(rows, models);
     const wanted = this.target.quality * best.quality;
     const bought = multiplierFor(rows, wanted, range, mixture);
@@ -259,20 +249,22 @@ export class QualityTarget {
   #rows(requests: readonly RememberedRequest[], slots: ReadonlyMap<string, number>, rates: Rates): Row[] {
     const { models } = this.beliefs;
     const apart = requests.some((r) => r.regressors || r.external || r.others.includes(Number.POSITIVE_INFINITY));
-    if (apart)
-      return requests.map((request) => {
-        const qualities = new Float64Array(models);
+    if (apart) {
+      const qualities = new Float64Array(requests.length * models);
+      return requests.map((request, k) => {
         const slot = slots.get(request.domain)!;
-        this.#qualitiesOf(request, slot, rates, qualities);
-        const { regressors } = request;
-        const others = Float64Array.from(request.others);
-        return { slot, share: 1 / requests.length, others, qualities, ...(regressors && { regressors }) };
+        const { others, regressors } = request;
+        this.#qualitiesOf(request, slot, rates, qualities, k * models);
+        return { slot, share: 1 / requests.length, others, qualities, from: k * models, regressors };
       });
+    }
     const rows = Array.from({ length: slots.size }, (_, d) => ({
       slot: d,
       share: 0,
       others: new Float64Array(models),
-      qualities: rates.rate.subarray(d * models, (d + 1) * models),
+      qualities: rates.rate,
+      from: d * models,
+      regressors: undefined,
     }));
     for (const { domain, others } of requests) {
       const row = rows[slots.get(domain)!]!;
@@ -286,21 +278,23 @@ export class QualityTarget {
     return rows;
   }
 
-  /** The rates of a domain, and what the request itself and estimates from outside say beside them. */
-  #qualitiesOf(request: RememberedRequest, slot: number, { rate, weight, weights }: Rates, out: Float64Array): void {
+  /** Writes the rates of a domain, and what the request itself and estimates from outside say beside them, to `out[from + i]`. */
+  #qualitiesOf(request: RememberedRequest, slot: number, rates: Rates, out: Float64Array, from: number): void {
+    const { rate, weight, weights } = rates;
     const { models } = this.beliefs;
-    const { regressors } = request;
+    const { regressors, external } = request;
     for (let i = 0; i < models; i++) {
       const at = slot * models + i;
       let expected = rate[at]!;
       if (regressors && weights) {
         const { length } = regressors;
-        expected += dot(regressors, weights.subarray(i * length, (i + 1) * length));
+        const row = i * length;
+        for (let k = 0; k < length; k++) expected += regressors[k]! * weights[row + k]!;
         expected = Math.min(1, Math.max(0, expected));
       }
-      const s = request.external?.successes[i] ?? 0;
-      const f = request.external?.failures[i] ?? 0;
-      out[i] = (weight[at]! * expected + s) / (weight[at]! + s + f);
+      const s = external?.successes[i] ?? 0;
+      const f = external?.failures[i] ?? 0;
+      out[from + i] = (weight[at]! * expected + s) / (weight[at]! + s + f);
     }
   }
 }
@@ -319,13 +313,29 @@ interface Row {
   /** Which domain. */
   slot: number;
   share: number;
-  others: Float64Array;
+  others: ArrayLike<number>;
+  /** Of model i: `qualities[from + i]`. */
   qualities: Float64Array;
-  regressors?: Float64Array;
+  from: number;
+  regressors: Float64Array | undefined;
 }
 interface Range {
   low: number;
   high: number;
+}
+
+/** Multipliers worth looking at, by how far apart the energies are. */
+function rangeOf(requests: readonly RememberedRequest[]): Range {
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const { others } of requests)
+    for (const e of others)
+      if (e < Number.POSITIVE_INFINITY) {
+        least = Math.min(least, e);
+        most = Math.max(most, e);
+      }
+  const unit = most > least ? most - least : 1;
+  return { low: unit / MULTIPLIER_RANGE, high: unit * MULTIPLIER_RANGE };
 }
 
 /** The multiplier at which the mean quality is the one wanted; of the two next to it, one is drawn. */
@@ -354,7 +364,8 @@ function bestSingle(rows: readonly Row[], models: number): { model: number; qual
   const best = { model: 0, quality: 0 };
   for (let i = 0; i < models; i++) {
     let quality = 0;
-    for (const row of rows) if (row.others[i]! < Number.POSITIVE_INFINITY) quality += row.share * row.qualities[i]!;
+    for (const row of rows)
+      if (row.others[i]! < Number.POSITIVE_INFINITY) quality += row.share * row.qualities[row.from + i]!;
     if (quality <= best.quality) continue;
     best.model = i;
     best.quality = quality;
@@ -363,11 +374,11 @@ function bestSingle(rows: readonly Row[], models: number): { model: number; qual
 }
 
 /** The model of least energy; -1 when none can answer. */
-function cheapest({ others, qualities }: Row, multiplier: number): number {
+function cheapest({ others, qualities, from }: Row, multiplier: number): number {
   let at = -1;
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < others.length; i++) {
-    const energy = others[i]! - multiplier * qualities[i]!;
+    const energy = others[i]! - multiplier * qualities[from + i]!;
     if (energy < least) {
       least = energy;
       at = i;
@@ -380,7 +391,7 @@ function meanQuality(rows: readonly Row[], multiplier: number): number {
   let sum = 0;
   for (const row of rows) {
     const at = cheapest(row, multiplier);
-    if (at >= 0) sum += row.share * row.qualities[at]!;
+    if (at >= 0) sum += row.share * row.qualities[row.from + at]!;
   }
   return sum;
 }

@@ -25,22 +25,40 @@ export class SquareRoot {
     const { size, root } = this;
     const out = this.#across;
     out.fill(0);
-    for (let i = 0; i < size; i++) {
-      const xi = x[i]!;
-      if (xi === 0) continue;
-      const row = i * size;
-      for (let j = 0; j < size; j++) out[j]! += xi * root[row + j]!;
+    // Four rows at a time: a sum is read and written once for four products.
+    let i = 0;
+    for (; i + 4 <= size; i += 4) {
+      const [a, b, c, d] = [x[i]!, x[i + 1]!, x[i + 2]!, x[i + 3]!];
+      let at = i * size;
+      for (let j = 0; j < size; j++, at++)
+        out[j]! += a * root[at]! + b * root[at + size]! + c * root[at + 2 * size]! + d * root[at + 3 * size]!;
     }
+    for (; i < size; i++) for (let j = 0; j < size; j++) out[j]! += x[i]! * root[i * size + j]!;
     return out;
   }
 
   /** `L y`: with y of standard normal numbers a draw about 0; with `y = L' x`, `C x`. */
   times(y: Float64Array, out: Float64Array): Float64Array {
     const { size, root } = this;
-    for (let i = 0; i < size; i++) {
-      const row = i * size;
+    let i = 0;
+    for (; i + 4 <= size; i += 4) {
+      let [a, b, c, d] = [0, 0, 0, 0];
+      let at = i * size;
+      for (let j = 0; j < size; j++, at++) {
+        const yj = y[j]!;
+        a += root[at]! * yj;
+        b += root[at + size]! * yj;
+        c += root[at + 2 * size]! * yj;
+        d += root[at + 3 * size]! * yj;
+      }
+      out[i] = a;
+      out[i + 1] = b;
+      out[i + 2] = c;
+      out[i + 3] = d;
+    }
+    for (; i < size; i++) {
       let sum = 0;
-      for (let j = 0; j < size; j++) sum += root[row + j]! * y[j]!;
+      for (let j = 0; j < size; j++) sum += root[i * size + j]! * y[j]!;
       out[i] = sum;
     }
     return out;

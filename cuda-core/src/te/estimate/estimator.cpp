@@ -8,11 +8,12 @@
 namespace xcore::te {
 namespace {
 
-// The GPU looks at all pairs of tuples, the CPU does not. Measured (bench/results/te-estimators.md): an H200 is 1.2 to 8 times
-// as fast as 16 threads up to 10,000 tuples and half as fast at 100,000; with fewer pairs (tuples^2 times estimates) than
-// this either takes about a millisecond.
+// The GPU looks at all pairs of tuples, the CPU does not, but the CPU's search loses with more columns. Measured
+// (`xcore_te_bench pair cuda`, bench/results/te-networks.md): with three columns an H200 is as fast as 16 threads at about 15,000
+// tuples, with five at 100,000. With fewer pairs (tuples^2 times estimates) than this the CPU takes a few milliseconds, and
+// the first use of a GPU costs 150.
 constexpr double kPaysPairs = 1e8;
-constexpr double kPaysTuples = 30'000;
+constexpr double kPaysTuples = 15'000, kPaysTuplesOfMany = 100'000;
 
 int64_t columns(const Embedding& e) { return int64_t{e.future.dims} + e.past.dims + e.source.dims; }
 
@@ -29,7 +30,7 @@ bool pays_on_cuda(const Embedding& e, const xc_te_options& o, double estimates) 
   if (o.estimator == XC_TE_GAUSSIAN || o.estimator == XC_TE_BINNED) return false;
   if (columns(e) > kKsgCudaMaxDims || (o.estimator != XC_TE_KERNEL && o.k > kKsgCudaMaxK)) return false;
   const double n = static_cast<double>(e.n);
-  return n <= kPaysTuples && n * n * estimates >= kPaysPairs;
+  return n <= (columns(e) <= 3 ? kPaysTuples : kPaysTuplesOfMany) && n * n * estimates >= kPaysPairs;
 }
 
 std::unique_ptr<Estimator> make_estimator(const Embedding& e, const xc_te_options& o, xc_device device) {

@@ -7,14 +7,15 @@
 namespace xcore::te {
 namespace {
 
-// Exponents and bends of the bias curves; a bend of 0 is none. Chosen, with the two figures below, on systems that the
+// Exponents and bends of the bias curves; a bend of 0 is none. Chosen, with the three figures below, on systems that the
 // published coverage is not measured on.
 struct Shape {
   double exponent, bend;
 };
-constexpr Shape kShapes[] = {{1.0 / 3, 0}, {0.5, 0}, {2.0 / 3, 16}, {1, 8}, {1, 32}, {1.2, 32}, {1.2, 0}, {1.4, 8}};
-constexpr double kAmplitude = 1;        // nats at 8 neighbours, prior deviation
+constexpr Shape kShapes[] = {{1.0 / 3, 0}, {2.0 / 3, 16}, {1, 8}, {1, 32}, {1.2, 32}, {1.2, 0}, {1.4, 8}};
+constexpr double kAmplitude = 0.15;      // nats at 8 neighbours, prior deviation
 constexpr double kFewNeighbours = 0.01;  // nats at 4 neighbours, prior deviation of the term in 1/k
+constexpr double kSmooth = 0.03;         // nats at 8 neighbours, prior deviation of the first term of smooth densities
 
 double bias_shape(const Shape& s, double k) {
   const double power = std::pow(k / 8, s.exponent);
@@ -71,11 +72,14 @@ Extrapolation extrapolate(const std::vector<int32_t>& neighbours, const std::vec
   };
   std::vector<Fit> fits;
   for (const Shape& shape : kShapes) {
-    std::vector<double> bias(n), matrix(n * n);
+    std::vector<double> bias(n), smooth(n, 0.0), matrix(n * n);
     for (size_t i = 0; i < n; ++i) bias[i] = kAmplitude * bias_shape(shape, neighbours[i]);
+    if (shape.exponent > 0.5)
+      for (size_t i = 0; i < n; ++i) smooth[i] = kSmooth * std::pow(neighbours[i] / 8.0, 2.0 / 3);
     for (size_t i = 0; i < n; ++i)
       for (size_t j = 0; j < n; ++j)
-        matrix[i * n + j] = noise * neighbour_noise(std::max(neighbours[i], neighbours[j])) + few[i] * few[j] + bias[i] * bias[j];
+        matrix[i * n + j] = noise * neighbour_noise(std::max(neighbours[i], neighbours[j])) + few[i] * few[j] + bias[i] * bias[j] +
+                            smooth[i] * smooth[j];
     const Covariance covariance(std::move(matrix), n);
     Fit fit;
     fit.weights = covariance.solve(ones);
@@ -85,7 +89,7 @@ Extrapolation extrapolate(const std::vector<int32_t>& neighbours, const std::vec
     std::vector<double> rest = values;
     for (double& v : rest) v -= fit.value;
     fit.log_likelihood = -0.5 * (dot(rest, covariance.solve(rest)) + covariance.log_determinant() - std::log(variance));
-    fit.prior_variance = std::pow(dot(fit.weights, few), 2) + std::pow(dot(fit.weights, bias), 2);
+    fit.prior_variance = std::pow(dot(fit.weights, few), 2) + std::pow(dot(fit.weights, bias), 2) + std::pow(dot(fit.weights, smooth), 2);
     fits.push_back(std::move(fit));
   }
   double best = fits[0].log_likelihood, total = 0;

@@ -4,11 +4,13 @@
 // where b vanishes with its argument. Larger k are more biased and less noisy, so the curve T_k says how the bias grows.
 // How it grows depends on the density: like k^(1/3) along edges and jumps, up to k and beyond where it is smooth, bending
 // over once neighbourhoods are as large as what there is to see. Curves of several such shapes,
-//   b_m(k) = A g_m(k),  g(k) = (k/8)^a [(1 + 8/c) / (1 + k/c)]^(a/2),
+//   b_m(k) = A g_m(k) + B h(k),  g(k) = (k/8)^a [(1 + 8/c) / (1 + k/c)]^(a/2),  h(k) = (k/8)^(2/3) (not along edges),
 // are fitted by generalised least squares and averaged with their marginal likelihoods (J. A. Hoeting et al., Statistical
-// Science 14, 382 (1999)); A has a normal prior, and so has a term in 1/k for what is left of the estimator's own bias at few
-// neighbours. The noise of T_k that k does not share with larger k has, to 10 or 20 %, one covariance for all densities,
-// V(max(k, k')) with V(k) proportional to k^-1.3; its size is measured on the data.
+// Science 14, 382 (1999)). A, B and a term in 1/k, for what is left of the estimator's own bias at few neighbours, have normal
+// priors. h is there since the bias of smooth densities goes in even powers of the neighbourhood's radius, (k/n)^(1/3) with
+// histories of 1, and the first two have opposite signs: values of strong smooth influence rise by some 0.02 nats before they
+// fall. The noise of T_k that k does not share with larger k has, to 10 or 20 %, one covariance for all densities, V(max(k, k'))
+// with V(k) proportional to k^-1.3; its size is measured on the data.
 #pragma once
 
 #include <cstdint>

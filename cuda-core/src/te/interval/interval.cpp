@@ -8,39 +8,17 @@
 #include "runtime/thread_pool.hpp"
 #include "te/interval/extrapolation.hpp"
 #include "te/interval/noncentral.hpp"
+#include "te/interval/resampling.hpp"
 #include "te/kernel/kernel.hpp"
 #include "te/ksg/ksg.hpp"
 #include "te/ksg/ksg_estimator.hpp"
-#include "te/surrogates/permutation.hpp"
 
 namespace xcore::te {
 namespace {
 
 constexpr int32_t kNeighbours[] = {2, 3, 4, 6, 8, 12, 16, 24, 32};
-constexpr int kPairs = 12;    // of halves
-constexpr int kBlocks = 32;   // of time, to halve
-constexpr int kDeleted = 20;  // blocks of time, left out one by one
-constexpr uint64_t kHalfStream = uint64_t{1} << 43;
-
-// The tuples whose block of time is kept.
-Embedding selected(const Embedding& e, const std::vector<uint8_t>& kept) {
-  std::vector<int32_t> rows;
-  for (int64_t i = 0; i < e.n; ++i)
-    if (kept[i * static_cast<int64_t>(kept.size()) / e.n]) rows.push_back(static_cast<int32_t>(i));
-  Embedding out;
-  out.n = static_cast<int64_t>(rows.size()), out.first = e.first;
-  const auto take = [&](const Block& from, Block& to) {
-    to.dims = from.dims;
-    to.values.reserve(static_cast<size_t>(from.dims) * rows.size());
-    for (int32_t c = 0; c < from.dims; ++c)
-      for (const int32_t r : rows) to.values.push_back(from.values[c * e.n + r]);
-  };
-  take(e.future, out.future);
-  take(e.past, out.past);
-  take(e.source, out.source);
-  for (const int32_t r : rows) out.time.push_back(e.time.empty() ? r : e.time[r]);
-  return out;
-}
+constexpr int kMoved = 64;  // sources moved in time, for bins
+constexpr int kMovedBoxes = 24;
 
 double normal_quantile(double p) {
   // Newton on the complementary error function from a rough start.
@@ -63,91 +41,104 @@ std::vector<double> curve(const Embedding& e, const xc_te_options& o, const std:
 }
 
 Interval of_neighbours(const Embedding& e, const xc_te_options& o, double te, const double* locals, double p, const Control& control) {
-  const int32_t blocks = static_cast<int32_t>(std::min<int64_t>(kBlocks, e.n / 2));
   std::vector<int32_t> neighbours;
   for (const int32_t k : kNeighbours)
-    if (e.n / 2 - e.n / std::max(1, blocks) > 4 * int64_t{k} + 2 * int64_t{o.theiler}) neighbours.push_back(k);
+    if (Halves::tuples(e.n) > 4 * int64_t{k} + 2 * int64_t{o.theiler}) neighbours.push_back(k);
   if (neighbours.size() < 3) {  // too short for halves: the locals' error, as it is
     const double error = std::sqrt(hac_variance(locals, e.n)), q = student_quantile(p, 10);
     return {te - q * error, te + q * error, error, 0};
   }
   const size_t many = neighbours.size();
-  const std::vector<double> values = curve(e, o, neighbours, control);
-  std::vector<double> halves(2 * kPairs * many);
-  thread_pool().parallel_for(2 * kPairs, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t h = begin; h < end; ++h) {
-      std::vector<int32_t> order(blocks);
-      permutation(o.seed, kHalfStream + static_cast<uint64_t>(h / 2), blocks, order.data());
-      std::vector<uint8_t> kept(blocks);
-      for (int32_t b = 0; b < blocks; ++b) kept[order[b]] = (b < blocks / 2) == (h % 2 == 0);
-      const auto part = curve(selected(e, kept), o, neighbours, control);
-      std::copy(part.begin(), part.end(), halves.begin() + h * static_cast<int64_t>(many));
-    }
-  });
-  // Mean square of half the difference of two halves.
-  const auto spread = [&](const std::vector<double>& weights) {
-    double sum = 0;
-    for (int pair = 0; pair < kPairs; ++pair) {
-      double difference = 0;
-      for (size_t i = 0; i < many; ++i) difference += weights[i] * (halves[2 * pair * many + i] - halves[(2 * pair + 1) * many + i]);
-      sum += difference * difference / 4;
-    }
-    return sum / kPairs;
-  };
+  const auto curve_of = [&](const Embedding& part) { return curve(part, o, neighbours, control); };
+  const std::vector<double> values = curve_of(e);
+  const Halves halves(e, o.seed, many, curve_of);
   double observed = 0, expected = 0;
   for (size_t i = 0; i + 1 < many; ++i) {
     std::vector<double> weights(many, 0.0);
     weights[i] = 1, weights[many - 1] = -1;
-    observed += spread(weights);
+    observed += halves.variance(weights);
     expected += neighbour_noise(neighbours[i]) - neighbour_noise(neighbours[many - 1]);
   }
   const double noise = std::max(observed / expected, 0.01 / static_cast<double>(e.n));
   const Extrapolation at_none = extrapolate(neighbours, values, noise);
-  const double sampling = spread(at_none.weights), variance = sampling + at_none.model_variance;
-  const double freedom = sampling > 0 ? kPairs * (variance / sampling) * (variance / sampling) : 1e9;
+  const double sampling = halves.variance(at_none.weights), variance = sampling + at_none.model_variance;
+  const double freedom = sampling > 0 ? Halves::kPairs * (variance / sampling) * (variance / sampling) : 1e9;
   const double error = std::sqrt(variance), q = student_quantile(p, freedom);
   return {at_none.value - q * error, at_none.value + q * error, error, te - at_none.value};
 }
 
-Interval of_boxes(const Embedding& e, const xc_te_options& o, double te, double p, const Control& control) {
-  const KernelProblem problem = kernel_problem(e, o);
-  Scratch<KernelCounts> counts(e.n);
-  kernel_counts_cpu(problem, nullptr, counts.data(), control);
-  const std::vector<double> psi = digamma_table(e.n + 1);
-  const auto excess = [&](int32_t count) { return std::log(static_cast<double>(count)) - psi[count]; };
-  double bias = 0;
-  for (const KernelCounts& c : counts) bias += excess(c.all) + excess(c.past) - excess(c.source_past) - excess(c.future_past);
-  bias /= static_cast<double>(e.n);
-  const int32_t blocks = static_cast<int32_t>(std::min<int64_t>(kDeleted, e.n / 2));
-  if (blocks < 2) return {te - bias, te - bias, 0, bias};
-  std::vector<double> without(blocks);
-  thread_pool().parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t b = begin; b < end; ++b) {
-      std::vector<uint8_t> kept(blocks, 1);
-      kept[b] = 0;
-      without[b] = make_kernel(selected(e, kept), o)->value(nullptr, control);
-    }
-  });
-  const double mean = std::accumulate(without.begin(), without.end(), 0.0) / blocks;
-  double variance = 0;
-  for (const double v : without) variance += (v - mean) * (v - mean) * (blocks - 1) / blocks;
-  const double error = std::sqrt(variance), q = student_quantile(p, blocks - 1);
-  return {te - bias - q * error, te - bias + q * error, error, bias};
+// The box kernel's value, and the same with digammas in the place of the counts' logarithms.
+struct BoxValues {
+  double plain, digamma;
+};
+BoxValues box_values(const KernelProblem& problem, const int32_t* rows, const std::vector<double>& psi, const Control& control) {
+  Scratch<KernelCounts> counts(problem.n);
+  kernel_counts_cpu(problem, rows, counts.data(), control);
+  double digamma = 0;
+  for (const KernelCounts& c : counts) digamma += psi[c.all] + psi[c.past] - psi[c.source_past] - psi[c.future_past];
+  return {kernel_value(counts.data(), problem.n, nullptr), digamma / static_cast<double>(problem.n)};
 }
 
-Interval of_smooth(const Embedding& e, const xc_te_options& o, double te, const double* locals, const Control& control) {
-  const double n = static_cast<double>(e.n);
-  double bias = static_cast<double>(e.source.dims) * e.future.dims / (2 * n);
-  if (o.estimator == XC_TE_BINNED) {
-    xc_te_options with = o, without = o;
-    with.bias_correction = 1, without.bias_correction = 0;
-    bias = std::max(0.0, make_binned(e, without)->value(nullptr, control) - make_binned(e, with)->value(nullptr, control));
-  }
+Interval of_boxes(const Embedding& e, const xc_te_options& o, double te, double p, const Control& control) {
+  if (e.n < 8) return {te, te, 0, 0};
+  const std::vector<double> psi = digamma_table(e.n + 1);
+  const KernelProblem problem = kernel_problem(e, o);
+  const BoxValues whole = box_values(problem, nullptr, psi, control);
+  const std::vector<int32_t> rows = moved_rows(o, e.n, kMovedBoxes);
+  std::vector<BoxValues> moved(kMovedBoxes);
+  thread_pool().parallel_for(kMovedBoxes, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t s = begin; s < end; ++s) moved[s] = box_values(problem, rows.data() + s * e.n, psi, control);
+  });
+  double without = 0, excess = 0;
+  for (const BoxValues& m : moved) without += m.digamma / kMovedBoxes, excess += (m.plain - m.digamma) / kMovedBoxes;
+  const double scale = excess > 0 ? std::clamp((whole.plain - whole.digamma) / excess, -1.0, 2.0) : 0;
+  const double centre = whole.digamma - without * scale;
+  const Halves halves(e, o.seed, 1, [&](const Embedding& part) {
+    return std::vector<double>{box_values(kernel_problem(part, o), nullptr, psi, control).digamma};
+  });
+  const double error = std::sqrt(halves.variance({1.0})), q = student_quantile(p, Halves::kPairs);
+  return {centre - q * error, centre + q * error, error, te - centre};
+}
+
+// Of a value `raw` whose squared effect has this bias, in units of `unit` noncentral chi-squared. `te` as it was given.
+Interval of_squares(double te, double raw, double bias, double unit, double variance, double level) {
+  const double freedom = std::max(1.0, std::round(bias / unit));
+  const Limits limits = noncentrality_limits(raw / unit, freedom, level);
+  return {limits.low * unit, limits.high * unit, std::sqrt(variance + 2 * freedom * unit * unit), te - (raw - bias)};
+}
+
+Interval of_gaussian(const Embedding& e, const xc_te_options& o, double te, const double* locals) {
+  const double n = static_cast<double>(e.n), bias = static_cast<double>(e.source.dims) * e.future.dims / (2 * n);
   const double raw = std::max(0.0, te + (o.bias_correction ? bias : 0)), variance = hac_variance(locals, e.n);
   const double unit = raw > 0 && variance > 0 ? variance / (4 * raw) : 1 / (2 * n);
-  const double freedom = std::max(1.0, std::round(bias / unit));
-  const Limits limits = noncentrality_limits(raw / unit, freedom, o.interval);
-  return {limits.low * unit, limits.high * unit, std::sqrt(variance + 2 * freedom * unit * unit), o.bias_correction ? 0 : bias};
+  return of_squares(te, raw, bias, unit, variance, o.interval);
+}
+
+Interval of_bins(const Embedding& e, const xc_te_options& o, double te, const double* locals, const Control& control) {
+  const double n = static_cast<double>(e.n), variance = hac_variance(locals, e.n);
+  xc_te_options own = o;
+  own.bias_correction = 0;
+  const auto plain = make_binned(e, own);
+  own.bias_correction = 1;
+  const auto corrected = make_binned(e, own);
+  const double raw = std::max(0.0, plain->value(nullptr, control)), cells = raw - corrected->value(nullptr, control);
+  const std::vector<int32_t> rows = moved_rows(o, e.n, kMoved);
+  std::vector<double> moved(kMoved), moved_corrected(kMoved);
+  plain->permuted(rows.data(), kMoved, moved.data(), control);
+  corrected->permuted(rows.data(), kMoved, moved_corrected.data(), control);
+  double mean = 0, spread = 0, moved_cells = 0;
+  for (int s = 0; s < kMoved; ++s) mean += moved[s] / kMoved, moved_cells += (moved[s] - moved_corrected[s]) / kMoved;
+  for (const double m : moved) spread += (m - mean) * (m - mean) / (kMoved - 1);
+  const double smallest = 1e-3 / n;
+  mean = std::max(mean, smallest), spread = std::max(spread, smallest * smallest);
+  // Influence empties cells, and the bias falls with them; a value like those without influence has theirs.
+  const double distance = std::clamp((raw - mean) / (4 * std::sqrt(spread)), 0.0, 1.0);
+  const double share = moved_cells > 0 ? std::clamp(cells / moved_cells, 0.0, 2.0) : 1;
+  const double bias = mean * (1 + distance * (share - 1));
+  const double effect = std::max(0.0, raw - bias);
+  const double of_locals = raw > 0 && variance > 0 ? variance / (4 * raw) : 1 / (2 * n);
+  const double unit = (bias * spread / (2 * mean) + effect * of_locals) / (bias + effect);
+  return of_squares(te, raw, bias, unit, variance, o.interval);
 }
 
 }  // namespace
@@ -180,7 +171,8 @@ Interval confidence_interval(const Embedding& e, const xc_te_options& o, double 
     case XC_TE_KSG1:
     case XC_TE_KSG2: return of_neighbours(e, o, te, locals, p, control);
     case XC_TE_KERNEL: return of_boxes(e, o, te, p, control);
-    default: return of_smooth(e, o, te, locals, control);
+    case XC_TE_BINNED: return of_bins(e, o, te, locals, control);
+    default: return of_gaussian(e, o, te, locals);
   }
 }
 

@@ -4,18 +4,23 @@
 // not that of the mean. Neither is assumed:
 //   1. The value at no neighbours is extrapolated from algorithm 1 with 2 to 32 of them; see extrapolation.hpp. (The
 //      interval is one for both algorithms and all k: what is sought is the same.)
-//   2. The tuples are cut in 32 blocks of time, which are dealt at random to two halves, 12 times. The half differences of the
-//      halves' values have the variance of the whole's (P. J. McCarthy, "Pseudo-replication: half samples", Rev. Int.
-//      Stat. Inst. 37, 239 (1969); in blocks for dependence in time). What the choice of the curve leaves open is added.
-// Plain bootstrap would not do: repeated tuples have distance 0. About 120 estimates of the whole in cost.
+//   2. Random halves tell the error, see resampling.hpp. What the choice of the curve leaves open is added.
+// About 120 estimates of the whole in cost.
 //
 // Gaussian and binned estimates are smooth functionals of the sample. Around a true value T, te / s^2 is noncentral chi-squared
 // with noncentrality T / s^2, as many degrees as the estimate has of bias, and s^2 = v / 4 te, where v is the variance of the mean
 // of the locals: a HAC one with Bartlett's weights (W. K. Newey, K. D. West, Econometrica 55, 703 (1987)). This holds with
-// influence and without; see noncentral.hpp. Bias: dof / 2n, or Panzeri and Treves' for bins.
+// influence and without; see noncentral.hpp. A Gaussian estimate's bias is dof / 2n.
+//
+// The bias of bins depends on how the cells are filled, and no count of cells tells it when tuples are few: it is measured.
+// Sources moved in time have no influence and all their values are bias; so is what s^2 is without influence, from their
+// variance. Influence empties cells: as far as the estimate leaves the values without influence (from four of their deviations on
+// in full) their mean is scaled by the ratio of Panzeri and Treves' corrections of the estimate and of theirs.
 //
 // The box kernel's value depends on its width by definition, and so does what its interval holds: the information between
-// boxes. ln of a count is replaced by its digamma, which takes the bias off; the error is that of a jackknife over 20 blocks of time.
+// boxes, whatever n. The digamma of a count in the place of its logarithm takes the greater part of the bias off. The rest, where
+// boxes are nearly empty, is that of sources moved in time, scaled by how much the digammas take off here and there. Halves tell
+// the error.
 #pragma once
 
 #include <cstdint>

@@ -21,6 +21,7 @@ function series(samples, seed, state, step) {
 export const ar = (c, a = 0.5, b = 0.6) => ({
   name: `AR, c = ${c}`,
   linear: true,
+  none: c === 0,
   make: (samples, seed) =>
     series(
       samples,

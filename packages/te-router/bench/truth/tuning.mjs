@@ -1,4 +1,5 @@
-// The systems on which the interval's figures were chosen (shapes of bias, priors). Nothing is reported on them but what is named
+// The systems on which the interval's figures were chosen (shapes of bias, priors, and how bins and boxes are
+// centred). Nothing is reported on them but what is named
 // so. In all but the linear ones x is white, so H(F|P) is that of a mixture over x, a line integral.
 import { entropyOnLine, normalEntropy } from './density.mjs';
 import { generator } from './generator.mjs';
@@ -46,7 +47,34 @@ const additive = (name, a, deviation, g, reach) =>
     reach,
   });
 
+/** Without influence: linear ones, and one whose values are far from normal. */
+const NONE = [
+  [0.3, 0.8],
+  [0.8, 0.3],
+  [0.8, 0.8],
+  [0, 0],
+].map(([a, b]) => ({ ...ar(0, a, b), name: `tuning: AR ${a} and ${b}, c = 0` }));
+const skewed = {
+  name: 'tuning: exponential noise, c = 0',
+  none: true,
+  make: (samples, seed) => {
+    const { uniform } = generator(seed);
+    const x = new Float64Array(samples);
+    const y = new Float64Array(samples);
+    let [u, v] = [0, 0];
+    for (let t = -200; t < samples; t++) {
+      v = 0.5 * v - Math.log(uniform());
+      u = 0.4 * u - Math.log(uniform());
+      if (t >= 0) [x[t], y[t]] = [u, v];
+    }
+    return [x, y];
+  },
+  truth: () => ({ te: 0, error: 0 }),
+};
+
 export const TUNING = [
+  ...NONE,
+  skewed,
   { ...ar(0.35), name: 'tuning: AR, c = 0.35' },
   { ...ar(0.3, 0.9, 0.9), name: 'tuning: AR 0.9, c = 0.3' },
   additive('square', 0.5, 1, (x) => 0.5 * x * x, 40),

@@ -9,35 +9,37 @@ namespace xcore::te {
 
 constexpr int kListRows = 32;  // consecutive rows of one warp
 
-// Sorts 32 * kRegisters entries ascending; entry e lies in register e / 32 of lane e % 32. A bitonic network.
+// Sorts 32 * kRegisters entries ascending; entry e lies in register e / 32 of lane e % 32. A bitonic network, of which only what
+// must name registers is unrolled: warps are at different places of it, and longer code would not stay in the instruction cache.
 template <class T, int kRegisters>
 __device__ __forceinline__ void sort_entries(T (&d)[kRegisters], uint32_t (&t)[kRegisters], int lane) {
-#pragma unroll
+#pragma unroll 1
   for (int k = 2; k <= 32 * kRegisters; k *= 2) {
 #pragma unroll
-    for (int j = k / 2; j > 0; j /= 2) {
-      if (j >= 32) {
+    for (int j = 16 * kRegisters; j >= 32; j /= 2) {
+      if (k <= j) continue;
 #pragma unroll
-        for (int m = 0; m < kRegisters; ++m) {
-          const int other = m ^ (j / 32);
-          if (other < m) continue;
-          const bool up = ((m * 32) & k) == 0;  // k > j >= 32: the lane does not matter
-          if (up ? d[other] < d[m] : d[m] < d[other]) {
-            const T x = d[m];
-            d[m] = d[other], d[other] = x;
-            const uint32_t y = t[m];
-            t[m] = t[other], t[other] = y;
-          }
+      for (int m = 0; m < kRegisters; ++m) {
+        const int other = m ^ (j / 32);
+        if (other < m) continue;
+        const T sign = (m * 32) & k ? T(-1) : T(1);  // k > j >= 32: the lane does not matter
+        if (d[other] * sign < d[m] * sign) {
+          const T x = d[m];
+          d[m] = d[other], d[other] = x;
+          const uint32_t y = t[m];
+          t[m] = t[other], t[other] = y;
         }
-      } else {
+      }
+    }
+#pragma unroll 1
+    for (int j = k < 32 ? k / 2 : 16; j > 0; j /= 2) {
+      const T first = (lane & j) == 0 ? T(1) : T(-1), own = lane & k ? -first : first;
 #pragma unroll
-        for (int m = 0; m < kRegisters; ++m) {
-          const T x = __shfl_xor_sync(kFull, d[m], j);
-          const uint32_t y = __shfl_xor_sync(kFull, t[m], j);
-          const bool up = ((m * 32 + lane) & k) == 0;
-          const bool want_less = ((lane & j) == 0) == up;
-          if (want_less ? x < d[m] : d[m] < x) d[m] = x, t[m] = y;
-        }
+      for (int m = 0; m < kRegisters; ++m) {
+        const T x = __shfl_xor_sync(kFull, d[m], j);
+        const uint32_t y = __shfl_xor_sync(kFull, t[m], j);
+        const T sign = (m * 32) & k ? -own : own;
+        if (x * sign < d[m] * sign) d[m] = x, t[m] = y;
       }
     }
   }
@@ -141,7 +143,11 @@ __global__ void __launch_bounds__(kListWarps<T> * 32) list_kernel(PairsData<T> a
   const int64_t half = available / 2 > 0 ? available / 2 : 0;
   const int least = static_cast<int>(half < kCap * 3 / 4 ? half : kCap * 3 / 4);
 
+  // What the first pass should find: as far from too few as from more than there is room for.
+  const T first_aim = lesser(static_cast<T>(sqrt(static_cast<T>(least) * kListRoom<T>)), static_cast<T>(kCap) * T(1.35));
+
   T radius = 0;
+  int count = 0;  // of the row before
   for (int64_t m = begin; m < end; ++m) {
     const int64_t rank = a.visit ? a.visit[variable * a.n + m] : m;
     const ListRow<T, kCap> row{a, variable, lane, rank, a.past_order[variable * a.n + rank], distances, tuples};
@@ -149,8 +155,9 @@ __global__ void __launch_bounds__(kListWarps<T> * 32) list_kernel(PairsData<T> a
       const int64_t right = rank + kCap / 2 < a.n ? rank + kCap / 2 : a.n - 1, left = rank > kCap / 2 ? rank - kCap / 2 : 0;
       radius = past[right] - past[left];
       if (!(radius > 0)) radius = T(1e-3);
+    } else if (count > 0) {
+      radius *= sqrt(first_aim / static_cast<T>(count));
     }
-    int count = 0;
     T limit;
     if (a.n - 1 <= kCap) {
       limit = infinity<T>();

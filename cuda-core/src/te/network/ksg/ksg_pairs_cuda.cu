@@ -22,12 +22,13 @@
 namespace xcore::te {
 namespace {
 
-constexpr int64_t kBatchBytes = 384ll << 20;  // of radii between the kernels
+constexpr int64_t kBatchBytes = 1ll << 30;  // of radii between the kernels
 constexpr int64_t kListBytes = 4ll << 30;
 constexpr int kLineRows = 512;   // ranks of a block of threads that reads lines
 constexpr int kLineThreads = 512;
 constexpr int kLineAbreast = 8;  // tasks that go along the same lists together
 constexpr int kMost16 = 65535;
+constexpr int kSlimK = 4;  // up to this k a walk in fp32 makes do with 64 registers, and twice as many warps fit
 constexpr unsigned kDoubtBlocks = 1024, kCorrectionBlocks = 2048;
 
 unsigned blocks_of(int64_t items, int64_t each) { return static_cast<unsigned>((items + each - 1) / each); }
@@ -50,6 +51,7 @@ class KsgPairsCuda final : public Pairs {
     int shared = 0;
     XC_CUDA(cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
     shared_limit_ = static_cast<size_t>(shared) - 1024;
+    XC_CUDA(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device));
     plan();
     const int64_t n = c_.n, v = c_.variables, targets = c_.targets;
     upload(c_.future, exact_future_, future_);
@@ -86,11 +88,11 @@ class KsgPairsCuda final : public Pairs {
       XC_CUDA_LAUNCHED("layout kernel");
     }
     if (plain_) {
-      past_cells_ = cuda::Buffer<uint16_t>(targets * (cells_ + 2), stream_);
+      past_cells_ = cuda::Buffer<uint16_t>(targets * (past_cell_count_ + 2), stream_);
       source_cells_ = cuda::Buffer<uint16_t>(v * (cells_ + 2), stream_);
       past_scales_ = cuda::Buffer<CellScale<T>>(targets, stream_);
       source_scales_ = cuda::Buffer<CellScale<T>>(v, stream_);
-      grid_kernel<T><<<static_cast<unsigned>(targets), 256, 0, stream_>>>(past_ranked_.data(), static_cast<int>(n), cells_, past_cells_.data(), past_scales_.data());
+      grid_kernel<T><<<static_cast<unsigned>(targets), 256, 0, stream_>>>(past_ranked_.data(), static_cast<int>(n), past_cell_count_, past_cells_.data(), past_scales_.data());
       grid_kernel<T><<<static_cast<unsigned>(v), 256, 0, stream_>>>(source_sorted_.data(), static_cast<int>(n), cells_, source_cells_.data(), source_scales_.data());
       XC_CUDA_LAUNCHED("grid_kernel");
     }
@@ -273,6 +275,8 @@ class KsgPairsCuda final : public Pairs {
   }
   size_t sort_bytes() const { return static_cast<size_t>(sort_padded()) * (sizeof(T) + sizeof(uint32_t)); }
 
+  bool slim() const { return sizeof(T) == 4 && p_.k <= kSlimK; }
+
   // Which walk and which counts, with how much shared memory.
   void plan() {
     const int64_t n = c_.n;
@@ -282,6 +286,7 @@ class KsgPairsCuda final : public Pairs {
     while (cells_ < n) cells_ *= 2;
     if (n > 4096) cells_ /= 2;
     walk_threads_ = kLineThreads;
+    past_cell_count_ = cells_;
     walk_ = Walk::general;
     if (plain_) {
       corners_ = n <= 2048;
@@ -296,20 +301,28 @@ class KsgPairsCuda final : public Pairs {
     }
     if (plain_) {
       walk_ = walk_shared<T>(Walk::tile, n, cells_, 512) <= shared_limit_ ? Walk::tile : Walk::lines;
-      // Two blocks of threads on a multiprocessor, or one of twice the size.
-      const bool two = walk_shared<T>(Walk::tile, n, cells_, 512) <= shared_limit_ / 2;
-      if (walk_ == Walk::tile)
-        walk_threads_ = !two && sizeof(T) == 4 && p_.k <= 4 && walk_shared<T>(Walk::tile, n, cells_, 1024) <= shared_limit_ ? 1024 : 512;
+      if (walk_ == Walk::tile) {
+        // As many small blocks as fill a multiprocessor, or one large one. Each block costs 1 KiB more.
+        walk_threads_ = 512;
+        size_t room = shared_limit_;
+        for (const int threads : {1024, 512, 256}) {
+          const size_t share = std::min(shared_limit_, (shared_limit_ + 2048) * threads / 1024 - 1536);
+          if (!slim() || walk_shared<T>(walk_, n, cells_, threads) > share) continue;
+          walk_threads_ = threads, room = share;
+        }
+        while (past_cell_count_ < 4 * n && walk_shared<T>(walk_, n, 2 * past_cell_count_, walk_threads_) <= room) past_cell_count_ *= 2;
+      }
     }
-    walk_bytes_ = walk_shared<T>(walk_, n, cells_, walk_threads_);
+    walk_bytes_ = walk_shared<T>(walk_, n, past_cell_count_, walk_threads_);
   }
 
   // The finest squares that leave room for S, or else without S.
   bool plan_squares() {
     for (const bool sorted : {true, false}) {
-      for (int shift = 5; shift <= (sorted ? 6 : 9); ++shift) {
-        const int squares = static_cast<int>((c_.n + (1 << shift) - 1) >> shift);
-        square_table_ = {shift, squares, ((squares + 2) / 2 | 1) * 2, sorted};
+      for (int shifts = 10; shifts <= (sorted ? 12 : 18); ++shifts) {
+        const int source_shift = shifts / 2, past_shift = shifts - source_shift;
+        const auto lines = [&](int shift) { return static_cast<int>((c_.n + (1 << shift) - 1) >> shift) + 1; };
+        square_table_ = {source_shift, past_shift, lines(source_shift), lines(past_shift), ((lines(past_shift) + 1) / 2 | 1) * 2, sorted};
         count_bytes_ = squares_shared<T>(c_.n, cells_, square_table_);
         if (count_bytes_ <= shared_limit_) return true;
       }
@@ -331,10 +344,11 @@ class KsgPairsCuda final : public Pairs {
       kernel<<<grid, walk_threads_, walk_bytes_, stream_>>>(w);
       XC_CUDA_LAUNCHED("walk_kernel");
     };
-    constexpr bool kSlim = sizeof(T) == 4 && kMaxK <= 4;  // 64 registers do
+    constexpr bool kSlim = sizeof(T) == 4 && kMaxK <= kSlimK;  // 64 registers do
     if (walk_ == Walk::general) launch(walk_kernel<T, kMaxK, Walk::general, kLineThreads, kSlim ? 2 : 1>);
     else if (walk_ == Walk::lines) launch(walk_kernel<T, kMaxK, Walk::lines, kLineThreads, kSlim ? 2 : 1>);
     else if (kSlim && walk_threads_ == 1024) launch(walk_kernel<T, kMaxK, Walk::tile, kSlim ? 1024 : 512, 1>);
+    else if (kSlim && walk_threads_ == 256) launch(walk_kernel<T, kMaxK, Walk::tile, kSlim ? 256 : 512, kSlim ? 4 : 1>);
     else launch(walk_kernel<T, kMaxK, Walk::tile, 512, kSlim ? 2 : 1>);
   }
   void walk(const WalkArgs<T>& w) {
@@ -359,7 +373,9 @@ class KsgPairsCuda final : public Pairs {
   // values[entries]: [task][32] of permutations, [target][variable] of variables; false when more was in doubt than the queues hold.
   bool run(const std::vector<Task>& tasks, const SourceBlocks<T>& sources, double* values, int64_t entries, const Control& control) {
     const int64_t n = c_.n, all = static_cast<int64_t>(tasks.size());
-    const int64_t batch = std::min<int64_t>(all, std::max<int64_t>(1, kBatchBytes / (kLanes * n * static_cast<int64_t>(sizeof(Radius<T>)))));
+    int64_t batch = std::max<int64_t>(1, kBatchBytes / (kLanes * n * static_cast<int64_t>(sizeof(Radius<T>))));
+    batch = batch >= multiprocessors_ ? batch / multiprocessors_ * multiprocessors_ : batch;  // whole waves of blocks
+    batch = std::min(batch, all);
     if (all < 1) return true;
     const int rows = walk_ == Walk::tile ? static_cast<int>(n) : kLineRows;
     const int scan_chunks = static_cast<int>(blocks_of(n, kScanRows));
@@ -384,7 +400,7 @@ class KsgPairsCuda final : public Pairs {
       const Doubts doubts{doubt_queue.data(), queued.data() + 2 * round, capacity};
       const Corrections corrections{correction_queue.data(), queued.data() + 2 * round + 1, capacity};
       walk({data(), sources, these, static_cast<int>(many), rows, static_cast<int>(blocks_of(n, rows)), walk_ == Walk::tile ? 1 : kLineAbreast,
-            cells_, past_cells_.data(), past_scales_.data(), psi_.data(), visit, radii.data(), out, doubts});
+            past_cell_count_, past_cells_.data(), past_scales_.data(), psi_.data(), visit, radii.data(), out, doubts});
       if (plain_) {
         count({data(), sources, these, radii.data(), cells_, source_cells_.data(), source_scales_.data(), past_rank_.data(), visit, psi_.data(), out, corrections}, many);
       } else {
@@ -421,7 +437,8 @@ class KsgPairsCuda final : public Pairs {
   Walk walk_ = Walk::general;
   bool plain_ = false;    // one column of P and of S, few enough tuples for 16-bit ranks: n_SP by tables
   bool corners_ = false;  // the tables are of bits
-  int cap_ = 128, cells_ = 2, walk_threads_ = 256;
+  int cap_ = 128, cells_ = 2, past_cell_count_ = 2, walk_threads_ = 256;
+  int multiprocessors_ = 1;
   double psi_k_ = 0;
   BitTable bit_table_{};
   SquareTable square_table_{};

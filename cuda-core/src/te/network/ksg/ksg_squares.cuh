@@ -1,5 +1,5 @@
-// n_SP as in ksg_corners, for series whose table of bits would not fit: a table of counts by squares of ranks, and single looks at
-// the strips between a rectangle and the nearest squares' borders, eight ranks a load.
+// n_SP as in ksg_corners, for series whose table of bits would not fit: a table of counts by rectangles of ranks, and single looks
+// at the strips between a radius's rectangle and the nearest of the table's borders, eight ranks a load.
 #pragma once
 
 #include "te/network/ksg/ksg_corners.cuh"
@@ -7,46 +7,45 @@
 namespace xcore::te {
 
 struct SquareTable {
-  int shift, squares, pitch;  // side 1 << shift; squares + 1 rows of pitch counts
-  bool sorted_in_shared;      // S and its cells too, else they are read from global memory
+  int source_shift, past_shift;  // a square has 1 << shift ranks of S and of P
+  int rows, columns, pitch;      // of counts: one row and column more than squares
+  bool sorted_in_shared;         // S and its cells too, else they are read from global memory
 };
 
 template <class T>
 inline size_t squares_shared(int64_t n, int cells, const SquareTable& table) {
   const size_t even = (n + 15) / 8 * 8;
-  return 2 * even * sizeof(uint16_t) + (static_cast<size_t>(table.squares + 1) * table.pitch + 7) / 8 * 8 * sizeof(uint16_t) +
+  return 2 * even * sizeof(uint16_t) + (static_cast<size_t>(table.rows) * table.pitch + 7) / 8 * 8 * sizeof(uint16_t) +
          (table.sorted_in_shared ? even * sizeof(T) + (cells + 2) * sizeof(uint16_t) : 0);
 }
 
-// How many of values[begin..end) lie in [low, low + wide); low + wide is below 2^16.
-__device__ __forceinline__ int in_strip(const uint16_t* values, int begin, int end, int low, int wide) {
+// How many of values[end..border) lie in [low, low + wide), or minus how many of values[border..end). The border is a multiple of
+// 8, low + wide below 2^16.
+__device__ __forceinline__ int in_strip(const uint16_t* values, const uint4* masks, int end, int border, int low, int wide) {
   if (wide == 0) return 0;
   const Strip strip(low, wide);
+  const bool ahead = end < border;
+  const int length = ahead ? border - end : end - border;
   unsigned outside = 0;
-  const int first = begin & ~7;
-  for (int at = first; at < end; at += 8) {
-    const uint4 eight = *reinterpret_cast<const uint4*>(values + at);
-    unsigned two[4] = {eight.x, eight.y, eight.z, eight.w};
-    if (at < begin || at + 8 > end) {
-#pragma unroll
-      for (int q = 0; q < 4; ++q) {
-        if (at + 2 * q < begin || at + 2 * q >= end) two[q] |= 0xffffu;
-        if (at + 2 * q + 1 < begin || at + 2 * q + 1 >= end) two[q] |= 0xffff0000u;
-      }
-    }
-#pragma unroll
-    for (int q = 0; q < 4; ++q) outside += strip.outside(two[q]);
+  int read = 0;
+  for (; read < length; read += 8) {
+    const int part = min(length - read, 8);
+    const uint4 eight = *reinterpret_cast<const uint4*>(values + (ahead ? border - 8 - read : border + read));
+    const uint4 mask = masks[ahead ? 8 - part : 8 + part];
+    outside += strip.outside(eight.x | mask.x) + strip.outside(eight.y | mask.y) + strip.outside(eight.z | mask.z) + strip.outside(eight.w | mask.w);
   }
-  const int read = end > first ? (end - first + 7) / 8 * 8 : 0;
-  return read - static_cast<int>((outside & 0xffff) + (outside >> 16));
+  const int inside = read - static_cast<int>((outside & 0xffff) + (outside >> 16));
+  return ahead ? inside : -inside;
 }
 
 template <class T, int kThreads>
 __global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, SquareTable table) {
-  extern __shared__ double shared_doubles[];
+  extern __shared__ uint4 shared_vectors[];
   const PairsData<T>& a = w.data;
-  const int n = static_cast<int>(a.n), even = (n + 15) / 8 * 8, rows = table.squares + 1, side = 1 << table.shift;
-  uint16_t* across = reinterpret_cast<uint16_t*>(shared_doubles);  // S-rank -> P-rank
+  __shared__ uint4 masks[kEdgeMasks];
+  const int n = static_cast<int>(a.n), eights = (n + 7) / 8 * 8, even = (n + 15) / 8 * 8, rows = table.rows;
+  const int source_half = 1 << (table.source_shift - 1), past_half = 1 << (table.past_shift - 1);
+  uint16_t* across = reinterpret_cast<uint16_t*>(shared_vectors);  // S-rank -> P-rank
   uint16_t* own_rank = across + even;                              // P-rank -> S-rank
   uint16_t* counts = own_rank + even;
   T* shared_sorted = reinterpret_cast<T*>(counts + (rows * table.pitch + 7) / 8 * 8);
@@ -57,6 +56,8 @@ __global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, Sq
   const Task task = w.tasks[task_index];
   const int64_t target_base = static_cast<int64_t>(a.first_target + task.target) * n;
   const uint16_t* past_rank = w.past_rank + target_base;
+  make_edge_masks(masks);
+  for (int m = n + threadIdx.x; m < even; m += kThreads) across[m] = own_rank[m] = 0xffff;
   for (int c = 0; c < kColumnsPerBlock; ++c) {
     const int lane_column = blockIdx.x % parts * kColumnsPerBlock + c;
     const int variable = task.variable >= 0 ? task.variable : task.block * kLanes + lane_column;
@@ -80,14 +81,14 @@ __global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, Sq
       const uint16_t p = past_rank[inverse ? inverse[row] : row];
       across[r] = p;
       own_rank[p] = static_cast<uint16_t>(r);
-      const int at = ((r >> table.shift) + 1) * table.pitch + (p >> table.shift) + 1;
+      const int at = ((r >> table.source_shift) + 1) * table.pitch + (p >> table.past_shift) + 1;
       atomicAdd(words + at / 2, 1u << (at % 2 * 16));
     }
     __syncthreads();
     for (int row = threadIdx.x; row < rows; row += kThreads) {
       int count = 0;
 #pragma unroll 4
-      for (int p = 0; p <= table.squares; ++p) counts[row * table.pitch + p] = static_cast<uint16_t>(count += counts[row * table.pitch + p]);
+      for (int p = 0; p < table.columns; ++p) counts[row * table.pitch + p] = static_cast<uint16_t>(count += counts[row * table.pitch + p]);
     }
     __syncthreads();
     // Two columns a word; no count reaches 2^16.
@@ -112,16 +113,15 @@ __global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, Sq
       const T s = sorted[own_rank[r]];
       int s_low, s_high;
       range_of(sorted, cells, scale, w.cells, s, eps, s_low, s_high);
-      const int l = (s_low + side / 2) >> table.shift, h = (s_high + side / 2) >> table.shift;
-      const int pl = (low + side / 2) >> table.shift, ph = (high + side / 2) >> table.shift;
+      const int l = (s_low + source_half) >> table.source_shift, h = (s_high + source_half) >> table.source_shift;
+      const int pl = (low + past_half) >> table.past_shift, ph = (high + past_half) >> table.past_shift;
       int near_both = counts[h * table.pitch + ph] - counts[h * table.pitch + pl] - counts[l * table.pitch + ph] + counts[l * table.pitch + pl];
-      const int l_edge = min(l << table.shift, n), h_edge = min(h << table.shift, n), p_low = min(pl << table.shift, n), p_high = min(ph << table.shift, n);
+      const int p_low = min(pl << table.past_shift, n), p_high = min(ph << table.past_shift, n);
       // Strips of S-ranks against the squares' P-ranks, then of P-ranks against the exact S-ranks.
-      const int x0 = in_strip(across, min(s_low, l_edge), max(s_low, l_edge), p_low, p_high - p_low);
-      const int x1 = in_strip(across, min(s_high, h_edge), max(s_high, h_edge), p_low, p_high - p_low);
-      const int x2 = in_strip(own_rank, min(low, p_low), max(low, p_low), s_low, s_high - s_low);
-      const int x3 = in_strip(own_rank, min(high, p_high), max(high, p_high), s_low, s_high - s_low);
-      near_both += (s_low < l_edge ? x0 : -x0) + (s_high > h_edge ? x1 : -x1) + (low < p_low ? x2 : -x2) + (high > p_high ? x3 : -x3);
+      near_both += in_strip(across, masks, s_low, min(l << table.source_shift, eights), p_low, p_high - p_low) -
+                   in_strip(across, masks, s_high, min(h << table.source_shift, eights), p_low, p_high - p_low) +
+                   in_strip(own_rank, masks, low, min(pl << table.past_shift, eights), s_low, s_high - s_low) -
+                   in_strip(own_rank, masks, high, min(ph << table.past_shift, eights), s_low, s_high - s_low);
       --near_both;  // itself
       if (a.theiler > 0) near_both -= in_window(static_cast<int>(a.past_order[target_base + r]), a.theiler, n, past_rank, own_rank, sorted, low, high, s, eps);
       const T magnitude = greater(absolute(s), greater(absolute(a.past_ranked[target_base + r]), absolute(a.future_ranked[target_base + r])));

@@ -1,7 +1,7 @@
 // The walk: 32 sources, one a lane, go down the list of one tuple together, so that the list is read once for all. Gives eps
 // (the k-th distance) and n_FP; with one column of P also the ranks of P within eps.
 //
-// A warp goes as far as its slowest lane, so the walk ends when few lanes are left. What is left over of eight tuples makes a
+// A warp goes as far as its slowest lane, so the walk ends when few lanes are left. What is left over of a few tuples makes a
 // warp again, in which every lane goes on along its own list. Sources that are outliers at the tuple, whose neighbours lie beyond
 // the list, are served from their own side.
 #pragma once
@@ -13,13 +13,13 @@
 namespace xcore::te {
 
 constexpr int kTilePitch = 33;  // a tuple's 32 values lie one after another, and a column's in all banks
-constexpr int kStage = 8;       // ranks that a warp does together: their stragglers fill it, and whole sectors are written
+constexpr int kStage = 4;       // ranks that a warp does together: their stragglers fill it, and whole sectors are written
 constexpr int kStagePitch = kLanes + 1;
 constexpr int kShown = 128;     // distances of a list in shared memory; no list is shorter
 constexpr int kChunk = 8;       // entries of a list between two looks at who is done
 // The walk ends when no more lanes than these are unfinished. Their k least fit into a row of the stage.
 template <int kMaxK>
-constexpr int kStragglers = kMaxK <= 8 ? kLanes / kStage : kLanes / kMaxK;
+constexpr int kStragglers = kLanes / (kMaxK > kStage ? kMaxK : kStage);
 
 enum class Walk {
   tile,    // one column of P and of S; the 32 sources' values lie in shared memory
@@ -94,6 +94,10 @@ __device__ __forceinline__ void load_chunk(const Near<double>* list, double (&d)
     d[m] = __hiloint2double(one.y, one.x), t[m] = one.z;
   }
 }
+
+// A warp of stragglers goes on while more than these are unfinished; the rest is served from the source's side.
+template <Walk kWalk>
+constexpr int kLast = kWalk == Walk::general ? 0 : 2;
 
 // Tuples of the Theiler window, without the tuple itself, whose P is within eps.
 template <class T>
@@ -241,7 +245,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
 #pragma unroll
         for (int m = 0; m < kMaxK; ++m) least.b[m] = stage.spare[row * kStagePitch + place * kMaxK + m];
       }
-      for (bool going = mine; __any_sync(kFull, going);) {
+      bool going = mine;
+      while (__popc(__ballot_sync(kFull, going)) > kLast<kWalk>) {
         if (!going) continue;
         T d[kChunk];
         uint32_t t[kChunk];
@@ -254,7 +259,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
         walked += kChunk;
         going = walked < a.cap && least.kth() > d[kChunk - 1];
       }
-      if (mine) stage.eps[row * kStagePitch + whose] = least.kth();
+      if (mine) stage.eps[row * kStagePitch + whose] = going ? infinity<T>() : least.kth();
       __syncwarp();
     }
 
@@ -268,7 +273,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
       for (int m = 0; m < kShown; m += 32) stage.distances[m + lane] = list[m + lane].distance;
       __syncwarp();
       T eps = stage.eps[row * kStagePitch + lane];
-      for (unsigned beyond = __ballot_sync(kFull, eps > limit) & lanes; beyond; beyond &= beyond - 1) {
+      for (unsigned beyond = __ballot_sync(kFull, eps > limit || eps == infinity<T>()) & lanes; beyond; beyond &= beyond - 1) {
         const int whose = __ffs(beyond) - 1;
         const int column = task.variable >= 0 ? task.variable : task.block * kLanes + whose;
         const int64_t row_base = static_cast<int64_t>(column) * n, lane_base = static_cast<int64_t>(whose) * n;

@@ -17,32 +17,36 @@ BitslicedProgram compile_bitsliced(const IntegerModel& m) {
   for (const auto* weights : {&m.couplings, &m.fields})
     for (const int32_t w : *weights) entries += static_cast<size_t>(__builtin_popcount(static_cast<uint32_t>(std::abs(w))));
   p.entries.reserve(entries);
-  std::vector<std::pair<int32_t, int32_t>> bonds;  // row, weight
+  std::vector<std::pair<int32_t, uint32_t>> bonds[2];  // antiferromagnetic, ferromagnetic: row and size of each
   int64_t widest = 0;
   for (int32_t i = 0; i < m.n; ++i) {
     auto& spin = p.spins[i];
     spin.first_entry = static_cast<int64_t>(p.entries.size());
     spin.first_level = static_cast<int32_t>(p.levels.size());
-    bonds.clear();
-    for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k)
-      if (m.couplings[k] != 0) bonds.emplace_back(m.neighbours[k], m.couplings[k]);
-    if (m.fields[i] != 0) bonds.emplace_back(m.n, m.fields[i]);
     uint32_t weight = 0, digits = 0;
-    for (const auto& b : bonds) {
-      weight += static_cast<uint32_t>(std::abs(b.second));
-      digits |= static_cast<uint32_t>(std::abs(b.second));
-    }
+    for (auto& list : bonds) list.clear();
+    const auto add = [&](int32_t row, int32_t w) {
+      if (w == 0) return;
+      const auto size = static_cast<uint32_t>(std::abs(w));
+      bonds[w > 0].emplace_back(row, size);
+      weight += size;
+      digits |= size;
+    };
+    for (int64_t k = m.offsets[i]; k < m.offsets[i + 1]; ++k) add(m.neighbours[k], m.couplings[k]);
+    add(m.n, m.fields[i]);
     spin.weight = weight;
     spin.levels = 0;
     int64_t column = 0;
     for (int level = 0; digits >> level != 0; ++level, ++spin.levels) {
-      BitslicedProgram::Level part{0, 0};
-      for (const bool ferro : {false, true})
-        for (const auto& b : bonds)
-          if ((b.second > 0) == ferro && (std::abs(b.second) >> level & 1)) {
-            p.entries.push_back(b.first);
-            ++(ferro ? part.ferro : part.antiferro);
-          }
+      const auto take = [&](const auto& list) {
+        const size_t before = p.entries.size();
+        for (const auto& [row, size] : list)
+          if (size >> level & 1) p.entries.push_back(row);
+        return static_cast<int32_t>(p.entries.size() - before);
+      };
+      BitslicedProgram::Level part;
+      part.antiferro = take(bonds[0]);
+      part.ferro = take(bonds[1]);
       p.levels.push_back(part);
       column = part.antiferro + part.ferro + (column + 1) / 2;  // with the carries from below
       widest = std::max(widest, column);

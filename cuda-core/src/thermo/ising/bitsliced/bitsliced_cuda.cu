@@ -212,7 +212,7 @@ constexpr int kSharedLimit = 200 << 10;
 
 // The rows of the spins of one colour that a thread block works on side by side: threads that keep a multiprocessor busy while
 // the others wait for memory.
-constexpr int kBusyThreads = 384;
+constexpr int kBusyThreads = 192;
 
 // The spins of one colour in slices of 32, each slice with the groups of its spins alternating, so that a warp reads them side
 // by side. spins: row, first group, groups of level 0, levels | weight << 8; row -1 fills up a slice.

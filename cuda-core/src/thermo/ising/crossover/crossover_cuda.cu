@@ -17,7 +17,7 @@ using Bond = DeviceCrossover::Bond;
 constexpr int kMostWarps = 8;  // a block
 constexpr int kSets = 7;       // of spins, that the crossover keeps in shared memory
 constexpr size_t kSharedLimit = 200 << 10;
-constexpr unsigned kBlocksAtOnce = 528;
+constexpr unsigned kBlocksAtOnce = 264;
 
 struct Graph {
   int32_t n;

@@ -175,6 +175,7 @@ class DeviceSearch {
 
 void search_cuda(const SearchSpace& space, Search& search, const int8_t* start, int device) {
   trace::OpTimer timer("thermo.ising_solve", cuda_device(device));
+  if (search.stop()) return;  // setting up takes a while for large models
   cuda::DeviceScope scope(device);
   DeviceSearch(space, search, device).run(start);
 }

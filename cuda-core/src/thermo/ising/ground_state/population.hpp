@@ -116,8 +116,8 @@ template <class Stop>
 void Population::take_first(bool annealed, const Stop& stop) {
   std::fill(energies_.begin(), energies_.end(), INFINITY);
   // The best of the integer model first, in case there is no time for all.
-  std::vector<int64_t> coarse(kLanes);
-  bitsliced_energies(space_.program, rows_.data(), scratch_.data(), coarse.data());
+  std::vector<int64_t> coarse(kLanes, 0);
+  if (!stop()) bitsliced_energies(space_.program, rows_.data(), scratch_.data(), coarse.data());
   std::vector<int> order(kLanes);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return coarse[a] < coarse[b]; });

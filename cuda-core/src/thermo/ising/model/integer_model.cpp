@@ -22,7 +22,7 @@ double common_unit(const Model& m, double most, int32_t largest) {
     const double q = std::fabs(w) / fine;
     if (q != std::floor(q)) return false;
     divisor = std::gcd(divisor, static_cast<int64_t>(q));
-    return true;
+    return divisor == 0 || most / (static_cast<double>(divisor) * fine) <= largest;
   };
   for (const double w : m.couplings)
     if (!take(w)) return 0;

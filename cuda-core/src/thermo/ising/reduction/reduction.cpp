@@ -85,9 +85,9 @@ class Reduction::Workspace {
 Reduction::Reduction(const Model& model, const std::function<bool()>& stop) : n_(model.n) {
   const int32_t n = model.n;
   const auto removable = [&](int32_t i) { return model.offsets[i + 1] - model.offsets[i] + (model.fields[i] != 0) <= 3; };
-  int32_t first = 0;
-  while (first < n && !removable(first)) ++first;
-  if (first == n) {  // dense graphs pay nothing
+  int64_t candidates = 0;
+  for (int32_t i = 0; i < n; ++i) candidates += removable(i);
+  if (64 * candidates < n) {  // dense graphs pay nothing
     whole_ = &model;
     kept_.resize(n);
     std::iota(kept_.begin(), kept_.end(), 0);

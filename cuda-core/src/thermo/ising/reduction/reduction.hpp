@@ -19,7 +19,7 @@ class Reduction {
   // The model is read later as well.
   // stop is asked now and then; once it says so the reduction ends with what it has done so far.
   explicit Reduction(const Model& model, const std::function<bool()>& stop = [] { return false; });
-  // What is left, the model itself when nothing could be removed; n = 0 when the reduction solved the model.
+  // What is left, the model itself when hardly anything could be removed; n = 0 when the reduction solved the model.
   const Model& kernel() const { return whole_ ? *whole_ : kernel_; }
   // The original index of each spin of the kernel.
   const std::vector<int32_t>& kept() const { return kept_; }

@@ -41,15 +41,16 @@ void bench_replica_exchange(xc_device device) {
     for (const int32_t chains : cpu ? std::vector<int32_t>{4} : std::vector<int32_t>{32, 132, 1056}) {
       const int32_t slots = 32;
       for (const int32_t sweeps : {1, 10}) {
-        const int64_t few = 4, many = cpu ? 16 : chains > 500 ? 24 : 104;
+        const int64_t few = 4, many = few + (cpu ? 400 : chains > 500 ? 60 : 300) / sweeps;
         seconds_of(g, slots, chains, sweeps, 1, device);
         double best = INFINITY;
-        for (int k = 0; k < 3; ++k)
+        for (int k = 0; k < 2; ++k)
           best = std::min(best, seconds_of(g, slots, chains, sweeps, many, device) - seconds_of(g, slots, chains, sweeps, few, device));
         const double updates = static_cast<double>(g.n) * slots * chains * sweeps * static_cast<double>(many - few);
         std::printf("replica exchange, %s, %d x %d replicas, %d sweeps a round  %s  %.3f spin updates/ns%s, %.3f ms a round\n", name,
                     chains, slots, sweeps, cpu ? "cpu " : "cuda", updates / best * 1e-9, cpu ? " a core" : "",
                     best / static_cast<double>(many - few) * 1e3);
+        std::fflush(stdout);
       }
     }
   }

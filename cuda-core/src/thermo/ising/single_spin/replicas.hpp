@@ -40,6 +40,8 @@ struct SweepModel {
   const int32_t* neighbours;
   const double* couplings;
   const double* fields;
+  const int16_t* whole_couplings;  // in units, where there are tables (CPU only)
+  const int16_t* whole_fields;
 };
 
 class Replicas {

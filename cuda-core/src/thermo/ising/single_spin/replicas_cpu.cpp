@@ -45,8 +45,17 @@ class ReplicasCpu final : public Replicas {
   ReplicasCpu(const Model& model, int64_t count, const ReplicaOptions& o, const Control& control)
       : Replicas(count), model_(model), options_(o), control_(control), tables_(model),
         sweep_model_{model.n, o.rule, tables_.reach, tables_.inverse_unit, model.offsets.data(), model.neighbours.data(),
-                     model.couplings.data(), model.fields.data()},
-        groups_((count + L - 1) / L), spins_(groups_ * L * model.n, 1.0), energies_(groups_ * L), flips_(groups_ * L) {}
+                     model.couplings.data(), model.fields.data(), nullptr, nullptr},
+        groups_((count + L - 1) / L), spins_(groups_ * L * model.n, 1), energies_(groups_ * L), flips_(groups_ * L) {
+    if (tables_.reach == 0) return;
+    const auto in_units = [&](double x) { return static_cast<int16_t>(x * tables_.inverse_unit); };
+    whole_couplings_.resize(model.couplings.size());
+    whole_fields_.resize(model.fields.size());
+    std::transform(model.couplings.begin(), model.couplings.end(), whole_couplings_.begin(), in_units);
+    std::transform(model.fields.begin(), model.fields.end(), whole_fields_.begin(), in_units);
+    sweep_model_.whole_couplings = whole_couplings_.data();
+    sweep_model_.whole_fields = whole_fields_.data();
+  }
 
   void randomize() override {
     // Block 2^62 of each stream is beyond any sweep.
@@ -54,7 +63,7 @@ class ReplicasCpu final : public Replicas {
       for (int64_t g = begin; g < end; ++g)
         for (int l = 0; l < L; ++l) {
           Philox random(options_.seed, options_.first_stream + static_cast<uint64_t>(g * L + l), uint64_t{1} << 62);
-          for (int32_t i = 0; i < model_.n; ++i) spin(g * L + l, i) = random.next_u32() & 1 ? 1.0 : -1.0;
+          for (int32_t i = 0; i < model_.n; ++i) spin(g * L + l, i) = random.next_u32() & 1 ? 1 : -1;
         }
     });
     refresh_energies();
@@ -63,8 +72,13 @@ class ReplicasCpu final : public Replicas {
   void set_betas(const std::vector<double>& betas) override {
     betas_ = betas;
     flips_of_slot_.assign(betas.size(), 0);
-    table_of_beta_.clear();
-    for (const double beta : betas) table_of_beta_.push_back(tables_.table(beta, options_.rule));
+    if (static_cast<int64_t>(betas.size()) * (2 * tables_.reach + 1) > INT32_MAX)
+      throw Error(XC_OUT_OF_MEMORY, "the acceptance tables of so many temperatures do not fit", "betas");
+    tables_of_betas_.clear();
+    for (const double beta : betas) {
+      const auto table = tables_.table(beta, options_.rule);
+      tables_of_betas_.insert(tables_of_betas_.end(), table.begin(), table.end());
+    }
   }
 
   void sweep(const int32_t* slot, int64_t sweeps) override {
@@ -78,14 +92,14 @@ class ReplicasCpu final : public Replicas {
     thread_pool().parallel_for(groups_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t g = begin; g < end; ++g) {
         double beta[L];
-        const int32_t* table[L];
+        int32_t middle[L];
         for (int l = 0; l < L; ++l) {
           const int32_t s = g * L + l < count_ ? slot[g * L + l] : slot[0];
           beta[l] = betas_[s];
-          table[l] = table_of_beta_[s].data() + tables_.reach;
+          middle[l] = s * (2 * tables_.reach + 1) + tables_.reach;
         }
-        LaneBlock block{spins_.data() + g * L * model_.n, energies_.data() + g * L, flips_.data() + g * L, beta, table,
-                        options_.seed, options_.first_stream + static_cast<uint64_t>(g * L), 0};
+        LaneBlock block{spins_.data() + g * L * model_.n, energies_.data() + g * L, flips_.data() + g * L, beta,
+                        tables_of_betas_.data(), middle, options_.seed, options_.first_stream + static_cast<uint64_t>(g * L), 0};
         for (int64_t k = 0; k < sweeps; ++k) {
           if (k % 8 == 0) control_.throw_if_cancelled();
           block.sweep = done_ + static_cast<uint64_t>(k);
@@ -108,7 +122,7 @@ class ReplicasCpu final : public Replicas {
   }
 
   void resample(const int32_t* from) override {
-    std::vector<double> next(spins_.size());
+    std::vector<int16_t> next(spins_.size());
     thread_pool().parallel_for(groups_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t g = begin; g < end; ++g)
         for (int l = 0; l < L; ++l) {
@@ -131,9 +145,8 @@ class ReplicasCpu final : public Replicas {
   void sums_of_spins(const int32_t* replicas, int64_t count, int32_t* sums) override {
     thread_pool().parallel_for(count, 64, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        double sum = 0;
-        for (int32_t i = 0; i < model_.n; ++i) sum += spin(replicas[r], i);
-        sums[r] = static_cast<int32_t>(sum);
+        sums[r] = 0;
+        for (int32_t i = 0; i < model_.n; ++i) sums[r] += spin(replicas[r], i);
       }
     });
   }
@@ -155,8 +168,8 @@ class ReplicasCpu final : public Replicas {
         Philox random(options_.seed, options_.first_stream + (uint64_t{1} << 40) + static_cast<uint64_t>(k), 64 * moves_);
         const double change = clusters.exchange(a.data(), b.data(), random);
         for (const int32_t i : clusters.members()) {
-          spin(first, i) = -spin(first, i);
-          spin(second, i) = -spin(second, i);
+          spin(first, i) = static_cast<int16_t>(-spin(first, i));
+          spin(second, i) = static_cast<int16_t>(-spin(second, i));
         }
         energies_[first] += change;
         energies_[second] -= change;
@@ -166,7 +179,7 @@ class ReplicasCpu final : public Replicas {
   }
 
  private:
-  double& spin(int64_t r, int32_t i) { return spins_[(r / L * model_.n + i) * L + r % L]; }
+  int16_t& spin(int64_t r, int32_t i) { return spins_[(r / L * model_.n + i) * L + r % L]; }
   void copy_of(int64_t r, int8_t* spins) {
     for (int32_t i = 0; i < model_.n; ++i) spins[i] = static_cast<int8_t>(spin(r, i));
   }
@@ -186,13 +199,14 @@ class ReplicasCpu final : public Replicas {
   const ReplicaOptions options_;
   const Control& control_;
   const AcceptanceTables tables_;
-  const SweepModel sweep_model_;
+  SweepModel sweep_model_;
   const int64_t groups_;
-  std::vector<double> spins_;  // [groups x n x L]
+  std::vector<int16_t> whole_couplings_, whole_fields_;
+  std::vector<int16_t> spins_;  // [groups x n x L]
   std::vector<double> energies_;
   std::vector<uint64_t> flips_, flips_of_slot_;  // of the sweep under way; [betas]
   std::vector<double> betas_;
-  std::vector<std::vector<int32_t>> table_of_beta_;
+  std::vector<int32_t> tables_of_betas_;
   uint64_t done_ = 0, moves_ = 0;
   int64_t unchecked_ = 0;
 };

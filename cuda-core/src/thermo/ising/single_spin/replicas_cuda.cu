@@ -183,7 +183,8 @@ class ReplicasCuda final : public Replicas {
     neighbours_.upload(m.neighbours.data(), m.neighbours.size());
     couplings_.upload(m.couplings.data(), m.couplings.size());
     XC_CUDA(cudaMemsetAsync(spins_.data(), 1, spins_.size(), stream_.get()));
-    sweep_model_ = {m.n, o.rule, tables_.reach, tables_.inverse_unit, offsets_.data(), neighbours_.data(), couplings_.data(), fields_.data()};
+    sweep_model_ = {m.n, o.rule, tables_.reach, tables_.inverse_unit, offsets_.data(), neighbours_.data(), couplings_.data(), fields_.data(),
+                    nullptr, nullptr};
     if (DeviceWavefront::fits(m)) wavefront_.emplace(m, tables_, o.rule, stream_);
     stream_.synchronize();
   }
