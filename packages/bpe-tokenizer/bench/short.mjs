@@ -1,10 +1,10 @@
-// Nanoseconds of calls with short texts, through Node, the least of seven rounds of 100,000 calls each:
+// Nanoseconds of calls with short texts, through Node, the least of seven rounds of 30,000 calls each:
 //   node bench/short.mjs
 import os from 'node:os';
 import { Tokenizer } from '../dist/index.js';
 import { ranksOf, tokenizerJson } from './reference.mjs';
 
-const CALLS = 100_000;
+const CALLS = 30_000;
 const kept = new Array(64); // results live on for a while, as they do in programs, so that none is optimised away
 function nanoseconds(call) {
   let best = Number.POSITIVE_INFINITY;
