@@ -17,18 +17,20 @@ class Symbols {
   Symbols(const Tokenizer& tokenizer, std::vector<uint32_t>& ids, std::vector<uint32_t>& unknown_sizes)
       : tokenizer_(tokenizer), model_(tokenizer.model()), ids_(ids), unknown_sizes_(unknown_sizes) {}
 
-  // `size`: bytes of the piece that the character stands for. `name`: the character with its affixes.
-  void add(std::string_view name, uint32_t size) {
+  // `size`: bytes of the piece that the character stands for. `name`: the character with its affixes. False for one that is left
+  // out, because nothing stands for what is unknown.
+  bool add(std::string_view name, uint32_t size) {
     const uint32_t id = find(name);
     if (id != kNoId) {
       flush();
       ids_.push_back(id);
-      return;
+      return true;
     }
-    if (model_.affixes.byte_fallback && add_bytes(name)) return;
-    if (model_.unknown == kNoId) return;
+    if (model_.affixes.byte_fallback && add_bytes(name)) return true;
+    if (model_.unknown == kNoId) return false;
     if (waiting_ > 0 && !model_.fuse_unknown) flush();
     waiting_ += size;
+    return true;
   }
   void flush() {
     if (waiting_ == 0) return;
@@ -79,6 +81,7 @@ void Tokenizer::encode_affixed(std::string_view piece, size_t begin, const Align
     }
   };
   uint32_t whole = kNoId;
+  bool has_first = false, has_last = false;  // whether the characters at the ends, which have no prefix or a suffix, are there
   const uint8_t* const first = bytes_of(piece);
   const uint8_t* const end = first + piece.size();
   if (model_.ignore_merges) {
@@ -95,7 +98,8 @@ void Tokenizer::encode_affixed(std::string_view piece, size_t begin, const Align
       name = p == first ? std::string() : affixes.prefix;
       append_character(p, size);
       if (p + size == end) name += affixes.suffix;
-      symbols.add(name, size);
+      has_last = symbols.add(name, size);
+      if (p == first) has_first = has_last;
       p += size;
     }
     symbols.flush();
@@ -111,10 +115,8 @@ void Tokenizer::encode_affixed(std::string_view piece, size_t begin, const Align
     } else if (byte_of_fallback(token) >= 0) {
       size = 1;
     } else if (whole == kNoId) {
-      size_t from = 0;
-      if (at > 0 && token.substr(0, affixes.prefix.size()) == affixes.prefix) from = affixes.prefix.size();
-      if (i + 1 == ids.size() && size >= from + affixes.suffix.size() && token.substr(size - affixes.suffix.size()) == affixes.suffix)
-        size -= affixes.suffix.size();
+      const size_t from = i > 0 || !has_first ? std::min(affixes.prefix.size(), size) : 0;
+      if (i + 1 == ids.size() && has_last) size -= std::min(affixes.suffix.size(), size - from);
       if (bytes) {
         size_t characters = 0;
         for (size_t k = from; k < size; ++k) characters += (static_cast<uint8_t>(token[k]) & 0xc0) != 0x80;
