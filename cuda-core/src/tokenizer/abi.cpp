@@ -78,8 +78,7 @@ xc_status token(const xc_tokenizer* t, uint32_t id, xc_token* out, xc_error* err
 }
 
 uint32_t id_of(const xc_tokenizer* t, const char* content, size_t size) {
-  const auto& m = t->tokenizer->model();
-  return m.by_content.find(m.tokens, {content, size});
+  return t->tokenizer->id_of({content, size});
 }
 
 const uint32_t* added_tokens(const xc_tokenizer* t) { return t->added.data(); }

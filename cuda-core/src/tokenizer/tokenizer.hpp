@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,14 @@ enum class Kind : uint8_t {
   sentencepiece,  // characters merged by score, no pieces, unknown characters as byte tokens (Llama 2)
 };
 
+// What Hugging Face's BPE puts around characters before it looks them up: "lo" and "w</w>" are other symbols than "lo" and "w".
+struct Affixes {
+  std::string prefix;          // before every character of a piece but the first (continuing_subword_prefix)
+  std::string suffix;          // after the last (end_of_word_suffix)
+  bool byte_fallback = false;  // a character that is no token is the "<0xNN>" of its bytes, and of those of its affixes
+  bool any() const { return !prefix.empty() || !suffix.empty(); }
+};
+
 struct PreTokenizerStep {
   Pattern pattern = Pattern::none;
   bool prefix_space = false;  // before cutting: put a space before a piece that does not begin with one
@@ -46,7 +55,7 @@ struct Model {
   bool last_merge_counts = false;    // of a pair that is there twice
   bool merges_are_reached = false;   // each is what merging the content of its token ends with
   std::vector<float> scores;   // sentencepiece: higher merges first
-  StringIndex by_content;      // all tokens by `tokens`
+  StringIndex by_content;      // all tokens by `tokens`; images leave it out: see Tokenizer::id_of
   std::vector<AddedToken> added;
   std::vector<PreTokenizerStep> steps;
   std::vector<uint32_t> prefix, suffix;  // ids put around the text by addSpecialTokens
@@ -58,6 +67,7 @@ struct Model {
   bool prefix_unless_blank = false;  // ... unless there is one already
   DecoderShape decoder{DecoderShape::bytes, 0};
   uint32_t unknown = kNoId, bos = kNoId, eos = kNoId;
+  Affixes affixes;
   uint32_t byte_token[256];    // kNoId where the vocabulary lacks the byte
   Pipeline pipeline;
   // What the file says beyond tokens, by name: "chat_template", ... (xc_tokenizer_table.property).
@@ -92,6 +102,8 @@ class Tokenizer {
   bool packed() const;
   // The pairs that merge; model().pairs is empty where only the packed form was kept.
   PairTable pairs() const;
+  // The id of a token as the file writes it; kNoId where there is none.
+  uint32_t id_of(std::string_view content) const;
   bool has(uint32_t id) const { return id < model_.flags.size() && model_.flags[id] != 0; }
 
   // flags: XC_ENCODE_*.
@@ -120,6 +132,7 @@ class Tokenizer {
   bool wants_prefix(std::string_view segment, bool after_special, bool starts_text) const;
   void encode_segment(std::string_view text, size_t offset, bool special, bool after_special, bool track, Scratch&, std::vector<Token>&) const;
   void encode_pieces(Pieces&, bool starts_text, bool after_special, Scratch&, std::vector<Token>&) const;
+  void encode_affixed(std::string_view piece, size_t begin, const AlignedText& text, Scratch&, std::vector<Token>&) const;
   void encode_unit(std::string_view piece, size_t begin, const AlignedText& text, Scratch&, std::vector<Token>&) const;
   void run_pipeline(std::string_view text, uint32_t flags, bool track, Scratch&, std::vector<Token>&) const;
   void encode_lines(std::string_view text, bool special, bool after_special, Scratch&, Sink&) const;
@@ -128,8 +141,11 @@ class Tokenizer {
   AddedTokens added_;             // looked for in the text as given
   AddedTokens added_normalized_;  // looked for in the normalised text
   std::unique_ptr<const PieceEncoder> pieces_;
-  DecodeTable decode_;
   bool cuts_between_lines_ = false;
+  // Made when they are first asked for: they are large, and many programs only count.
+  mutable std::once_flag decode_once_, index_once_;
+  mutable DecodeTable decode_;
+  mutable StringIndex index_;  // where model_.by_content is empty
   Scan scan_ = nullptr;  // of the only step, when there is a scanner for it
   mutable ScratchPool scratches_;
 };

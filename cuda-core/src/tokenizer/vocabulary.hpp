@@ -101,6 +101,7 @@ class StringTable {
 // id by string, over a StringTable that outlives it and keeps its address.
 class StringIndex {
  public:
+  bool empty() const { return slots_.empty(); }
   void reserve(size_t count) {
     size_t capacity = 16;
     while (capacity < count * 2) capacity *= 2;

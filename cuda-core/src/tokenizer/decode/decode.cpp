@@ -42,6 +42,7 @@ void Tokenizer::decode(const uint32_t* ids, size_t count, bool skip_special, std
     }
     return run_decoders(model_.pipeline.decoder, std::move(tokens), out);
   }
+  std::call_once(decode_once_, [&] { decode_ = DecodeTable(model_); });
   decode_.append(ids, count, out, [&](size_t i) {
     check(i);
     if (skip_special && is(i, XC_TOKEN_SPECIAL)) return i + 1;

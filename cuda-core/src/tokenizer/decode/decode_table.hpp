@@ -38,13 +38,6 @@ class DecodeTable {
     }
   }
 
-  // See image/image.hpp.
-  template <class Self, class Archive>
-  static void fields(Self& self, Archive& a, size_t ids) {
-    a.block("decode", self.entries_);
-    if constexpr (Archive::kReads) a.require(self.entries_.size() == ids, "the table for decoding has not one entry a token");
-  }
-
  private:
   static constexpr uint8_t kMostBytes = 15;
   static constexpr uint8_t kOdd = 255;

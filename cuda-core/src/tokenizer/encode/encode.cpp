@@ -45,7 +45,6 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
   find_added_tokens();
   pieces_ = std::make_unique<PieceEncoder>(model_);
-  decode_ = DecodeTable(model_);
   find_scanner();
 }
 
@@ -53,14 +52,21 @@ Tokenizer::Tokenizer(Model model, ImageReader& image, bool packed) : model_(std:
   find_added_tokens();
   pieces_ = std::make_unique<PieceEncoder>(model_, image);
   image.require(pieces_->packed() == packed || !packed, "there are no merges");
-  DecodeTable::fields(decode_, image, model_.flags.size());
   image.finish();
   find_scanner();
 }
 
-void Tokenizer::save(ImageWriter& image) const {
-  pieces_->save(image);
-  DecodeTable::fields(decode_, image, model_.flags.size());
+void Tokenizer::save(ImageWriter& image) const { pieces_->save(image); }
+
+uint32_t Tokenizer::id_of(std::string_view content) const {
+  if (!model_.by_content.empty()) return model_.by_content.find(model_.tokens, content);
+  std::call_once(index_once_, [&] {
+    index_.reserve(model_.flags.size());
+    for (uint32_t id = 0; id < model_.flags.size(); ++id) {
+      if (model_.flags[id]) index_.insert(model_.tokens, id);
+    }
+  });
+  return index_.find(model_.tokens, content);
 }
 
 bool Tokenizer::packed() const { return pieces_->packed(); }

@@ -51,6 +51,9 @@ class PieceEncoder {
   // across their ends.
   void encode_segments(std::string_view text, const std::vector<Segment>& segments, Scratch& scratch, Sink& sink) const;
 
+  // Merges symbols in place and returns how many are left.
+  size_t merge_all(uint32_t* symbols, size_t count, Scratch& scratch) const { return merge_symbols(symbols, count, scratch); }
+
   // The same ids as the calls above, made by all threads, of which the calling one has `scratch`. scan: nullptr for characters.
   static bool pays_in_parallel(size_t bytes);
   void encode_parallel(std::string_view text, Scan scan, Scratch& scratch, ScratchPool& pool, Sink& sink) const;

@@ -167,6 +167,7 @@ void Tokenizer::encode_pieces(Pieces& part, bool starts_text, bool after_special
 
 // The model on one piece, which starts at `begin` of `text`. A token stands for as much of the piece as its own bytes say.
 void Tokenizer::encode_unit(std::string_view piece, size_t begin, const AlignedText& text, Scratch& scratch, std::vector<Token>& out) const {
+  if (model_.affixes.any()) return encode_affixed(piece, begin, text, scratch, out);
   std::vector<uint32_t> ids(piece.size() + 16);
   Sink sink{ids.data(), ids.size()};
   const bool bytes = model_.kind == Kind::byte_level;

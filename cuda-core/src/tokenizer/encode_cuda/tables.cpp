@@ -103,11 +103,11 @@ void Tables::build_classes(const Model& model) {
 
 void Tables::build_pairs(const Model& model, const PairTable& merges) {
   // Two thirds full at most: the table of 280,000 merges then takes 8 MiB and stays in the L2 cache.
-  pairs.assign(power_of_two(merges.size() * 3 / 2 + 1), PairEntry{kNone, kNone, {kApart, 0}});
+  pairs.assign(power_of_two(std::max<size_t>(merges.size() * 3 / 2 + 1, 2)), PairEntry{kNone, kNone, {kApart, 0}});
   const auto mask = static_cast<uint32_t>(pairs.size() - 1);
   merges.each([&](const PairTable::Entry& e) {
     if (e.rank > kMaxRank) throw Error(XC_UNSUPPORTED, "the merges have ranks of 2^22 and more");
-    uint32_t i = hash_of_pair(e.left, e.right) & mask;
+    uint32_t i = hash_of_pair(e.left, e.right) & mask & ~1u;  // as PairLookup looks
     while (pairs[i].left != kNone) i = (i + 1) & mask;
     pairs[i] = {e.left, e.right, {e.rank, e.joined}};
   });

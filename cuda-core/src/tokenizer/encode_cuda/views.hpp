@@ -113,13 +113,30 @@ XC_HD uint32_t hash_of_pair(uint32_t left, uint32_t right) {
   return h ^ h >> 13;
 }
 
-// Rank kApart when the two do not join. The table is never full.
-XC_HD Joint find_pair(const TableView& t, uint32_t left, uint32_t right) {
-  for (uint32_t i = hash_of_pair(left, right) & t.pair_mask;; i = (i + 1) & t.pair_mask) {
-    const PairEntry e = t.pairs[i];
-    if ((e.left == left && e.right == right) || e.left == kNone) return e.joint;
+// A look into the table of pairs, in two steps, so that several can be on their way at once. Entries are looked at two by two:
+// those are one sector of the L2 cache, and a look waits for one more only where both are taken by others.
+class PairLookup {
+ public:
+  XC_HD PairLookup(const TableView& t, uint32_t left, uint32_t right)
+      : t_(t), left_(left), right_(right), i_(hash_of_pair(left, right) & t.pair_mask & ~1u), first_(t.pairs[i_]), second_(t.pairs[i_ + 1]) {}
+  // Rank kApart when the two do not join. The table is never full.
+  XC_HD Joint joint() {
+    for (;;) {
+      if (ends(first_)) return first_.joint;
+      if (ends(second_)) return second_.joint;
+      i_ = (i_ + 2) & t_.pair_mask;
+      first_ = t_.pairs[i_];
+      second_ = t_.pairs[i_ + 1];
+    }
   }
-}
+
+ private:
+  XC_HD bool ends(const PairEntry& e) const { return (e.left == left_ && e.right == right_) || e.left == kNone; }
+  const TableView& t_;
+  uint32_t left_, right_, i_;
+  PairEntry first_, second_;
+};
+XC_HD Joint find_pair(const TableView& t, uint32_t left, uint32_t right) { return PairLookup(t, left, right).joint(); }
 
 XC_HD uint64_t hash_long(const uint8_t* piece, uint32_t size) {
   uint64_t h = size * 0x9e3779b97f4a7c15ull;
@@ -203,16 +220,9 @@ XC_HD uint64_t merge_short(const TableView& t, const uint8_t* piece, uint32_t si
     const uint32_t left = before ? static_cast<uint32_t>(highest_bit(before)) : 0;
     const uint32_t previous = before ? slots.id(left) : kNone;
     // Both are on their way before either is looked at.
-    uint32_t i = hash_of_pair(joined, next) & t.pair_mask;
-    uint32_t k = hash_of_pair(previous, joined) & t.pair_mask;
-    PairEntry a = t.pairs[i];
-    PairEntry b = t.pairs[k];
-    while (!(a.left == joined && a.right == next) && a.left != kNone) a = t.pairs[i = (i + 1) & t.pair_mask];
-    set(at, a.joint);
-    if (before) {
-      while (!(b.left == previous && b.right == joined) && b.left != kNone) b = t.pairs[k = (k + 1) & t.pair_mask];
-      set(left, b.joint);
-    }
+    PairLookup after(t, joined, next), ahead(t, previous, joined);
+    set(at, after.joint());
+    if (before) set(left, ahead.joint());
   }
 }
 

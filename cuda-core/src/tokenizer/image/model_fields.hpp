@@ -87,7 +87,6 @@ void model_fields(Self& m, Archive& a, bool& packed) {
   a.block("flags", m.flags);
   a.block("mergeable", m.model_token);
   const size_t ids = m.tokens.size();
-  StringIndex::fields(m.by_content, a, "tokens.index", ids);
   a.flag(packed);
   if (!packed) PairTable::fields(m.pairs, a, ids);
   a.list(m.added, [&](auto& t) {
@@ -106,6 +105,9 @@ void model_fields(Self& m, Archive& a, bool& packed) {
   a.choice(m.decoder.kind, DecoderShape::general + 1);
   a.number(m.decoder.strip);
   for (auto* id : {&m.unknown, &m.bos, &m.eos}) a.number(*id);
+  a.text(m.affixes.prefix);
+  a.text(m.affixes.suffix);
+  a.flag(m.affixes.byte_fallback);
   for (auto& id : m.byte_token) a.number(id);
   pipeline_fields(m.pipeline, a);
   if constexpr (Archive::kReads) {
@@ -121,6 +123,7 @@ void model_fields(Self& m, Archive& a, bool& packed) {
     for (const uint32_t id : {m.unknown, m.bos, m.eos}) there = there && (id == kNoId || id < ids);
     for (const uint32_t id : m.byte_token) there = there && (id == kNoId || id < ids);
     a.require(there, "a token that is named is not there");
+    a.require(!m.affixes.any() || !m.pipeline.simple, "affixes need the whole pipeline");
   }
 }
 

@@ -421,7 +421,7 @@ bool characters_shortcut(Model& model) {
 
 void find_shortcuts(Model& model) {
   Model& m = model;
-  m.pipeline.simple = m.kind == Kind::byte_level ? byte_level_shortcut(m) : characters_shortcut(m);
+  m.pipeline.simple = !m.affixes.any() && (m.kind == Kind::byte_level ? byte_level_shortcut(m) : characters_shortcut(m));
   if (m.pipeline.simple) return;
   m.steps.clear();
   m.nfc = false;

@@ -99,7 +99,7 @@ void read_vocabulary(const Cursor& root, Model& model) {
     const bool mapped = model.kind != Kind::byte_level || bytes_from_characters(item.content, bytes);
     const std::string_view own_bytes = model.kind == Kind::byte_level && mapped ? std::string_view(bytes) : item.content;
     model.bytes.set(item.id, own_bytes);
-    model.model_token[item.id] = i < own && mapped && !own_bytes.empty();
+    model.model_token[item.id] = i < own && (mapped || model.affixes.any()) && !own_bytes.empty();
   };
   together(
       [&] {
@@ -174,10 +174,12 @@ void read_model(const Cursor& root, Model& model) {
   if (!dropout.is_null() && !(dropout.value().kind == json::Kind::number && dropout.value().number == 0)) {
     dropout.unsupported("BPE dropout");
   }
-  for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    const Cursor a = m.get(affix);
-    if (!a.is_null() && !a.string().empty()) a.unsupported("'" + std::string(a.string()) + "'; only none");
-  }
+  const auto affix = [&](const char* name) {
+    const Cursor a = m.get(name);
+    if (!a.is_null() && a.string().size() > kMaxTokenBytes) a.fail("an affix may have up to 1024 bytes");
+    return a.is_null() ? std::string() : std::string(a.string());
+  };
+  model.affixes = {affix("continuing_subword_prefix"), affix("end_of_word_suffix"), m.flag("byte_fallback", false)};
   model.ignore_merges = m.flag("ignore_merges", false);
   model.fuse_unknown = m.flag("fuse_unk", false);
   read_vocabulary(root, model);

@@ -17,13 +17,13 @@ class MergeReader {
   // The merge of rank r goes to out[r].
   MergeReader(const Model& model, PairTable::Entry* out) : model_(model), out_(out) {}
 
-  // "left right", which must stay where they are until flush(). False when a token is missing: message() and rank() then say
+  // "left right", joined without the prefix that characters inside of a piece have. The two must stay where they are until flush(). False when a token is missing: message() and rank() then say
   // which and where.
   bool add(std::string_view left, std::string_view right, uint32_t rank) {
     Merge& m = merges_[count_++];
     m.parts[0] = left;
     m.parts[1] = right;
-    m.joined.assign(left).append(right);
+    m.joined.assign(left).append(right, model_.affixes.prefix.size());
     m.parts[2] = m.joined;
     m.rank = rank;
     return count_ < kTogether || flush();
@@ -54,6 +54,7 @@ class MergeReader {
 template <class Split, class Fail>
 void read_merges(Model& model, uint32_t count, Split&& split, Fail&& fail) {
   Large<PairTable::Entry> merges(count);
+  const size_t model_prefix = model.affixes.prefix.size();
   std::mutex mutex;  // guards the next two
   uint32_t wrong = kNoId;
   std::string message;
@@ -67,7 +68,9 @@ void read_merges(Model& model, uint32_t count, Split&& split, Fail&& fail) {
     MergeReader reader(model, merges.data());
     std::string_view left, right;
     for (auto rank = static_cast<uint32_t>(begin); rank < static_cast<uint32_t>(end); ++rank) {
-      if (const char* const what = split(rank, left, right)) {
+      const char* what = split(rank, left, right);
+      if (!what && right.size() < model_prefix) what = "the second token is shorter than continuing_subword_prefix";
+      if (what) {
         note(rank, what);
         break;
       }

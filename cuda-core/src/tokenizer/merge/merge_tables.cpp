@@ -65,6 +65,8 @@ MergeTables::MergeTables(Large<PairTable::Entry>& pairs, bool last_counts, const
   for (const PairTable::Entry& e : pairs) made_by[e.joined] = std::max(made_by[e.joined], e.rank + 1);
   monotone_ = true;
   for (const PairTable::Entry& e : pairs) monotone_ = monotone_ && made_by[e.left] <= e.rank && made_by[e.right] <= e.rank;
+  // Ranks of no pair make anything that is there, so that no table of an image can make nothing.
+  std::replace(makes, makes + joined_.size(), kNoId, uint32_t{0});
   count_joined();
   if (!byte_token) return;
   byte_ranks_ = Flat<uint32_t>(65536, kNoRank);

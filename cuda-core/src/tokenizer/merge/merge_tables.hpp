@@ -135,7 +135,7 @@ class MergeTables {
     outside -= free;
     a.require(free > 0, "the table of merges is full");
     const uint32_t* const joined = joined_.data();
-    for (size_t r = 0; r < ranks; ++r) outside += (joined[r] >= limit) & (joined[r] != kNoId);
+    for (size_t r = 0; r < ranks; ++r) outside += joined[r] >= limit;
     a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
     for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
     a.require(outside == 0, "a merge makes a token that is not there");
