@@ -115,7 +115,7 @@ class Tokenizer {
   void encode_tokens(std::string_view text, uint32_t flags, OffsetUnit unit, std::vector<Token>& out) const;
   // True when a text may be cut between a newline, with no white space before it, and an ASCII letter: its parts, all but the first encoded with
   // XC_ENCODE_CONTINUE, give the ids of the whole.
-  bool cuts_between_lines() const;
+  bool cuts_between_lines() const { return cuts_between_lines_; }
   // Appends the text of the ids. Throws for an id that is not a token, naming its index.
   void decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const;
 
@@ -125,6 +125,7 @@ class Tokenizer {
  private:
   void find_added_tokens();
   void find_scanner();
+  bool find_line_cuts() const;
   void encode_plain(std::string_view text, bool special, Scratch&, Sink&) const;
   void split(size_t step, const uint8_t* begin, const uint8_t* end, Scratch&, Sink&) const;
   void encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch&, Sink&) const;
@@ -134,7 +135,7 @@ class Tokenizer {
   void encode_affixed(std::string_view piece, size_t begin, const AlignedText& text, Scratch&, std::vector<Token>&) const;
   void encode_unit(std::string_view piece, size_t begin, const AlignedText& text, Scratch&, std::vector<Token>&) const;
   void run_pipeline(std::string_view text, uint32_t flags, bool track, Scratch&, std::vector<Token>&) const;
-  void encode_blanks(std::string_view text, bool prefix, Scratch&, Sink&) const;
+  void encode_lines(std::string_view text, bool special, bool after_special, Scratch&, Sink&) const;
 
   Model model_;
   AddedTokens added_;             // looked for in the text as given
@@ -144,6 +145,7 @@ class Tokenizer {
   mutable std::once_flag decode_once_, index_once_;
   mutable DecodeTable decode_;
   mutable StringIndex index_;  // where model_.by_content is empty
+  bool cuts_between_lines_ = false;
   Scan scan_ = nullptr;  // of the only step, when there is a scanner for it
   mutable ScratchPool scratches_;
 };

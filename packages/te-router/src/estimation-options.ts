@@ -71,7 +71,15 @@ export interface EstimationOptions {
   stopAfter?: number;
   /** Seed of noise, surrogates and intervals, an integer from 0 to 2^53 - 1. Default 0. */
   seed?: number;
-  /** Confidence level of `interval`, above 0 and below 1; `false` for none. Default 0.95 with surrogates, else none. */
+  /**
+   * Confidence level of `interval`, above 0 and below 1; `false` for none. Default 0.95 with surrogates, else none.
+   * The interval is of the transfer entropy (KSG: one for every `k` and both algorithms), of the linear influence
+   * (Gaussian), of the information between symbols (binned) or between boxes (kernel). Measured at 95 % on systems of
+   * known truth, N = 500 to 5000, histories of 1 (bench/results/te-estimators.md): KSG 94 to 100 %, Gaussian on linear
+   * systems 94 to 99 %, 4 equally frequent bins 85 to 98 % (mean 94 %; with influence 6 and 8 of them held it in 82 to
+   * 87 % on the tuning systems), the box kernel, without influence alone, 97 to 100 %. Not measured: longer histories,
+   * conditions, several variables at once, mutual information.
+   */
   interval?: number | false;
   /** Also give one local value a tuple. Default false. */
   locals?: boolean;

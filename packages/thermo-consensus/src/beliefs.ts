@@ -94,12 +94,33 @@ function resolveDetection(given: boolean | ChangeDetectorOptions): ResolvedLearn
 export interface Counts {
   successes: Float64Array;
   failures: Float64Array;
+  /** What other domains lent, as computed last. */
+  memo: Memo;
 }
 
-const counts = (models: number): Counts => ({
-  successes: new Float64Array(models),
-  failures: new Float64Array(models),
-});
+/** By model: what was lent, and the counts and the revision of the populations that it was computed from. */
+interface Memo {
+  successes: Float64Array;
+  failures: Float64Array;
+  ofSuccesses: Float64Array;
+  ofFailures: Float64Array;
+  ofRevision: Float64Array;
+}
+
+function counts(models: number): Counts {
+  const column = () => new Float64Array(models);
+  return {
+    successes: column(),
+    failures: column(),
+    memo: {
+      successes: column(),
+      failures: column(),
+      ofSuccesses: column(),
+      ofFailures: column(),
+      ofRevision: column().fill(-1),
+    },
+  };
+}
 
 export class Beliefs {
   readonly domains = new Map<string, Counts>();
@@ -188,12 +209,11 @@ export class Beliefs {
     out.successes = 0;
     out.failures = 0;
     if (evidence < EVIDENCE_MIN) return;
-    const { pooling, prior } = this.learning;
+    const { pooling } = this.learning;
     if (pooling === 'auto') {
-      this.populations!.posterior(model, own.successes[model]!, own.failures[model]!, this.#moments);
-      const [alpha, beta] = betaOf(this.#moments);
-      out.successes = alpha - prior.alpha - own.successes[model]!;
-      out.failures = beta - prior.beta - own.failures[model]!;
+      this.#lentByPopulations(model, own);
+      out.successes = own.memo.successes[model]!;
+      out.failures = own.memo.failures[model]!;
       return;
     }
     const share = Math.min(1, pooling / evidence);
@@ -201,14 +221,43 @@ export class Beliefs {
     out.failures = share * failures;
   }
 
-  /** What a model's outcomes in a domain are expected to be. */
-  rate(model: number, domain: string): number {
+  /** Most choices ask again for what has not changed since the one before. */
+  #lentByPopulations(model: number, { successes, failures, memo }: Counts): void {
+    const populations = this.populations!;
+    const s = successes[model]!;
+    const f = failures[model]!;
+    if (
+      memo.ofRevision[model] === populations.revision &&
+      memo.ofSuccesses[model] === s &&
+      memo.ofFailures[model] === f
+    )
+      return;
+    populations.posterior(model, s, f, this.#moments);
+    const [alpha, beta] = betaOf(this.#moments);
+    const { prior } = this.learning;
+    memo.successes[model] = alpha - prior.alpha - s;
+    memo.failures[model] = beta - prior.beta - f;
+    memo.ofSuccesses[model] = s;
+    memo.ofFailures[model] = f;
+    memo.ofRevision[model] = populations.revision;
+  }
+
+  /** The posterior of a model's rate in a domain: prior, its outcomes there, and what other domains lend. */
+  posterior(model: number, domain: string): { alpha: number; beta: number } {
     const own = this.of(domain);
     const lent = { successes: 0, failures: 0 };
     this.lent(model, own, lent);
     const { prior } = this.learning;
-    const alpha = prior.alpha + own.successes[model]! + lent.successes;
-    return alpha / (alpha + prior.beta + own.failures[model]! + lent.failures);
+    return {
+      alpha: prior.alpha + own.successes[model]! + lent.successes,
+      beta: prior.beta + own.failures[model]! + lent.failures,
+    };
+  }
+
+  /** What a model's outcomes in a domain are expected to be. */
+  rate(model: number, domain: string): number {
+    const { alpha, beta } = this.posterior(model, domain);
+    return alpha / (alpha + beta);
   }
 
   #pool(model: number): void {
@@ -222,9 +271,12 @@ export class Beliefs {
     else for (let model = 0; model < this.models; model++) this.#pool(model);
   }
 
-  restore(domain: string, saved: Counts): void {
+  restore(domain: string, saved: Omit<Counts, 'memo'>): void {
     if (this.domains.has(domain)) refuse('domains', `the domain ${JSON.stringify(domain)} occurs twice`);
-    this.domains.set(domain, saved);
+    const own = counts(this.models);
+    own.successes.set(saved.successes);
+    own.failures.set(saved.failures);
+    this.domains.set(domain, own);
   }
 
   restoreDetector(domain: string, model: number, state: ChangeDetectorState): void {

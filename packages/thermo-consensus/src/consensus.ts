@@ -19,7 +19,7 @@ import {
 } from './batch-routing';
 import { Beliefs, resolveLearning } from './beliefs';
 import type { Change } from './change-detector';
-import { CHALLENGES_MAX, COLUMN, Decision, describeDecision, type Selection } from './decision';
+import { CHALLENGES_MAX, COLUMN, Decision, describeDecision, SELECTIONS, type Selection } from './decision';
 import {
   type Demand,
   Energy,
@@ -324,8 +324,7 @@ export class Consensus {
     if (billed) this.#billed[model]! += billed.input + billed.output;
     if (utility !== undefined) this.#reinforcement.observe(decision as Decision, model, utility);
     if (value === undefined) return undefined;
-    if (regressors)
-      this.#requests.belief!.observe(model, regressors, Number(value) - this.#beliefs.rate(model, domain));
+    if (regressors) this.#requests.learn(model, regressors, Number(value) - this.#beliefs.rate(model, domain));
     const change = this.#beliefs.observe(model, domain, Number(value));
     if (change) this.#requests.belief?.forgetAllBut(model, change.age);
     return change;
@@ -344,13 +343,7 @@ export class Consensus {
 
   /** What is believed of a model's success in a domain: prior, its outcomes there, and what other domains lend. */
   posterior(model: string, domain?: string | number): Posterior {
-    const i = this.#pool.indexOf(model, 'model');
-    const own = this.#beliefs.of(domainKey(domain));
-    const lent = { successes: 0, failures: 0 };
-    this.#beliefs.lent(i, own, lent);
-    const { prior } = this.#beliefs.learning;
-    const alpha = prior.alpha + own.successes[i]! + lent.successes;
-    const beta = prior.beta + own.failures[i]! + lent.failures;
+    const { alpha, beta } = this.#beliefs.posterior(this.#pool.indexOf(model, 'model'), domainKey(domain));
     return betaPosterior(alpha, beta, this.#device);
   }
 
@@ -498,8 +491,6 @@ export class Consensus {
     }
   }
 }
-
-const SELECTIONS: readonly Selection[] = ['boltzmann', 'thompson', 'top-two', 'greedy'];
 
 function lowest(energies: Float64Array): number {
   let at = 0;

@@ -29,8 +29,9 @@ const QUALITY = TERMS.indexOf('quality');
 /** Draws after which top-two gives up looking for one that another model wins. */
 export const CHALLENGES_MAX = 32;
 
+export const SELECTIONS = ['boltzmann', 'thompson', 'top-two', 'greedy'] as const;
 /** See {@link ConsensusOptions.selection}. */
-export type Selection = 'boltzmann' | 'thompson' | 'top-two' | 'greedy';
+export type Selection = (typeof SELECTIONS)[number];
 
 /** How one model's energy came about. */
 export interface ModelExplanation {

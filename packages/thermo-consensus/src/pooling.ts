@@ -37,6 +37,8 @@ export class Populations {
   readonly #variances: Float64Array;
   /** Outcomes of each model that the above were learnt from. */
   readonly #outcomes: Float64Array;
+  /** Grows whenever anything here changes. */
+  revision = 0;
   /** Posterior weights of the strengths. */
   readonly #weights = new Float64Array(STRENGTHS.length);
 
@@ -57,7 +59,7 @@ export class Populations {
   }
 
   /** Learns from all domains of a model, unless nearly as many of its outcomes are known already. */
-  learn(domains: Iterable<Counts>, model: number, outcomes: number): void {
+  learn(domains: Iterable<Pick<Counts, 'successes' | 'failures'>>, model: number, outcomes: number): void {
     const known = this.#outcomes[model]!;
     if (known > 0 && Math.abs(outcomes - known) <= RELEARN_SHARE * known) return;
     this.#outcomes[model] = outcomes;
@@ -90,6 +92,7 @@ export class Populations {
   }
 
   #weigh(): void {
+    this.revision++;
     const weights = this.#weights;
     for (const [j, strength] of STRENGTHS.entries()) {
       // 1 / (1 + S), the correlation of two outcomes of one domain, is uniform beforehand (M. J. Daniels, "A prior for the

@@ -102,6 +102,19 @@ describe('learning from the text of requests', () => {
     expect(consensus.choose({ text: talk(7) }).model).toBe('talker');
   });
 
+  it('an outcome of a decision of another pool is learnt, or left, but no error', () => {
+    const decision = make().choose({ text: code(1) });
+    const other = make({ selection: 'greedy' });
+    for (let i = 0; i < 20; i++) other.observe({ decision, success: false });
+    expect(other.choose({ text: code(1) }).model).not.toBe(decision.model);
+    const numbers = make({ learning: { context: 'features' } });
+    numbers.choose({ features: [1, 2] });
+    for (const pool of [numbers, make({ learning: { context: false } })]) {
+      pool.observe({ decision, success: true });
+      expect(pool.posterior(decision.model).alpha).toBe(2);
+    }
+  });
+
   it('propensities are those of the draws that the text leads to', () => {
     const consensus = make();
     play(consensus, 0, 40);

@@ -54,6 +54,12 @@ export class RequestBelief {
     return this.#of(this.#map?.features ?? length).vector(features, field);
   }
 
+  /** Learns an outcome that differed by this much from the model's rate; of a decision made by another pool, where it can be. */
+  learn(model: number, regressors: Float64Array, difference: number): void {
+    if (this.learning.context === 'text') this.#of(TEXT_FEATURES);
+    if (this.#belief?.size === regressors.length) this.#belief.observe(model, regressors, difference);
+  }
+
   #of(features: number): FeatureMap {
     if (!this.#map) {
       const map = new FeatureMap(features);

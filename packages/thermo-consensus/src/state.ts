@@ -162,9 +162,12 @@ export function restoreBeliefs(beliefs: Beliefs, saved: SavedBeliefs): void {
   beliefs.restorePopulations(saved.populations);
 }
 
-const plain = (counts: Counts) => ({ successes: [...counts.successes], failures: [...counts.failures] });
+const plain = (counts: Pick<Counts, 'successes' | 'failures'>) => ({
+  successes: [...counts.successes],
+  failures: [...counts.failures],
+});
 
-function countsFrom(saved: SavedCounts, models: number, field: string): Counts {
+function countsFrom(saved: SavedCounts, models: number, field: string): Omit<Counts, 'memo'> {
   const column = (values: number[], name: string) => {
     if (values.length !== models)
       refuse(`${field}.${name}`, `${field}.${name} has ${values.length} entries for ${models} models.`);

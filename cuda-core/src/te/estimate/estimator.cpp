@@ -9,9 +9,9 @@ namespace xcore::te {
 namespace {
 
 // The GPU looks at all pairs of tuples, the CPU does not, but the CPU's search loses with more columns. Measured
-// (`xcore_te_bench pair cuda`, bench/results/te-networks.md): with three columns an H200 is as fast as 16 threads at about 15,000
-// tuples, with five at 100,000. With fewer pairs (tuples^2 times estimates) than this the CPU takes a few milliseconds, and
-// the first use of a GPU costs 150.
+// (`xcore_te_bench pair cuda`, bench/results/te-networks.md): with three columns an H200 is ahead of 16 threads at 10,000 tuples and
+// behind at 30,000, with five it is ahead at 100,000 still. With fewer pairs (tuples^2 times estimates) than this the CPU
+// takes a few milliseconds, and the first use of a GPU costs 150.
 constexpr double kPaysPairs = 1e8;
 constexpr double kPaysTuples = 15'000, kPaysTuplesOfMany = 100'000;
 

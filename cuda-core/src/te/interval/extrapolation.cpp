@@ -7,7 +7,7 @@
 namespace xcore::te {
 namespace {
 
-// Exponents and bends of the bias curves; a bend of 0 is none. Chosen, with the three figures below, on systems that the
+// Exponents and bends of the bias curves; a bend of 0 is none. Chosen, with the figures below, on systems that the
 // published coverage is not measured on.
 struct Shape {
   double exponent, bend;
@@ -15,7 +15,8 @@ struct Shape {
 constexpr Shape kShapes[] = {{1.0 / 3, 0}, {2.0 / 3, 16}, {1, 8}, {1, 32}, {1.2, 32}, {1.2, 0}, {1.4, 8}};
 constexpr double kAmplitude = 0.15;      // nats at 8 neighbours, prior deviation
 constexpr double kFewNeighbours = 0.01;  // nats at 4 neighbours, prior deviation of the term in 1/k
-constexpr double kSmooth = 0.03;         // nats at 8 neighbours, prior deviation of the first term of smooth densities
+// The first term of smooth densities at 8 neighbours, prior deviation: nats, and at most this part of the influence.
+constexpr double kSmooth = 0.03, kSmoothPart = 0.1;
 
 double bias_shape(const Shape& s, double k) {
   const double power = std::pow(k / 8, s.exponent);
@@ -66,6 +67,7 @@ Extrapolation extrapolate(const std::vector<int32_t>& neighbours, const std::vec
   const size_t n = values.size();
   std::vector<double> few(n), ones(n, 1.0);
   for (size_t i = 0; i < n; ++i) few[i] = kFewNeighbours * 4 / neighbours[i];
+  const double first = std::min(kSmooth, kSmoothPart * std::max(0.0, values[n / 2]));
   struct Fit {
     double value, log_likelihood, prior_variance;
     std::vector<double> weights;
@@ -75,7 +77,7 @@ Extrapolation extrapolate(const std::vector<int32_t>& neighbours, const std::vec
     std::vector<double> bias(n), smooth(n, 0.0), matrix(n * n);
     for (size_t i = 0; i < n; ++i) bias[i] = kAmplitude * bias_shape(shape, neighbours[i]);
     if (shape.exponent > 0.5)
-      for (size_t i = 0; i < n; ++i) smooth[i] = kSmooth * std::pow(neighbours[i] / 8.0, 2.0 / 3);
+      for (size_t i = 0; i < n; ++i) smooth[i] = first * std::pow(neighbours[i] / 8.0, 2.0 / 3);
     for (size_t i = 0; i < n; ++i)
       for (size_t j = 0; j < n; ++j)
         matrix[i * n + j] = noise * neighbour_noise(std::max(neighbours[i], neighbours[j])) + few[i] * few[j] + bias[i] * bias[j] +

@@ -9,8 +9,10 @@
 // Science 14, 382 (1999)). A, B and a term in 1/k, for what is left of the estimator's own bias at few neighbours, have normal
 // priors. h is there since the bias of smooth densities goes in even powers of the neighbourhood's radius, (k/n)^(1/3) with
 // histories of 1, and the first two have opposite signs: values of strong smooth influence rise by some 0.02 nats before they
-// fall. The noise of T_k that k does not share with larger k has, to 10 or 20 %, one covariance for all densities, V(max(k, k'))
-// with V(k) proportional to k^-1.3; its size is measured on the data.
+// fall. (Without influence there is no bias.)
+//
+// The noise of T_k that k does not share with larger k has, to 10 or 20 %, one covariance for all densities, V(max(k, k')) with
+// V(k) proportional to k^-1.3; its size is measured on the data.
 #pragma once
 
 #include <cstdint>

@@ -17,8 +17,7 @@ namespace xcore::te {
 namespace {
 
 constexpr int32_t kNeighbours[] = {2, 3, 4, 6, 8, 12, 16, 24, 32};
-constexpr int kMoved = 64;  // sources moved in time, for bins
-constexpr int kMovedBoxes = 24;
+constexpr int kMovedBins = 64, kMovedBoxes = 24;  // sources moved in time
 
 double normal_quantile(double p) {
   // Newton on the complementary error function from a rough start.
@@ -84,10 +83,9 @@ Interval of_boxes(const Embedding& e, const xc_te_options& o, double te, double 
   const std::vector<double> psi = digamma_table(e.n + 1);
   const KernelProblem problem = kernel_problem(e, o);
   const BoxValues whole = box_values(problem, nullptr, psi, control);
-  const std::vector<int32_t> rows = moved_rows(o, e.n, kMovedBoxes);
   std::vector<BoxValues> moved(kMovedBoxes);
   thread_pool().parallel_for(kMovedBoxes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t s = begin; s < end; ++s) moved[s] = box_values(problem, rows.data() + s * e.n, psi, control);
+    for (int64_t s = begin; s < end; ++s) moved[s] = box_values(problem, moved_rows(o, e.n, static_cast<int>(s)).data(), psi, control);
   });
   double without = 0, excess = 0;
   for (const BoxValues& m : moved) without += m.digamma / kMovedBoxes, excess += (m.plain - m.digamma) / kMovedBoxes;
@@ -122,13 +120,17 @@ Interval of_bins(const Embedding& e, const xc_te_options& o, double te, const do
   own.bias_correction = 1;
   const auto corrected = make_binned(e, own);
   const double raw = std::max(0.0, plain->value(nullptr, control)), cells = raw - corrected->value(nullptr, control);
-  const std::vector<int32_t> rows = moved_rows(o, e.n, kMoved);
-  std::vector<double> moved(kMoved), moved_corrected(kMoved);
-  plain->permuted(rows.data(), kMoved, moved.data(), control);
-  corrected->permuted(rows.data(), kMoved, moved_corrected.data(), control);
+  std::vector<double> moved(kMovedBins), moved_corrected(kMovedBins);
+  thread_pool().parallel_for(kMovedBins, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t s = begin; s < end; ++s) {
+      const std::vector<int32_t> rows = moved_rows(o, e.n, static_cast<int>(s));
+      plain->permuted(rows.data(), 1, &moved[s], control);
+      corrected->permuted(rows.data(), 1, &moved_corrected[s], control);
+    }
+  });
   double mean = 0, spread = 0, moved_cells = 0;
-  for (int s = 0; s < kMoved; ++s) mean += moved[s] / kMoved, moved_cells += (moved[s] - moved_corrected[s]) / kMoved;
-  for (const double m : moved) spread += (m - mean) * (m - mean) / (kMoved - 1);
+  for (int s = 0; s < kMovedBins; ++s) mean += moved[s] / kMovedBins, moved_cells += (moved[s] - moved_corrected[s]) / kMovedBins;
+  for (const double m : moved) spread += (m - mean) * (m - mean) / (kMovedBins - 1);
   const double smallest = 1e-3 / n;
   mean = std::max(mean, smallest), spread = std::max(spread, smallest * smallest);
   // Influence empties cells, and the bias falls with them; a value like those without influence has theirs.

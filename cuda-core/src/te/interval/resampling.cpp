@@ -70,13 +70,13 @@ double Halves::mean(size_t i) const {
 
 int64_t Halves::tuples(int64_t n) { return n / 2 - n / std::max<int64_t>(1, blocks_of(n)); }
 
-std::vector<int32_t> moved_rows(const xc_te_options& o, int64_t n, int count) {
+std::vector<int32_t> moved_rows(const xc_te_options& o, int64_t n, int index) {
   xc_te_options moved = o;
   moved.surrogate_method = XC_TE_SHIFT;
   // Shorter ways round would leave some of the link in place.
   moved.theiler = static_cast<int32_t>(std::max<int64_t>(o.theiler, n / 20));
-  std::vector<int32_t> rows(static_cast<size_t>(count) * n);
-  for (int s = 0; s < count; ++s) surrogate_rows(moved, kMovedStream + static_cast<uint64_t>(s), n, rows.data() + s * n);
+  std::vector<int32_t> rows(n);
+  surrogate_rows(moved, kMovedStream + static_cast<uint64_t>(index), n, rows.data());
   return rows;
 }
 

@@ -30,8 +30,8 @@ class Halves {
   std::vector<double> values_;  // of half h of pair p from (2 p + h) * many on
 };
 
-// Rows of `count` sources that tell nothing of the target but keep their own dynamics: all rows moved round a circle, see
-// surrogates.hpp. count x n.
-std::vector<int32_t> moved_rows(const xc_te_options& options, int64_t n, int count);
+// The rows of source `index` that tells nothing of the target but keeps its own dynamics: all rows moved round a circle, see
+// surrogates.hpp.
+std::vector<int32_t> moved_rows(const xc_te_options& options, int64_t n, int index);
 
 }  // namespace xcore::te

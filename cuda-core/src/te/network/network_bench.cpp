@@ -17,7 +17,7 @@ namespace {
 struct Shape {
   int32_t variables;
   int64_t samples;
-  int32_t k = 4, history = 1;
+  int32_t k = 4, history = 1, surrogates = 0;
 };
 
 constexpr double kComparedTuples = 2e9;  // tuples of pairs that the comparison with fp64 may cost
@@ -26,6 +26,7 @@ xc_te_network_options options_of(const Shape& s, bool cuda, int32_t precision) {
   xc_te_network_options o{};
   o.size = sizeof o, o.estimator = XC_TE_NETWORK_KSG1, o.k = s.k;
   o.target_history = o.source_history = s.history, o.target_tau = o.source_tau = 1;
+  o.surrogates = s.surrogates;
   o.min_delay = o.max_delay = o.normalise = 1, o.bins = 8, o.precision = precision;
   o.device = {cuda ? XC_DEVICE_CUDA : XC_DEVICE_CPU, 0};
   return o;
@@ -33,11 +34,11 @@ xc_te_network_options options_of(const Shape& s, bool cuda, int32_t precision) {
 
 void row(const Shape& s, bool cuda) {
   const auto values = sparse_var(s.variables, s.samples, 5);
-  std::vector<double> te(static_cast<size_t>(s.variables) * s.variables);
+  std::vector<double> te(static_cast<size_t>(s.variables) * s.variables), p(s.surrogates ? te.size() : 0);
   const auto run = [&](const xc_te_network_options& o, std::vector<double>& out) {
     xc_te_network_result result{};
     const auto start = std::chrono::steady_clock::now();
-    network(values.data(), s.variables, s.samples, o, out.data(), nullptr, nullptr, result, Control());
+    network(values.data(), s.variables, s.samples, o, out.data(), o.surrogates ? p.data() : nullptr, nullptr, result, Control());
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   const auto single = options_of(s, cuda, cuda ? XC_TE_F32 : XC_TE_F64);
@@ -50,6 +51,7 @@ void row(const Shape& s, bool cuda) {
               1e6 * median / (pairs * static_cast<double>(s.samples)));
   if (cuda) {
     auto exact = options_of(s, true, XC_TE_F64);
+    exact.surrogates = 0;
     exact.to = std::clamp(static_cast<int32_t>(kComparedTuples / (static_cast<double>(s.variables) * s.samples)), 1, s.variables);
     std::vector<double> other(te.size());
     run(exact, other);
@@ -80,6 +82,8 @@ void bench_network(bool cuda) {
   const int32_t many = cuda ? 1000 : 100, some = cuda ? 300 : 40;
   const std::vector<Shape> aims = cuda ? std::vector<Shape>{{1000, 1000}, {1000, 200}, {1000, 10000}} : std::vector<Shape>{{200, 1000}};
   for (const Shape& s : aims) row(s, cuda);
+  std::printf("with 200 surrogates a pair\n");
+  row({many / 10, 1000, 4, 1, 200}, cuda);
   std::printf("growth with V\n");
   for (const int32_t v : {many / 10, many * 3 / 10, many}) row({v, 1000}, cuda);
   std::printf("growth with N\n");

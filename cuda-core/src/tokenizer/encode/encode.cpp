@@ -16,6 +16,28 @@ namespace {
 constexpr size_t kMaxText = size_t{1} << 31;
 constexpr std::string_view kBlank = "\xe2\x96\x81";  // U+2581, SentencePiece's space
 
+// Writes the text from `size` on, blanks as U+2581. Returns the size afterwards; `out` is larger.
+size_t escape_blanks(std::string_view text, bool prefix, std::string& out, size_t size) {
+  // Three bytes a blank, one a byte else; four are written each time and what is too much is written over.
+  const size_t blanks = static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + prefix;
+  const size_t room = size + text.size() + 2 * blanks + 8;
+  if (out.size() < room) out.resize(std::max(room, out.size() + out.size() / 2));
+  char* p = out.data() + size;
+  uint32_t blank = 0;
+  std::memcpy(&blank, kBlank.data(), kBlank.size());
+  if (prefix) {
+    std::memcpy(p, &blank, sizeof blank);
+    p += kBlank.size();
+  }
+  for (const char c : text) {
+    const bool is_blank = c == ' ';
+    const uint32_t written = is_blank ? blank : static_cast<uint8_t>(c);
+    std::memcpy(p, &written, sizeof written);
+    p += 1 + 2 * static_cast<size_t>(is_blank);
+  }
+  return static_cast<size_t>(p - out.data());
+}
+
 }  // namespace
 
 Tokenizer::~Tokenizer() = default;
@@ -77,6 +99,7 @@ void Tokenizer::find_scanner() {
   if (model_.kind == Kind::byte_level && model_.steps.size() == 1 && !model_.steps[0].prefix_space) {
     scan_ = scanner(model_.steps[0].pattern);
   }
+  cuts_between_lines_ = find_line_cuts();
 }
 
 void Tokenizer::encode(std::string_view text, uint32_t flags, Sink& sink) const {
@@ -89,6 +112,7 @@ void Tokenizer::encode(std::string_view text, uint32_t flags, Scratch& scratch, 
   if (text.size() >= kMaxText) {
     throw error(XC_LIMIT_EXCEEDED, "text", -1, "the text has %zu bytes; one call takes less than 2 GiB", text.size());
   }
+  scratch.memo.expect(text.size());
   const bool special = (flags & XC_ENCODE_PARSE_SPECIAL) != 0;
   if (flags & XC_ENCODE_ADD_SPECIAL) {
     for (const uint32_t id : model_.prefix) sink.push(id);
@@ -158,52 +182,58 @@ void Tokenizer::split(size_t step, const uint8_t* begin, const uint8_t* end, Scr
 }
 
 void Tokenizer::encode_sentencepiece(std::string_view text, bool special, bool after_special, Scratch& scratch, Sink& sink) const {
-  for (size_t at = 0; at < text.size();) {
+  // Where added tokens may cut the text into many segments, lines are handed out.
+  if (cuts_between_lines_ && !model_.space_prefix && !model_.added.empty() && pieces_->pays_in_parallel(text.size())) {
+    const std::vector<size_t> ends = line_parts(text);
+    if (ends.size() > 1) {
+      constexpr size_t kMostIds = 3;  // of a blank without a token
+      return encode_parts(text, ends, kMostIds, scratch, scratches_, sink, [&](std::string_view part, size_t i, Scratch& mine, Sink& s) {
+        encode_lines(part, special, after_special && i == 0, mine, s);
+      });
+    }
+  }
+  encode_lines(text, special, after_special, scratch, sink);
+}
+
+// Segments are written one after another, with U+2581 for blanks, and encoded together.
+void Tokenizer::encode_lines(std::string_view text, bool special, bool after_special, Scratch& scratch, Sink& sink) const {
+  constexpr size_t kTogether = size_t{1} << 16;  // bytes, which stay in a core's cache until they are read
+  // Taken out while they are read: the scratch is lent on.
+  std::string escaped = std::move(scratch.normalized);
+  std::vector<Segment> segments = std::move(scratch.segments);
+  segments.clear();
+  size_t size = 0;
+  const auto encode = [&] {
+    const std::string_view all(escaped.data(), size);
+    if (segments.size() == 1 && pieces_->pays_in_parallel(size)) {
+      pieces_->encode_parallel(all, nullptr, scratch, scratches_, sink);
+      if (segments[0].token != kNoId) sink.push(segments[0].token);
+    } else {
+      pieces_->encode_segments(all, segments, scratch, sink);
+    }
+    segments.clear();
+    size = 0;
+  };
+  for (size_t at = 0; at < text.size() && !sink.stopped();) {
     const auto match = added_.find(text, at, special);
     if (match.begin > at) {
       const std::string_view segment = text.substr(at, match.begin - at);
-      encode_blanks(segment, wants_prefix(segment, after_special, at == 0), scratch, sink);
+      size = escape_blanks(segment, wants_prefix(segment, after_special, at == 0), escaped, size);
       after_special = false;
     }
-    if (match.token) {
-      sink.push(match.token->id);
-      after_special = true;
-    }
+    segments.push_back({static_cast<uint32_t>(size), match.token ? match.token->id : kNoId});
+    if (match.token) after_special = true;
     at = match.end;
+    if (size >= kTogether || segments.size() >= kTogether) encode();
   }
+  if (!segments.empty()) encode();
+  scratch.normalized = std::move(escaped);
+  scratch.segments = std::move(segments);
 }
 
 bool Tokenizer::wants_prefix(std::string_view segment, bool after_special, bool starts_text) const {
   if (!model_.space_prefix || !after_special || (model_.prefix_first_only && !starts_text)) return false;
   return !model_.prefix_unless_blank || (segment[0] != ' ' && segment.substr(0, kBlank.size()) != kBlank);
-}
-
-void Tokenizer::encode_blanks(std::string_view text, bool prefix, Scratch& scratch, Sink& sink) const {
-  // Taken out while it is read: the scratch is lent on.
-  std::string escaped = std::move(scratch.normalized);
-  // Three bytes a blank, one a byte else; four are written each time and what is too much is written over.
-  const size_t blanks = static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + prefix;
-  escaped.resize(text.size() + 2 * blanks + 8);
-  char* p = escaped.data();
-  uint32_t blank = 0;
-  std::memcpy(&blank, kBlank.data(), kBlank.size());
-  if (prefix) {
-    std::memcpy(p, &blank, sizeof blank);
-    p += kBlank.size();
-  }
-  for (const char c : text) {
-    const bool is_blank = c == ' ';
-    const uint32_t written = is_blank ? blank : static_cast<uint8_t>(c);
-    std::memcpy(p, &written, sizeof written);
-    p += 1 + 2 * static_cast<size_t>(is_blank);
-  }
-  escaped.resize(static_cast<size_t>(p - escaped.data()));
-  if (pieces_->pays_in_parallel(escaped.size())) {
-    pieces_->encode_parallel(escaped, nullptr, scratch, scratches_, sink);
-  } else {
-    pieces_->encode_characters(escaped, scratch, sink);
-  }
-  scratch.normalized = std::move(escaped);
 }
 
 }  // namespace xcore::tokenizer

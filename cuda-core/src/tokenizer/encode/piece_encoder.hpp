@@ -1,6 +1,7 @@
 // From text to ids, between the special tokens: pieces are cut, looked up in a memo, and merged where they are new.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,13 @@ namespace xcore::tokenizer {
 struct Model;
 class ImageReader;
 class ImageWriter;
+
+// Parts of a text, which end at `ends`, encoded by all threads, of which the calling one has `scratch`. encode: called with a part
+// and its index, makes at most `most_ids` ids a byte.
+void encode_parts(std::string_view text, const std::vector<size_t>& ends, size_t most_ids, Scratch& scratch, ScratchPool& pool, Sink& sink,
+                  const std::function<void(std::string_view, size_t, Scratch&, Sink&)>& encode);
+// Parts that begin with an ASCII letter after a line, as Tokenizer::cuts_between_lines() has it.
+std::vector<size_t> line_parts(std::string_view text);
 
 class PieceEncoder {
  public:
@@ -39,6 +47,9 @@ class PieceEncoder {
   void encode_piece(std::string_view piece, Scratch& scratch, Sink& sink) const;
   // SentencePiece models: text in which blanks are written U+2581. It is cut where nothing merges across.
   void encode_characters(std::string_view text, Scratch& scratch, Sink& sink) const;
+  // The same for segments, each ending at its `end` in the text and followed by a token of its own (kNoId: none). Nothing merges
+  // across their ends.
+  void encode_segments(std::string_view text, const std::vector<Segment>& segments, Scratch& scratch, Sink& sink) const;
 
   // Merges symbols in place and returns how many are left.
   size_t merge_all(uint32_t* symbols, size_t count, Scratch& scratch) const { return merge_symbols(symbols, count, scratch); }

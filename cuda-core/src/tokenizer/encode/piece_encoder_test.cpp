@@ -284,6 +284,64 @@ INSTANTIATE_TEST_SUITE_P(Models, Encoding,
                                            std::pair(Kind::sentencepiece, Pattern::none)));
 
 // A vocabulary entry that merging never makes stands for a piece that is it, but not for a part of a piece.
+// Added tokens cut such text into many segments, which are encoded together, and its lines by all threads.
+TEST(Segments, give_the_ids_of_each_segment_alone_on_one_thread_and_on_many) {
+  Philox random(31);
+  Model m = train(Kind::sentencepiece, random_text(random, 3000), 150);
+  const auto first = static_cast<uint32_t>(m.tokens.size());
+  const std::vector<std::string> contents = {"\n", "\n\n", "<tag>", "\t"};
+  StringTable tokens, bytes;
+  for (StringTable* t : {&tokens, &bytes}) t->resize(first + contents.size());
+  for (uint32_t id = 0; id < first; ++id) {
+    tokens.set(id, m.tokens[id]);
+    bytes.set(id, m.bytes[id]);
+  }
+  for (size_t i = 0; i < contents.size(); ++i) {
+    const auto id = first + static_cast<uint32_t>(i);
+    tokens.set(id, contents[i]);
+    bytes.set(id, contents[i]);
+    AddedToken added;
+    added.content = contents[i];
+    added.id = id;
+    m.added.push_back(added);
+  }
+  m.tokens = std::move(tokens);
+  m.bytes = std::move(bytes);
+  m.flags.resize(first + contents.size(), XC_TOKEN_PRESENT | XC_TOKEN_ADDED);
+  m.model_token.resize(first + contents.size(), 0);
+  const Tokenizer t(std::move(m));
+  const auto encode = [&](std::string_view text) {
+    Ids ids(3 * text.size() + Sink::kSlack);
+    Sink sink{ids.data(), ids.size()};
+    t.encode(text, 0, sink);
+    ids.resize(sink.count);
+    return ids;
+  };
+  std::string text;
+  Ids expected;
+  while (text.size() < 1500000) {
+    std::string segment = "Line" + random_text(random, random.next_below(20));
+    for (char& c : segment) c = c == '\n' || c == '\t' ? ' ' : c;
+    const size_t i = random.next_below(static_cast<uint32_t>(contents.size()));
+    const Ids own = encode(segment);
+    expected.insert(expected.end(), own.begin(), own.end());
+    expected.push_back(first + static_cast<uint32_t>(i));
+    text += segment + contents[i];
+  }
+  const int threads = thread_pool().threads();
+  for (const int n : {1, 3}) {
+    thread_pool().set_threads(n);
+    t.cache().clear();
+    EXPECT_EQ(encode(text), expected) << n << " threads";
+    EXPECT_EQ(encode(text), expected) << n << " threads, warm";
+    Sink counted{nullptr, 0};
+    t.encode(text, 0, counted);
+    EXPECT_EQ(counted.count, expected.size());
+  }
+  EXPECT_TRUE(t.cuts_between_lines());
+  thread_pool().set_threads(threads);
+}
+
 TEST(IgnoreMerges, counts_for_whole_pieces_alone) {
   for (const bool part_first : {false, true}) {
     Model m = train(Kind::byte_level, "\xe5\xad\x97\xe5\xad\x97 \xe5\xad\x97\xe5\xad\x97", 2);

@@ -185,7 +185,7 @@ class PieceMemo {
  private:
   static constexpr uint64_t kClaimed = 1;
   static constexpr size_t kFirst = 2048;    // entries at the start
-  static constexpr size_t kBytesAnEntry = 32;  // of text that is expected
+  static constexpr size_t kBytesAnEntry = 16;  // of text that is expected
   static constexpr size_t kFirstLong = 256;
   static constexpr size_t kLines = 4;       // an entry is at most so many lines behind its first place
   static constexpr size_t kAddedAtMost = 32;

@@ -12,6 +12,11 @@
 
 namespace xcore::tokenizer {
 
+// See PieceEncoder::encode_segments.
+struct Segment {
+  uint32_t end, token;
+};
+
 struct Scratch {
   PieceMemo::View memo;
   uint64_t lookups = 0, misses = 0;
@@ -19,6 +24,7 @@ struct Scratch {
   std::vector<uint32_t> symbols;
   std::vector<uint32_t> staged;  // ids that the caller's buffer may not have room for
   std::string normalized;
+  std::vector<Segment> segments;
 };
 
 class ScratchPool {

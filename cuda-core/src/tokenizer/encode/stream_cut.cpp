@@ -22,10 +22,10 @@ bool parts_lines(Pattern p) {
 
 }  // namespace
 
-bool Tokenizer::cuts_between_lines() const {
+bool Tokenizer::find_line_cuts() const {
   if (!model_.pipeline.simple) return false;
   for (const AddedToken& t : model_.added) {
-    if (spans_cut(t.content) || (t.lstrip && is_letter(t.content[0]))) return false;
+    if (spans_cut(t.content) || (t.lstrip && is_letter(t.content[0])) || (t.single_word && t.content.back() == '\n')) return false;
   }
   if (model_.kind == Kind::byte_level) {
     return std::any_of(model_.steps.begin(), model_.steps.end(), [](const PreTokenizerStep& s) { return parts_lines(s.pattern); }) &&

@@ -38,8 +38,10 @@ class TokenTable {
   }
   void prefetch_key(uint64_t hash) const {
     if (slots_.empty()) return;
-    const Slot s = slots_[hash >> shift_];
-    if (s.id != kNoId) __builtin_prefetch(keys_.data() + s.id);
+    // Not by a branch: it would wait for the slot, and whatever else is on its way with it.
+    const uint32_t id = slots_[hash >> shift_].id;
+    const auto there = static_cast<uint32_t>(static_cast<int32_t>(~id | (0u - ~id)) >> 31);  // all ones unless it is kNoId
+    __builtin_prefetch(keys_.data() + (id & there));
   }
 
   // See image/image.hpp.

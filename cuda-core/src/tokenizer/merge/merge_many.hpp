@@ -63,8 +63,10 @@ class MergeMany {
     const uint64_t with_left = MergeTables::key(left, joined), with_right = MergeTables::key(joined, right);
     job.right = at + 1 < job.count ? with_right : with_left;
     job.left = at > 0 ? with_left : job.right;
-    tables_.prefetch(job.right);
-    tables_.prefetch(job.left);
+    job.right_line = tables_.line(job.right);
+    job.left_line = tables_.line(job.left);
+    __builtin_prefetch(job.right_line);
+    __builtin_prefetch(job.left_line);
     for (uint32_t i = 0; i < job.lanes; i += Isa::kLanes) {
       const Vector s = Isa::from(Isa::load(job.symbols + i), Isa::load(job.symbols + i + 1), i, at + 1);
       Isa::store(job.symbols + i, Isa::put(s, i, at, joined));
@@ -73,7 +75,8 @@ class MergeMany {
 
   bool rank_neighbours(MergeJob& job) {
     const uint32_t at = job.at;
-    uint32_t right = rank(job.right), left = rank(job.left);
+    uint32_t right = rank(job.right_line, job.right);
+    const uint32_t left = rank(job.left_line, job.left);
     right = at + 1 < job.count ? right : kNoRank;
     // At the left end there is no place for the left one: it is put over the right one, and that over it.
     Vector lowest{};
@@ -96,8 +99,8 @@ class MergeMany {
     return more;
   }
 
-  uint32_t rank(uint64_t key) const {
-    const auto found = Isa::find(tables_.line(key), key);
+  uint32_t rank(const uint64_t* line, uint64_t key) const {
+    const auto found = Isa::find(line, key);
     return __builtin_expect(found.elsewhere, 0) ? tables_.rank(key) : found.rank;
   }
 

@@ -8,6 +8,8 @@
 
 namespace xcore::tokenizer {
 
+alignas(64) const uint64_t MergeTables::kFreeLine[kLine] = {kFree, kFree, kFree, kFree, kFree, kFree, kFree, kFree};
+
 Large<PairTable::Entry> by_rank(const PairTable& pairs) {
   Large<PairTable::Entry> out;
   out.reserve(pairs.size());
@@ -45,6 +47,7 @@ MergeTables::MergeTables(Large<PairTable::Entry>& pairs, bool last_counts, const
     }
     fits = fits && (makes[e.rank] == kNoId || makes[e.rank] == e.joined);
     slot = pair << kRankBits | e.rank;
+    filter(pair);
     makes[e.rank] = e.joined;
   };
   constexpr size_t kAhead = 16;
@@ -81,6 +84,7 @@ void MergeTables::reserve(size_t pairs, uint32_t ranks) {
   while (capacity < pairs * 2) capacity *= 2;
   slots_ = Flat<uint64_t>(capacity, kFree);
   joined_ = Flat<uint32_t>(ranks, kNoId);
+  filter_ = Flat<uint64_t>((capacity << kFilterBits) / 64, 0);
   mask_ = capacity - 1;
   shift_ = 64 - __builtin_ctzll(capacity);
 }
@@ -89,6 +93,7 @@ void MergeTables::insert(uint32_t left, uint32_t right, uint32_t rank, uint32_t 
   const uint64_t pair = key(left, right);
   slots_.writable()[place(pair)] = pair << kRankBits | rank;
   joined_.writable()[rank] = joined;
+  filter(pair);
 }
 
 namespace {

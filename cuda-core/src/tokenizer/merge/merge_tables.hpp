@@ -17,6 +17,7 @@ struct MergeJob {
   // Used while it runs: the next merge, the pairs that the last one made (as keys), and how many words there are to look at.
   uint32_t at, lowest, lanes;
   uint64_t left, right;
+  const uint64_t *left_line, *right_line;
 };
 
 // The pairs of a table by rank.
@@ -61,7 +62,7 @@ class MergeTables {
   uint32_t joined(uint32_t rank) const { return counted() ? rank + first_joined_ : joined_[rank]; }
   // Ranks make consecutive symbols, as training numbers them: joined() asks no table.
   bool counted() const { return first_joined_ != kNoId; }
-  void prefetch_rank(uint32_t left, uint32_t right) const { prefetch(key(left, right)); }
+  void prefetch_rank(uint32_t left, uint32_t right) const { __builtin_prefetch(slots_.data() + first(key(left, right))); }
 
   // The table itself, for code that compares a line of eight slots at once. A pair is in the first line that was not full when
   // it came, so where a line has a free slot and not the pair, the pair is nowhere.
@@ -72,8 +73,13 @@ class MergeTables {
     uint32_t rank;   // kNoRank when absent
     bool elsewhere;  // the line is full of others
   };
-  const uint64_t* line(uint64_t key) const { return slots_.data() + (first(key) & ~(kLine - 1)); }
-  void prefetch(uint64_t key) const { __builtin_prefetch(slots_.data() + first(key)); }
+  // The line where the pair may be; for most of the pairs that are absent a free one, so that memory is not asked for them.
+  const uint64_t* line(uint64_t key) const {
+    const uint64_t bit = key * kMultiplier >> (shift_ - kFilterBits);
+    const auto none = reinterpret_cast<uintptr_t>(kFreeLine), there = reinterpret_cast<uintptr_t>(slots_.data() + (first(key) & ~(kLine - 1)));
+    const uintptr_t may_be = 0 - (filter_[bit >> 6] >> (bit & 63) & 1);
+    return reinterpret_cast<const uint64_t*>(none ^ ((none ^ there) & may_be));
+  }
   uint32_t rank(uint64_t key) const {
     const size_t i = place(key);
     // First: two unknown symbols side by side have the key of a free slot.
@@ -133,15 +139,28 @@ class MergeTables {
     a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
     for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
     a.require(outside == 0, "a merge makes a token that is not there");
+    index();
+  }
+  // What is not in the image.
+  void index() {
+    filter_ = Flat<uint64_t>((slots_.size() << kFilterBits) / 64, 0);
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i] != kFree) filter(slots_[i] >> kRankBits);
+    }
     count_joined();
   }
   void count_joined() {
+
     first_joined_ = joined_.empty() ? kNoId : joined_[0];
     for (size_t r = 0; r < joined_.size() && counted(); ++r) {
       if (joined_[r] != first_joined_ + r) first_joined_ = kNoId;
     }
   }
 
+  void filter(uint64_t key) {
+    const uint64_t bit = key * kMultiplier >> (shift_ - kFilterBits);
+    filter_.writable()[bit >> 6] |= uint64_t{1} << (bit & 63);
+  }
   size_t first(uint64_t key) const { return key * kMultiplier >> shift_; }
   // Of the pair, or the free slot where it would be.
   size_t place(uint64_t key) const {
@@ -160,6 +179,9 @@ class MergeTables {
 
   // Left 20 bits, right 20 bits, rank 24 bits; at most half full. Open addressing within a line of eight, then in the next line.
   Flat<uint64_t> slots_;
+  Flat<uint64_t> filter_;  // bits by hash: a Bloom filter of the pairs, small enough for a core's own cache
+  static constexpr int kFilterBits = 1;  // logarithm of bits a slot
+  static const uint64_t kFreeLine[kLine];
   Flat<uint32_t> joined_; // by rank
   Flat<uint32_t> byte_ranks_;
   size_t mask_ = 0;

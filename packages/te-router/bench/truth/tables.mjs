@@ -41,10 +41,10 @@ export const tables = {
       '| --- | --- | --- | --- | --- |',
     ];
     for (const [name, { values, symbols }] of Object.entries(known)) {
-      const error = values.error === 0 ? 'closed form' : values.error.toExponential(0);
-      lines.push(
-        `| ${name} | ${values.te.toFixed(5)} | ${error} | ${symbols.te.toFixed(5)} | ${symbols.error.toExponential(0)} |`,
+      const cells = [values, symbols].map(
+        ({ te, error }) => `${te.toFixed(5)} | ${error === 0 ? 'closed form' : error.toExponential(0)}`,
       );
+      lines.push(`| ${name} | ${cells.join(' | ')} |`);
     }
     return lines;
   },

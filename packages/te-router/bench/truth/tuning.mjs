@@ -1,6 +1,6 @@
-// The systems on which the interval's figures were chosen (shapes of bias, priors, and how bins and boxes are
-// centred). Nothing is reported on them but what is named
-// so. In all but the linear ones x is white, so H(F|P) is that of a mixture over x, a line integral.
+// The systems on which the interval's figures were chosen (shapes of bias, priors, and how bins and boxes are centred). Nothing is
+// reported on them but what is named so. In all but the linear ones x is white, so H(F|P) is that of a mixture over x, a line
+// integral.
 import { entropyOnLine, normalEntropy } from './density.mjs';
 import { generator } from './generator.mjs';
 import { ar } from './systems.mjs';

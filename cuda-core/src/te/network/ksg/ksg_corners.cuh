@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) corners_kernel(CountArgs<T>
       const int low = radius.low(), high = radius.high();
       const T s = sorted[own_rank[r]];
       int s_low, s_high;
-      range_of(sorted, cells, scale, w.cells, s, eps, s_low, s_high);
+      range_of(sorted, n, cells, scale, w.cells, s, eps, s_low, s_high);
       int near_both = in_rectangle(bits, before, table, across, masks, s_low, s_high, low, high) - 1;  // without itself
       if (a.theiler > 0) near_both -= in_window(static_cast<int>(a.past_order[target_base + r]), a.theiler, n, past_rank, own_rank, sorted, low, high, s, eps);
       const T magnitude = greater(absolute(s), greater(absolute(a.past_ranked[target_base + r]), absolute(a.future_ranked[target_base + r])));

@@ -45,21 +45,21 @@ __global__ void grid_kernel(const T* sorted, int n, int cells, uint16_t* first, 
 
 // How many of values[0..n), ascending, lie at or before `x - eps` and how many before `x + eps`, for eps > 0.
 template <class T>
-__device__ __forceinline__ void range_of(const T* values, const uint16_t* first, const CellScale<T>& s, int cells, T x, T eps, int& low, int& high) {
+__device__ __forceinline__ void range_of(const T* values, int n, const uint16_t* first, const CellScale<T>& s, int cells, T x, T eps, int& low, int& high) {
   const T least = before(eps);
   // Cells before these are surely on their side; the end lies in this cell or the next.
   const int low_cell = cell_of(minus_down(x, eps), s, cells), high_cell = cell_of(plus_down(x, least), s, cells);
   int l = first[low_cell], h = first[high_cell];
   int l_end = first[min(low_cell + 2, cells + 1)], h_end = first[min(high_cell + 2, cells + 1)];
+  // Both ends together and without branches: a found one stays.
   while (l < l_end || h < h_end) {
-    if (l < l_end) {
-      const int middle = (l + l_end) / 2;
-      if (x - values[middle] >= eps) l = middle + 1; else l_end = middle;
-    }
-    if (h < h_end) {
-      const int middle = (h + h_end) / 2;
-      if (values[middle] - x < eps) h = middle + 1; else h_end = middle;
-    }
+    const int l_middle = (l + l_end) >> 1, h_middle = (h + h_end) >> 1;
+    const bool l_open = l < l_end, h_open = h < h_end;
+    const bool l_behind = x - values[min(l_middle, n - 1)] >= eps, h_behind = values[min(h_middle, n - 1)] - x < eps;
+    l = l_open && l_behind ? l_middle + 1 : l;
+    l_end = l_open && !l_behind ? l_middle : l_end;
+    h = h_open && h_behind ? h_middle + 1 : h;
+    h_end = h_open && !h_behind ? h_middle : h_end;
   }
   low = l;
   high = h;

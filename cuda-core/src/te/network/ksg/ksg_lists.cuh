@@ -12,18 +12,33 @@ constexpr int kListRows = 32;  // consecutive rows of one warp
 // Sorts 32 * kRegisters entries ascending; entry e lies in register e / 32 of lane e % 32. A bitonic network, of which only what
 // must name registers is unrolled: warps are at different places of it, and longer code would not stay in the instruction cache.
 template <class T, int kRegisters>
-__device__ __forceinline__ void sort_entries(T (&d)[kRegisters], uint32_t (&t)[kRegisters], int lane) {
-#pragma unroll 1
-  for (int k = 2; k <= 32 * kRegisters; k *= 2) {
+struct EntrySorter {
+  T (&d)[kRegisters];
+  uint32_t (&t)[kRegisters];
+  int lane;
+
+  // Exchanges between lanes j apart; registers m with m & kDown are sorted descending.
+  template <int kDown>
+  __device__ __forceinline__ void between_lanes(int j, bool descending) {
+    const T sign = ((lane & j) == 0) == descending ? T(-1) : T(1);
 #pragma unroll
-    for (int j = 16 * kRegisters; j >= 32; j /= 2) {
-      if (k <= j) continue;
+    for (int m = 0; m < kRegisters; ++m) {
+      const T x = __shfl_xor_sync(kFull, d[m], j);
+      const uint32_t y = __shfl_xor_sync(kFull, t[m], j);
+      const bool take = m & kDown ? d[m] * sign < x * sign : x * sign < d[m] * sign;
+      if (take) d[m] = x, t[m] = y;
+    }
+  }
+  template <int kDown>
+  __device__ __forceinline__ void between_registers() {
+#pragma unroll
+    for (int j = kRegisters / 2; j > 0; j /= 2) {
+      if (j >= kDown) continue;
 #pragma unroll
       for (int m = 0; m < kRegisters; ++m) {
-        const int other = m ^ (j / 32);
+        const int other = m ^ j;
         if (other < m) continue;
-        const T sign = (m * 32) & k ? T(-1) : T(1);  // k > j >= 32: the lane does not matter
-        if (d[other] * sign < d[m] * sign) {
+        if (m & kDown ? d[m] < d[other] : d[other] < d[m]) {
           const T x = d[m];
           d[m] = d[other], d[other] = x;
           const uint32_t y = t[m];
@@ -31,19 +46,24 @@ __device__ __forceinline__ void sort_entries(T (&d)[kRegisters], uint32_t (&t)[k
         }
       }
     }
-#pragma unroll 1
-    for (int j = k < 32 ? k / 2 : 16; j > 0; j /= 2) {
-      const T first = (lane & j) == 0 ? T(1) : T(-1), own = lane & k ? -first : first;
-#pragma unroll
-      for (int m = 0; m < kRegisters; ++m) {
-        const T x = __shfl_xor_sync(kFull, d[m], j);
-        const uint32_t y = __shfl_xor_sync(kFull, t[m], j);
-        const T sign = (m * 32) & k ? -own : own;
-        if (x * sign < d[m] * sign) d[m] = x, t[m] = y;
-      }
-    }
   }
-}
+  // Runs of 32 kDown entries, ascending and descending by turns.
+  template <int kDown>
+  __device__ __forceinline__ void merge() {
+    between_registers<kDown>();
+#pragma unroll 1
+    for (int j = 16; j > 0; j /= 2) between_lanes<kDown>(j, false);
+    if constexpr (kDown < kRegisters) merge<2 * kDown>();
+  }
+  __device__ __forceinline__ void sort() {
+#pragma unroll 1
+    for (int k = 2; k < 32; k *= 2) {
+#pragma unroll 1
+      for (int j = k / 2; j > 0; j /= 2) between_lanes<0>(j, (lane & k) != 0);
+    }
+    merge<1>();
+  }
+};
 
 // Room for more than a list takes: of what one pass through the window found, the nearest are picked without another.
 template <class T>
@@ -211,7 +231,7 @@ __global__ void __launch_bounds__(kListWarps<T> * 32) list_kernel(PairsData<T> a
       t[m] = e < count ? tuples[e] : static_cast<uint32_t>(row.tuple);
     }
     __syncwarp();
-    sort_entries<T, kCap / 32>(d, t, lane);
+    EntrySorter<T, kCap / 32>{d, t, lane}.sort();
     Near<T>* out = lists + (target * a.n + rank) * kCap;
 #pragma unroll
     for (int m = 0; m < kCap / 32; ++m) out[m * 32 + lane] = {d[m], t[m]};

@@ -285,6 +285,7 @@ class KsgPairsCuda final : public Pairs {
     cells_ = 2;
     while (cells_ < n) cells_ *= 2;
     if (n > 4096) cells_ /= 2;
+    if (n <= 2048) cells_ *= 2;
     walk_threads_ = kLineThreads;
     past_cell_count_ = cells_;
     walk_ = Walk::general;

@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(kThreads, 1) squares_kernel(CountArgs<T> w, Sq
       const int low = radius.low(), high = radius.high();
       const T s = sorted[own_rank[r]];
       int s_low, s_high;
-      range_of(sorted, cells, scale, w.cells, s, eps, s_low, s_high);
+      range_of(sorted, n, cells, scale, w.cells, s, eps, s_low, s_high);
       const int l = (s_low + source_half) >> table.source_shift, h = (s_high + source_half) >> table.source_shift;
       const int pl = (low + past_half) >> table.past_shift, ph = (high + past_half) >> table.past_shift;
       int near_both = counts[h * table.pitch + ph] - counts[h * table.pitch + pl] - counts[l * table.pitch + ph] + counts[l * table.pitch + pl];

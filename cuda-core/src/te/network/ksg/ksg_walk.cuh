@@ -15,7 +15,7 @@ namespace xcore::te {
 constexpr int kTilePitch = 33;  // a tuple's 32 values lie one after another, and a column's in all banks
 constexpr int kStage = 4;       // ranks that a warp does together: their stragglers fill it, and whole sectors are written
 constexpr int kStagePitch = kLanes + 1;
-constexpr int kShown = 128;     // distances of a list in shared memory; no list is shorter
+constexpr int kShown = 256;     // distances of a list in shared memory
 constexpr int kChunk = 8;       // entries of a list between two looks at who is done
 // The walk ends when no more lanes than these are unfinished. Their k least fit into a row of the stage.
 template <int kMaxK>
@@ -67,7 +67,7 @@ template <class T>
 struct Stage {
   T eps[kStage * kStagePitch];
   T spare[kStage * kStagePitch];  // the k least of stragglers, then counts of Radius
-  T distances[kShown];            // of the list in hand
+  T shown[kShown + 4];            // distances of the list in hand, behind two that are never near, before one more
 
   __device__ __forceinline__ uint32_t& counts(int at) { return *reinterpret_cast<uint32_t*>(&spare[at]); }
 };
@@ -167,6 +167,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
   const T* past_by_tuple = a.past + static_cast<int64_t>(variable) * a.past_dims * n;
 
   Stage<T>& stage = stages[warp];
+  T* distances = stage.shown + 2;
+  const int shown = min(a.cap, kShown);
   Fixed sum = 0;
   for (;;) {
     int base = 0;
@@ -269,8 +271,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
       const Near<T>* list = lists + static_cast<int64_t>(rank) * a.cap;
       const T limit = limits[rank];
       const T own = value(tuple);
-#pragma unroll
-      for (int m = 0; m < kShown; m += 32) stage.distances[m + lane] = list[m + lane].distance;
+      for (int m = lane; m < shown; m += 32) distances[m] = list[m].distance;
+      if (lane < 2) distances[lane - 2] = -infinity<T>();
+      if (lane == 2) distances[shown] = shown < a.cap ? list[shown].distance : infinity<T>();
       __syncwarp();
       T eps = stage.eps[row * kStagePitch + lane];
       for (unsigned beyond = __ballot_sync(kFull, eps > limit || eps == infinity<T>()) & lanes; beyond; beyond &= beyond - 1) {
@@ -296,22 +299,26 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
       const T margin = margin_of(magnitude, eps);
       int near = 0, close = 0;  // n_FP; how many D_Y are within the margin, and one of their tuples
       uint32_t closest = 0;
-      if (eps <= stage.distances[kShown - 1]) {
-#pragma unroll
-        for (int step = kShown / 2; step > 0; step /= 2)
-          if (stage.distances[near + step - 1] < eps) near += step;
-      } else {
-        for (int step = a.cap / 2; step > 0; step /= 2)
-          if (list[near + step - 1].distance < eps) near += step;
-        near += list[near].distance < eps;
-      }
-      if (kDoubts<T>) {
-        // Of what is close, the nearest on either side, and if there is one the next.
-        const auto away = [&](int at) { return at < 0 || at >= a.cap ? infinity<T>() : absolute((at < kShown ? stage.distances[at] : list[at].distance) - eps); };
+      // Of what is close, the nearest on either side, and if there is one the next.
+      const auto look = [&](auto&& distance_at) {
+        if (!kDoubts<T>) return;
+        const auto away = [&](int at) { return absolute(distance_at(at) - eps); };
         const bool close_above = away(near) <= margin, close_below = away(near - 1) <= margin;
         close = close_above + close_below;
         if (close == 1) close += away(close_above ? near + 1 : near - 2) <= margin;
         if (close > 0) closest = list[close_above ? near : near - 1].tuple;
+      };
+      if (eps <= distances[shown - 1]) {
+        if (shown == kShown && distances[kShown / 2 - 1] < eps) near = kShown / 2;
+#pragma unroll
+        for (int step = kShown / 4; step > 0; step /= 2)
+          if (distances[near + step - 1] < eps) near += step;
+        look([&](int at) { return distances[at]; });
+      } else {
+        for (int step = a.cap / 2; step > 0; step /= 2)
+          if (list[near + step - 1].distance < eps) near += step;
+        near += list[near].distance < eps;
+        look([&](int at) { return at < 0 || at >= a.cap ? infinity<T>() : list[at].distance; });
       }
       // Behind the list's limit.
       if (kGeneral) {
@@ -341,7 +348,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks) walk_kernel(WalkArgs<T> w) 
       } else {
         int low = 0, high = 0, near_past = 0;
         const T x = past[rank];
-        if (eps > 0 && valid) range_of(past, cells, scale, w.cells, x, eps, low, high);
+        if (eps > 0 && valid) range_of(past, n, cells, scale, w.cells, x, eps, low, high);
         int close_past = 0;
         if (kDoubts<T> && eps > 0 && valid) close_past = close_to(past, n, x, eps, margin, low, high);
         // Behind the list's limit n_FP is counted in the range of P. There a coordinate of F is looked at by itself.
