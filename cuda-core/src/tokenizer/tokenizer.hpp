@@ -141,11 +141,11 @@ class Tokenizer {
   AddedTokens added_;             // looked for in the text as given
   AddedTokens added_normalized_;  // looked for in the normalised text
   std::unique_ptr<const PieceEncoder> pieces_;
-  bool cuts_between_lines_ = false;
   // Made when they are first asked for: they are large, and many programs only count.
   mutable std::once_flag decode_once_, index_once_;
   mutable DecodeTable decode_;
   mutable StringIndex index_;  // where model_.by_content is empty
+  bool cuts_between_lines_ = false;
   Scan scan_ = nullptr;  // of the only step, when there is a scanner for it
   mutable ScratchPool scratches_;
 };

@@ -130,6 +130,23 @@ TEST_P(Image, a_forged_image_is_refused_or_harmless) {
   EXPECT_GT(accepted, 0);
 }
 
+TEST_P(Image, with_a_merge_that_makes_nothing_is_refused) {
+  std::string bytes = image_of(*GetParam().make(), {});
+  image::Header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  size_t changed = 0;
+  for (uint32_t i = 0; i < header.sections; ++i) {
+    image::Section s;
+    std::memcpy(&s, bytes.data() + sizeof header + i * sizeof s, sizeof s);
+    if (std::string(s.name) != "merges.joined" || s.bytes == 0) continue;
+    std::memset(bytes.data() + s.offset + s.bytes - 4, 0xff, 4);  // of the last rank
+    ++changed;
+  }
+  if (changed == 0) GTEST_SKIP() << "SKIPPED: no packed merges";
+  seal_image(bytes);
+  EXPECT_THROW(load_bytes(bytes), Error);
+}
+
 INSTANTIATE_TEST_SUITE_P(, Image, ::testing::ValuesIn(samples::kSamples), [](const auto& info) { return std::string(info.param.name); });
 
 TEST(ImageFile, another_version_or_byte_order_says_to_save_it_again) {
