@@ -1,7 +1,7 @@
 import { loadAddon } from '@x/cuda-core/addon';
-import type { EstimationAddon } from './native-estimation';
+import type { EstimationAddon } from './estimation/native-estimation';
 
-export type { NativeEstimate, NativeOptions } from './native-estimation';
+export type { NativeEstimate, NativeOptions } from './estimation/native-estimation';
 
 interface Addon extends EstimationAddon {}
 

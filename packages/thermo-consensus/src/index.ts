@@ -5,7 +5,16 @@ export {
   type AssignmentResource,
   type AssignmentSolution,
   solveAssignment,
-} from './assignment';
+} from './assignment/assignment';
+export {
+  type BatchConstraints,
+  type BatchContext,
+  type BatchRouting,
+  type BatchRoutingOptions,
+  type Conflict,
+  InfeasibleError,
+  type PerModel,
+} from './assignment/batch-routing';
 export {
   type BatchOptions,
   type BetaPairs,
@@ -16,28 +25,47 @@ export {
   summarizeBeta,
   updateBeta,
 } from './batch';
-export {
-  type BatchConstraints,
-  type BatchContext,
-  type BatchRouting,
-  type BatchRoutingOptions,
-  type Conflict,
-  InfeasibleError,
-  type PerModel,
-} from './batch-routing';
-export { type BeliefPrior, type BeliefStatistics, BeliefTable, type BeliefTableOptions } from './belief-table';
-export type { LearningOptions } from './beliefs';
+export { type BeliefPrior, type BeliefStatistics, BeliefTable, type BeliefTableOptions } from './learning/belief-table';
+export type { LearningOptions } from './learning/beliefs';
 export {
   type Change,
   ChangeDetector,
   type ChangeDetectorOptions,
   type ChangeDetectorState,
-} from './change-detector';
-export { Consensus } from './consensus';
-export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './decision';
-export { type Chains, diagnostics } from './diagnostics';
-export { Ensemble, type EnsembleMember, type Tally } from './ensemble';
-export { type Cooling, coolLandscape, type FokkerPlanckOptions } from './fokker-planck';
+} from './learning/change-detector';
+export {
+  evaluatePolicy,
+  type LoggedChoice,
+  type OffPolicyOptions,
+  type OffPolicyValue,
+  type Policy,
+} from './learning/off-policy';
+export { type Cooling, coolLandscape, type FokkerPlanckOptions } from './schedules/fokker-planck';
+export {
+  type AdaptiveOptions,
+  type RampOptions,
+  type ReplicaScheduleOptions,
+  type Schedule,
+  type ScheduleFunction,
+  type ScheduleReading,
+  type ScheduleState,
+  schedules,
+} from './schedules/schedules';
+export { Consensus } from './selection/consensus';
+export { Decision, type DecisionReadings, type ModelExplanation, type Selection } from './selection/decision';
+export { Ensemble, type EnsembleMember, type Tally } from './selection/ensemble';
+export type {
+  ChooseContext,
+  ConsensusOptions,
+  EnergyOptions,
+  ModelOptions,
+  Outcome,
+  Posterior,
+  QualityEstimate,
+} from './selection/options';
+export type { Price, Tokens } from './selection/pricing';
+export type { QualityTargetOptions } from './selection/quality-target';
+export { type Chains, diagnostics } from './spins/diagnostics';
 export {
   type DenseIsingModel,
   type DenseQuboModel,
@@ -49,26 +77,8 @@ export {
   solveIsing,
   solveQubo,
   type WeightedGraph,
-} from './ising';
-export { solveMaxCut } from './maxcut';
-export {
-  evaluatePolicy,
-  type LoggedChoice,
-  type OffPolicyOptions,
-  type OffPolicyValue,
-  type Policy,
-} from './off-policy';
-export type {
-  ChooseContext,
-  ConsensusOptions,
-  EnergyOptions,
-  ModelOptions,
-  Outcome,
-  Posterior,
-  QualityEstimate,
-} from './options';
-export type { Price, Tokens } from './pricing';
-export type { QualityTargetOptions } from './quality-target';
+} from './spins/ising';
+export { solveMaxCut } from './spins/maxcut';
 export {
   ladders,
   type PopulationAnnealingOptions,
@@ -79,14 +89,4 @@ export {
   replicaExchange,
   type SpinRule,
   type TemperatureSlot,
-} from './replica-exchange';
-export {
-  type AdaptiveOptions,
-  type RampOptions,
-  type ReplicaScheduleOptions,
-  type Schedule,
-  type ScheduleFunction,
-  type ScheduleReading,
-  type ScheduleState,
-  schedules,
-} from './schedules';
+} from './spins/replica-exchange';

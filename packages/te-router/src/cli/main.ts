@@ -3,9 +3,9 @@ import { extname } from 'node:path';
 import { Command, InvalidArgumentError as InvalidOption, Option } from 'commander';
 import { describeError } from '../../../../tools/cli/describe-error';
 import { startProgress } from '../../../../tools/cli/progress';
-import { type TransferEntropyNetworkOptions, transferEntropyNetwork } from '../network';
-import { networkHtml } from '../network-html';
-import { linksCsv, matrixCsv, networkGraphml } from '../network-output';
+import { type TransferEntropyNetworkOptions, transferEntropyNetwork } from '../network/network';
+import { networkHtml } from '../network/network-html';
+import { linksCsv, matrixCsv, networkGraphml } from '../network/network-output';
 import { readTable } from './read-table';
 
 const number = (text: string): number => {

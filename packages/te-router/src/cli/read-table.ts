@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { InvalidFormatError, IoError, NotFoundError } from '@x/cuda-core';
 import { parquetReadObjects } from 'hyparquet';
 import Papa from 'papaparse';
-import type { NetworkSeries } from '../network';
+import type { NetworkSeries } from '../network/network';
 
 export interface Table extends NetworkSeries {
   names: string[];
