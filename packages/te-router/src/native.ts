@@ -1,9 +1,10 @@
 import { loadAddon } from '@x/cuda-core/addon';
 import type { EstimationAddon } from './estimation/native-estimation';
+import type { NetworkAddon } from './network/native-network';
 
 export type { NativeEstimate, NativeOptions } from './estimation/native-estimation';
 
-interface Addon extends EstimationAddon {}
+interface Addon extends EstimationAddon, NetworkAddon {}
 
 let loaded: Addon | undefined;
 

@@ -1,4 +1,8 @@
 import { loadAddon, type NativeControl, type NativeDevice } from '@x/cuda-core/addon';
+import type { AssignmentAddon } from './assignment/native-assignment';
+import type { BeliefsAddon } from './learning/belief-table';
+import type { LangevinAddon } from './schedules/fokker-planck';
+import type { IsingAddon } from './spins/native-ising';
 
 type Doubles = Float64Array;
 type BoltzmannArguments = [
@@ -42,7 +46,7 @@ type SampleArguments = [
   draws: Doubles,
 ];
 
-interface ThermoAddon {
+interface ThermoAddon extends AssignmentAddon, BeliefsAddon, IsingAddon, LangevinAddon {
   boltzmann(...args: BoltzmannArguments): void;
   betaUpdate(...args: UpdateArguments): void;
   betaSummary(...args: SummaryArguments): void;

@@ -1,4 +1,4 @@
-import { loadAddon, type NativeControl, type NativeDevice } from '@x/cuda-core/addon';
+import type { NativeControl, NativeDevice } from '@x/cuda-core/addon';
 
 /** What native code calls them. */
 export const ESTIMATORS = { ksg1: 1, gaussian: 2, binned: 3 } as const;
@@ -60,7 +60,7 @@ export interface NativeGreedy {
   omnibusP: Float64Array;
 }
 
-interface Addon {
+export interface NetworkAddon {
   network(
     values: Float64Array,
     variables: number,
@@ -78,11 +78,4 @@ interface Addon {
     options: NativeGreedyOptions,
     control: NativeControl,
   ): Promise<NativeGreedy>;
-}
-
-let loaded: Addon | undefined;
-
-export function networkAddon(): Addon {
-  loaded ??= loadAddon<Addon>({ package: '@x/te-router', from: import.meta.url, domain: 'te', abi: 1 });
-  return loaded;
 }

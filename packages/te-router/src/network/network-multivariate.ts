@@ -1,7 +1,8 @@
 import { UnsupportedError } from '@x/cuda-core';
 import { parseDevice, runJob } from '@x/cuda-core/addon';
 import { integer } from '../estimation/estimation-options';
-import { ESTIMATORS, networkAddon } from './native-network';
+import { addon } from '../native';
+import { ESTIMATORS } from './native-network';
 import type { NetworkLink, NetworkSeries, TransferEntropyNetwork, TransferEntropyNetworkOptions } from './network';
 import { adjustedPValues } from './network-links';
 
@@ -22,7 +23,7 @@ export async function multivariate(
   const maxHistory = integer('maxHistory', options.maxHistory, maxLag, 1, 1000);
   const surrogates = integer('surrogates', options.surrogates, estimator === 'ksg1' ? 200 : 0, 0, 100_000);
   const raw = await runJob({ signal: options.signal, onProgress: options.onProgress }, (control) =>
-    networkAddon().networkGreedy(
+    addon().networkGreedy(
       data.values,
       variables,
       data.samples,

@@ -1,7 +1,8 @@
 import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
 import { booleanIn, deviceName, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
 import { integer, oneOf } from '../estimation/estimation-options';
-import { ESTIMATORS, type NativeNetworkOptions, networkAddon } from './native-network';
+import { addon } from '../native';
+import { ESTIMATORS, type NativeNetworkOptions } from './native-network';
 import { significantLinks, strongLinks } from './network-links';
 import { multivariate } from './network-multivariate';
 
@@ -228,7 +229,7 @@ export async function transferEntropyNetwork(
   const pValue = tested ? (part ? empty().fill(Number.NaN) : empty()) : undefined;
   const lag = native.maxDelay > native.minDelay ? new Int32Array(variables * variables) : undefined;
   const done = await runJob({ signal: options.signal, onProgress: options.onProgress }, (control) =>
-    networkAddon().network(data.values, variables, data.samples, native, te, pValue, lag, control),
+    addon().network(data.values, variables, data.samples, native, te, pValue, lag, control),
   );
   if (native.wanted)
     for (let m = 0; m < te.length; m++) if (!native.wanted[m] && m % (variables + 1) !== 0) te[m] = Number.NaN;
@@ -282,7 +283,7 @@ async function screened(
       device: { kind: 0, index: 0 },
     };
     await runJob({ signal }, (control) =>
-      networkAddon().network(data.values, variables, data.samples, cheap, te, undefined, undefined, control),
+      addon().network(data.values, variables, data.samples, cheap, te, undefined, undefined, control),
     );
     const all = new Float64Array(count);
     let n = 0;

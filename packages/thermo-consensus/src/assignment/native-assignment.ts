@@ -16,7 +16,7 @@ export type NativeProblem = [
   start: Int32Array | undefined,
 ];
 
-interface AssignmentAddon {
+export interface AssignmentAddon {
   solveAssignmentJob(
     ...args: [
       ...NativeProblem,
@@ -33,7 +33,7 @@ interface AssignmentAddon {
   assignmentConflictJob(...args: [...NativeProblem, conflict: Uint8Array, NativeControl]): Promise<void>;
 }
 
-export const addon = thermo as unknown as AssignmentAddon;
+export const addon: AssignmentAddon = thermo;
 
 /** Columns of the native readings of one solve, and the meaning of `status`. */
 export const READING = {

@@ -1,7 +1,6 @@
 import type { Device } from '@x/cuda-core';
 import {
   deviceName,
-  loadAddon,
   type NativeControl,
   type NativeDevice,
   numberIn,
@@ -13,9 +12,10 @@ import {
   shown,
 } from '@x/cuda-core/addon';
 import type { BatchOptions, RandomOptions } from '../batch';
+import { addon } from '../native';
 
 type NativeBeliefs = object;
-interface BeliefsAddon {
+export interface BeliefsAddon {
   beliefsCreate(kind: number, prior: Float64Array, pairs: number, device: NativeDevice): NativeBeliefs;
   beliefsDispose(table: NativeBeliefs): void;
   beliefsDevice(table: NativeBeliefs): NativeDevice;
@@ -47,13 +47,6 @@ interface BeliefsAddon {
     control: NativeControl,
   ): Promise<void>;
 }
-
-const addon = loadAddon<BeliefsAddon>({
-  package: '@x/thermo-consensus',
-  from: import.meta.url,
-  domain: 'thermo',
-  abi: 1,
-});
 
 const KINDS = {
   beta: { native: 1, prior: ['alpha', 'beta'], statistics: ['successes', 'failures'] },

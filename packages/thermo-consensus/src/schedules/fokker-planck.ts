@@ -1,5 +1,4 @@
 import {
-  loadAddon,
   type NativeControl,
   type NativeDevice,
   numberIn,
@@ -10,8 +9,9 @@ import {
   SEED_MAX,
 } from '@x/cuda-core/addon';
 import type { BatchOptions } from '../batch';
+import { addon } from '../native';
 
-interface LangevinAddon {
+export interface LangevinAddon {
   langevinCooling(
     potential: Float64Array,
     options: Record<string, number>,
@@ -22,13 +22,6 @@ interface LangevinAddon {
     control: NativeControl,
   ): Promise<void>;
 }
-
-const addon = loadAddon<LangevinAddon>({
-  package: '@x/thermo-consensus',
-  from: import.meta.url,
-  domain: 'thermo',
-  abi: 1,
-});
 
 export interface FokkerPlanckOptions extends BatchOptions {
   /**

@@ -4,7 +4,7 @@ import { addon as thermo } from '../native';
 type Doubles = Float64Array;
 type Model = [n: number, edges: Int32Array, weights: Doubles, fields: Doubles | undefined];
 
-interface IsingAddon {
+export interface IsingAddon {
   /** options: seed, time limit (s), target, rounds, threads, populations; result: places of SOLVED. */
   isingSolveJob(
     ...args: [
@@ -52,7 +52,7 @@ interface IsingAddon {
   ): Promise<void>;
 }
 
-export const addon = thermo as unknown as IsingAddon;
+export const addon: IsingAddon = thermo;
 
 /** Places in the result of isingSolveJob. */
 export const SOLVED = {
