@@ -1,4 +1,4 @@
-import { booleanIn, numberIn, objectIn } from './check';
+import { booleanIn, numberIn, objectIn, shown } from './check';
 import { InvalidArgumentError } from './errors';
 import { type NativeDevice, type NativeDeviceInfo, native } from './native';
 
@@ -33,7 +33,7 @@ export function parseDevice(device: Device | undefined): NativeDevice {
   const match = typeof device === 'string' ? /^cuda(?::(\d{1,4}))?$/.exec(device) : null;
   if (match) return { kind: KINDS.cuda, index: Number(match[1] ?? 0) };
   throw new InvalidArgumentError(
-    `${JSON.stringify(device)} is not a device. Use 'auto', 'cpu', 'cuda' or 'cuda:N' with N from 0.`,
+    `${shown(device)} is not a device. Use 'auto', 'cpu', 'cuda' or 'cuda:N' with N from 0.`,
     { field: 'device' },
   );
 }

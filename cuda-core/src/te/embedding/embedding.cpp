@@ -18,8 +18,15 @@ void within(const char* field, int64_t value, int64_t minimum, int64_t maximum =
 
 bool is_ksg(int32_t estimator) { return estimator == XC_TE_KSG1 || estimator == XC_TE_KSG2; }
 
-// Plain sums in index order: data with exact ties can tell another order apart.
+// Plain sums in index order: data with exact ties can tell another order apart. Values whose sum or squares would leave the
+// range of doubles are first brought into it by a power of two, which changes no digit of the result.
 void normalise(double* column, int64_t n) {
+  double largest = 0;
+  for (int64_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(column[i]));
+  if (largest > 0 && (largest > 0x1p+400 || largest < 0x1p-400)) {
+    const int exponent = std::ilogb(largest);
+    for (int64_t i = 0; i < n; ++i) column[i] = std::ldexp(column[i], -exponent);
+  }
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) sum += column[i];
   const double mean = sum / static_cast<double>(n);
@@ -82,12 +89,21 @@ int64_t needed_tuples(const xc_te_options& o) {
 
 [[noreturn]] void too_few(int64_t samples, int64_t tuples, int64_t longest, const xc_te_options& o) {
   const int64_t needed = needed_tuples(o);
+  if ((o.valid || o.segments) && !is_ksg(o.estimator))
+    throw invalid_argument("samples", "the embedding leaves %lld tuples of %lld samples; an estimate needs %lld",
+                           static_cast<long long>(tuples), static_cast<long long>(samples), static_cast<long long>(needed));
   if (o.valid || o.segments)
     throw invalid_argument("samples",
                            "the embedding leaves %lld tuples of %lld samples; k = %d neighbours outside a Theiler window "
                            "of %d need at least %lld",
                            static_cast<long long>(tuples), static_cast<long long>(samples), o.k, o.theiler,
                            static_cast<long long>(needed));
+  if (!is_ksg(o.estimator))
+    throw invalid_argument("samples",
+                           "%lld samples are too few: the embedding uses the first %lld and an estimate needs %lld tuples, so at "
+                           "least %lld samples are needed",
+                           static_cast<long long>(samples), static_cast<long long>(longest), static_cast<long long>(needed),
+                           static_cast<long long>(needed + longest));
   throw invalid_argument("samples",
                          "%lld samples are too few: the embedding uses the first %lld, k = %d neighbours outside a "
                          "Theiler window of %d need %lld tuples, so at least %lld samples are needed",
@@ -111,7 +127,10 @@ void prepare(Block& block, int64_t n, uint64_t first_column, const xc_te_options
     if (o.normalise && scaling == Scaling::normalised) normalise(x, n);
     if (o.noise > 0 && o.estimator != XC_TE_BINNED) {
       Philox random(o.seed, kNoiseStream + first_column + static_cast<uint64_t>(c));
-      for (int64_t i = 0; i < n; ++i) x[i] += o.noise * random.next_normal();
+      for (int64_t i = 0; i < n; ++i) {
+        x[i] += o.noise * random.next_normal();
+        if (!std::isfinite(x[i])) throw invalid_argument("noise", "noise of %g leaves the range of numbers", o.noise);
+      }
     }
   }
 }

@@ -55,7 +55,8 @@ void run(const Embedding& embedding, const Series& raw, const ChosenEmbedding& c
   e.result.analytic_p = estimator->analytic_p(e.result.te);
   surrogate_values(*estimator, raw, chosen.lags, embedding.n, o, e.result.te, e.surrogates, control);
   if (o.interval > 0 && std::isfinite(e.result.te)) {
-    const Interval i = confidence_interval(embedding, o, e.result.te, e.locals.data(), control);
+    const Embedding unbinned = o.estimator == XC_TE_BINNED ? embed(raw, chosen.lags, o, Scaling::raw) : Embedding();
+    const Interval i = confidence_interval(embedding, unbinned, o, e.result.te, e.locals.data(), control);
     e.result.interval_low = i.low, e.result.interval_high = i.high;
     e.result.standard_error = i.standard_error, e.result.bias = i.bias;
   }
@@ -87,8 +88,11 @@ Estimate estimate(const xc_te_series& source, const xc_te_series& target, const 
   const ChosenEmbedding chosen = choose_embedding(series, given, control);
   const xc_te_options& o = chosen.options;
   const Embedding embedding = embed(series, chosen.lags, o, scaling_of(o));
-  if (embedding.future.dims + embedding.past.dims + embedding.source.dims > 4096)
-    throw error(XC_LIMIT_EXCEEDED, "targetHistory", -1, "more than 4096 embedded columns are not supported");
+  const int32_t columns = embedding.future.dims + embedding.past.dims + embedding.source.dims;
+  if (columns > 4096) throw error(XC_LIMIT_EXCEEDED, "targetHistory", -1, "more than 4096 embedded columns are not supported");
+  if (o.estimator == XC_TE_GAUSSIAN && embedding.n <= columns)
+    throw invalid_argument("samples", "%lld tuples of %d embedded columns lie in a plane whatever they are; %d are needed",
+                           static_cast<long long>(embedding.n), columns, columns + 1);
 
   Estimate e;
   e.result = {};

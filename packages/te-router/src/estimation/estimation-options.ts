@@ -215,7 +215,7 @@ export function checkOptions(options: TransferEntropyOptions, measure: 'transfer
     native.segments = Int32Array.from(options.segments, (length) => integer('segments', length, 0, 0));
   }
   if (options.mask !== undefined) {
-    if (!(options.mask instanceof Uint8Array))
+    if (!ArrayBuffer.isView(options.mask) || !(options.mask instanceof Uint8Array) || options.mask.length === 0)
       throw new InvalidArgumentError('mask must be a Uint8Array with one entry a sample', { field: 'mask' });
     native.valid = Uint8Array.from(options.mask);
   }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { numberIn } from '@x/cuda-core/addon';
+import { choiceIn, numberIn, objectIn } from '@x/cuda-core/addon';
+import { numbersOf } from './series';
 
 export interface FalseDiscoveryOptions {
   /**
@@ -26,13 +27,10 @@ export interface FalseDiscovery {
  * @throws InvalidArgumentError for a p-value outside 0..1.
  */
 export function falseDiscovery(pValues: ArrayLike<number>, options: FalseDiscoveryOptions = {}): FalseDiscovery {
+  objectIn(options, 'options');
   const rate = numberIn(options.rate ?? 0.05, 'rate', { min: 0, above: true, max: 1 - 1e-12 });
-  const method = options.method ?? 'bh';
-  if (method !== 'bh' && method !== 'by')
-    throw new InvalidArgumentError(`method ${JSON.stringify(method)} does not exist; there are bh and by`, {
-      field: 'method',
-    });
-  const p = Float64Array.from(pValues);
+  const method = choiceIn(options.method ?? 'bh', 'method', ['bh', 'by']);
+  const p = numbersOf(pValues, 'pValues');
   const bad = p.findIndex((v) => !(v >= 0 && v <= 1));
   if (bad >= 0)
     throw new InvalidArgumentError(`pValues[${bad}] is ${p[bad]}; p-values lie in 0 to 1`, { field: 'pValues' });

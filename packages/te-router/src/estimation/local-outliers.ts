@@ -1,4 +1,5 @@
 import { numberIn } from '@x/cuda-core/addon';
+import { numbersOf } from './series';
 
 export interface LocalOutlier {
   /** Index into the local values. */
@@ -11,10 +12,12 @@ export interface LocalOutlier {
 /**
  * Moments at which far more, or less, was transferred than usual: local values whose robust score is above `threshold`
  * in magnitude (B. Iglewicz, D. C. Hoaglin, "How to detect and handle outliers", 1993; 3.5 is theirs). Strongest first.
+ *
+ * @throws InvalidArgumentError for values that are no numbers, and a negative threshold.
  */
 export function localOutliers(locals: ArrayLike<number>, threshold = 3.5): LocalOutlier[] {
   numberIn(threshold, 'threshold', { min: 0 });
-  const values = Float64Array.from(locals);
+  const values = numbersOf(locals, 'locals');
   const median = (of: Float64Array) => {
     const sorted = of.slice().sort();
     const m = sorted.length >> 1;

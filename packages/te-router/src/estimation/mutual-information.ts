@@ -36,10 +36,9 @@ export async function mutualInformation(
   const b = flatten('y', y, undefined, checked.native.valid);
   if (b.samples === 0) throw new InvalidArgumentError('y holds no samples', { field: 'y' });
   const a = flatten('x', x, b.samples, checked.native.valid);
-  const empty = options.conditions === undefined || options.conditions.length === 0;
-  const z = empty
-    ? new Float64Array(0)
-    : flatten('conditions', options.conditions!, b.samples, checked.native.valid).values;
+  const { conditions = [] } = options;
+  const none = Array.isArray(conditions) && conditions.length === 0;
+  const z = none ? new Float64Array(0) : flatten('conditions', conditions, b.samples, checked.native.valid).values;
   const r = await runJob({ signal: options.signal, onProgress: options.onProgress }, (control) =>
     addon().estimate(a.values, b.values, z, b.samples, checked.native, checked.locals, control),
   );

@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from '@x/cuda-core';
+import { numberIn, objectIn, refuse, shown } from '@x/cuda-core/addon';
+import { numbersOf } from './series';
 
 /** An estimate and the values of its surrogates. */
 export interface NullSample {
@@ -13,17 +15,20 @@ export interface NullSample {
  *
  * p_i = (1 + #(pooled z >= z_i)) / (1 + pooled), z_i = (te_i - mean_i) / std_i.
  *
- * @throws InvalidArgumentError when an estimate has fewer than 10 surrogates.
+ * @throws InvalidArgumentError when an estimate has fewer than 10 surrogates, or is none.
  */
 export function pooledPValues(estimates: readonly NullSample[]): Float64Array {
+  if (!Array.isArray(estimates)) refuse('estimates', `estimates is ${shown(estimates)}; it must be an array.`);
   const pooled: number[] = [];
-  const scores = estimates.map(({ te, surrogates }, i) => {
-    const n = surrogates.length;
+  const scores = estimates.map((estimate: NullSample, i) => {
+    objectIn(estimate, `estimates[${i}]`);
+    const te = numberIn(estimate.te, `estimates[${i}].te`, { infinite: true });
+    const values = numbersOf(estimate.surrogates, `estimates[${i}].surrogates`);
+    const n = values.length;
     if (n < 10)
       throw new InvalidArgumentError(`estimates[${i}] has ${n} surrogates; pooling needs at least 10 of each`, {
         field: 'estimates',
       });
-    const values = Float64Array.from(surrogates);
     const mean = values.reduce((a, b) => a + b, 0) / n;
     const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / (n - 1));
     // A null without spread (a constant series) has one value: all scores 0 but for larger estimates.

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { numberIn } from '@x/cuda-core/addon';
+import { numberIn, objectIn } from '@x/cuda-core/addon';
 import { addon } from '../native';
 import { checkOptions, type EstimationOptions } from './estimation-options';
 import type { NativeStream } from './native-estimation';
@@ -63,6 +63,7 @@ export class TransferEntropyStream {
   #seen = 0;
 
   constructor(options: TransferEntropyStreamOptions = {}) {
+    objectIn(options, 'options');
     const checked = checkOptions({ ...options, surrogates: 0, interval: false, device: 'cpu' }, 'transfer');
     this.window = numberIn(options.window ?? 1000, 'window', { min: 1, max: 10_000_000, integer: true });
     this.#sources = numberIn(options.sources ?? 1, 'sources', { min: 1, max: 1000, integer: true });

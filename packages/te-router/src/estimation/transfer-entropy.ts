@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '@x/cuda-core';
-import { runJob } from '@x/cuda-core/addon';
+import { objectIn, runJob } from '@x/cuda-core/addon';
 import { addon } from '../native';
 import { checkConditions, checkOptions, type TransferEntropyOptions } from './estimation-options';
 import { type EstimationResult, resultOf } from './estimation-result';
@@ -94,6 +94,7 @@ export async function conditionalTransferEntropy(
   conditions: NonNullable<TransferEntropyOptions['conditions']>,
   options: Omit<TransferEntropyOptions, 'conditions'> = {},
 ): Promise<TransferEntropyResult> {
+  objectIn(options, 'options');
   const list = conditions instanceof Float64Array ? [conditions] : conditions;
   if (!Array.isArray(list) || list.length === 0)
     throw new InvalidArgumentError('conditions must be a Float64Array or a non-empty array of series', {

@@ -1,3 +1,4 @@
+import { numberIn, objectIn, refuse, textIn } from '@x/cuda-core/addon';
 import type { NetworkSeries, TransferEntropyNetwork } from './network';
 import { escaped, variableNames } from './network-output';
 
@@ -28,14 +29,23 @@ function thinned(values: Float64Array): number[] {
   return out;
 }
 
+function drawable(series: NetworkSeries, variables: number): NetworkSeries {
+  objectIn(series, 'series');
+  const samples = numberIn(series.samples, 'series.samples', { min: 1, integer: true });
+  if (!(series.values instanceof Float64Array) || series.values.length !== variables * samples)
+    refuse('series.values', `series.values must be a Float64Array of ${variables} x ${samples} numbers.`);
+  return series;
+}
+
 /**
  * One HTML page with the network, the matrix and the series, which needs nothing but itself: no network access, no library.
  * A click on a variable shows its links and its series.
  */
 export function networkHtml(network: TransferEntropyNetwork, options: NetworkHtmlOptions = {}): string {
+  objectIn(options, 'options');
   const names = variableNames(network, options.names);
-  const title = options.title ?? 'Transfer entropy network';
-  const { series } = options;
+  const title = textIn(options.title ?? 'Transfer entropy network', 'title');
+  const series = options.series && drawable(options.series, network.variables);
   const data = {
     names,
     links: network.links.map(({ source, target, te, lag, pValue, qValue }) => [

@@ -2,18 +2,32 @@ import { InvalidArgumentError } from '@x/cuda-core';
 import type { TransferEntropyNetwork } from './network';
 import { significantLinks } from './network-links';
 import { multivariateResult } from './network-multivariate';
+import { networkIn } from './network-output';
 
 /**
  * Puts together networks of the same series and options that were estimated for disjoint ranges of `targets`, on one machine
  * or many. The result has the bits of the whole: every column depends on its target alone, and false-discovery control is
  * done anew over all.
- * @throws InvalidArgumentError when parts overlap, leave a gap, or differ in variables, method, level or test.
+ * @throws InvalidArgumentError when parts overlap, leave a gap, or differ in variables, method, level or test, and for what is
+ *   no network.
  */
 export function mergeNetworks(parts: readonly TransferEntropyNetwork[]): TransferEntropyNetwork {
   const refuse = (message: string): never => {
     throw new InvalidArgumentError(message, { field: 'parts' });
   };
   if (!Array.isArray(parts) || parts.length === 0) refuse('parts must hold at least one network');
+  const matrix = (values: unknown, type: typeof Float64Array | typeof Int32Array, size: number): boolean =>
+    values === undefined || (values instanceof type && values.length === size);
+  parts.forEach((part, i) => {
+    networkIn(part, `parts[${i}]`);
+    const { variables, targets, te, pValue, lag } = part;
+    const whole = Array.isArray(targets) && targets.length === 2 && targets.every(Number.isSafeInteger);
+    if (!whole || !(0 <= targets[0] && targets[0] < targets[1] && targets[1] <= variables))
+      refuse(`parts[${i}].targets must be a range of 0 to ${variables}`);
+    if (!matrix(te, Float64Array, variables ** 2) || !matrix(pValue, Float64Array, variables ** 2))
+      refuse(`parts[${i}] has a matrix of another size than ${variables} x ${variables}`);
+    if (!matrix(lag, Int32Array, variables ** 2)) refuse(`parts[${i}].lag is no matrix of whole numbers`);
+  });
   const sorted = [...parts].sort((a, b) => a.targets[0] - b.targets[0]);
   const first = sorted[0] as TransferEntropyNetwork;
   const { variables, method, alpha, fdr } = first;

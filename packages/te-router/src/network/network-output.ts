@@ -1,15 +1,38 @@
 import { InvalidArgumentError } from '@x/cuda-core';
+import { numberIn, objectIn, refuse, shown } from '@x/cuda-core/addon';
 import type { TransferEntropyNetwork } from './network';
+
+/**
+ * A network as it may come from another process: its matrix and links are what they say.
+ *
+ * @throws InvalidArgumentError naming the field.
+ */
+export function networkIn(network: TransferEntropyNetwork, field = 'network'): TransferEntropyNetwork {
+  objectIn(network, field);
+  const variables = numberIn(network.variables, `${field}.variables`, { min: 2, integer: true });
+  if (!(network.te instanceof Float64Array) || network.te.length !== variables * variables)
+    refuse(`${field}.te`, `${field}.te must be a Float64Array of ${variables} x ${variables} numbers.`);
+  if (!Array.isArray(network.links))
+    refuse(`${field}.links`, `${field}.links is ${shown(network.links)}; it must be an array.`);
+  network.links.forEach((link, i) => {
+    objectIn(link, `${field}.links[${i}]`);
+    for (const end of ['source', 'target'] as const)
+      numberIn(link[end], `${field}.links[${i}].${end}`, { min: 0, max: variables - 1, integer: true });
+  });
+  return network;
+}
 
 /** 1 where there is a link, else 0; row = source, column = target. */
 export function adjacency(network: TransferEntropyNetwork): Uint8Array {
-  const out = new Uint8Array(network.variables * network.variables);
-  for (const { source, target } of network.links) out[source * network.variables + target] = 1;
+  const { variables, links } = networkIn(network);
+  const out = new Uint8Array(variables * variables);
+  for (const { source, target } of links) out[source * variables + target] = 1;
   return out;
 }
 
 /** The names of the variables, `V0`, `V1`, ... when none are given. */
 export function variableNames(network: TransferEntropyNetwork, names?: readonly string[]): readonly string[] {
+  networkIn(network);
   if (names === undefined) return Array.from({ length: network.variables }, (_, v) => `V${v}`);
   if (!Array.isArray(names) || names.length !== network.variables || !names.every((name) => typeof name === 'string'))
     throw new InvalidArgumentError(`names must be ${network.variables} strings, one a variable`, { field: 'names' });
@@ -30,8 +53,8 @@ export function linksCsv(network: TransferEntropyNetwork, names?: readonly strin
 
 /** The matrix `te` as CSV, names in the first row (targets) and column (sources); what was not estimated is empty. */
 export function matrixCsv(network: TransferEntropyNetwork, names?: readonly string[]): string {
-  const { te, variables } = network;
   const name = variableNames(network, names).map(quoted);
+  const { te, variables } = network;
   const rows = name.map((row, x) =>
     [row, ...Array.from(te.subarray(x * variables, (x + 1) * variables), number)].join(','),
   );

@@ -1,4 +1,10 @@
-import { type Device, InvalidArgumentError, UnsupportedError } from '@x/cuda-core';
+import {
+  type Device,
+  InvalidArgumentError,
+  LimitExceededError,
+  OutOfMemoryError,
+  UnsupportedError,
+} from '@x/cuda-core';
 import { booleanIn, deviceName, numberIn, objectIn, parseDevice, runJob } from '@x/cuda-core/addon';
 import { integer, oneOf } from '../estimation/estimation-options';
 import { addon } from '../native';
@@ -132,18 +138,30 @@ export interface TransferEntropyNetwork {
   device: 'cpu' | `cuda:${number}`;
 }
 
+/** A matrix of doubles is then 20 GB. */
+const MOST_VARIABLES = 50_000;
+
 function checkSeries(series: NetworkSeries): NetworkSeries {
   objectIn(series, 'series');
-  const variables = numberIn(series.variables, 'variables', { min: 1, max: 1_000_000, integer: true });
+  const variables = numberIn(series.variables, 'variables', { min: 1, integer: true });
   const samples = numberIn(series.samples, 'samples', { min: 1, integer: true });
   if (variables < 2)
     throw new InvalidArgumentError(`a network needs at least 2 variables and has ${variables}`, { field: 'variables' });
-  if (!(series.values instanceof Float64Array) || series.values.length !== variables * samples)
+  if (variables > MOST_VARIABLES)
+    throw new LimitExceededError(
+      `a network of ${variables} variables has too large a matrix; at most ${MOST_VARIABLES}`,
+      {
+        field: 'variables',
+      },
+    );
+  const { values } = series;
+  const numbers = ArrayBuffer.isView(values) && values instanceof Float64Array; // and no Proxy of one
+  if (!numbers || values.length !== variables * samples)
     throw new InvalidArgumentError(
       `values must be a Float64Array of variables x samples = ${variables * samples} numbers, a row a variable`,
       { field: 'values' },
     );
-  return { values: series.values.slice(), variables, samples }; // the call is async: its own copy
+  return { values: values.slice(), variables, samples }; // the call is async: its own copy
 }
 
 function targetsIn(targets: readonly [number, number] | undefined, variables: number): readonly [number, number] {
@@ -160,7 +178,8 @@ function targetsIn(targets: readonly [number, number] | undefined, variables: nu
  *
  * @throws InvalidArgumentError (as a rejection) for fewer than two variables, values that are not finite, series too short
  *   for the embedding, options out of range and names that do not exist.
- * @throws UnsupportedError for combinations that do not exist.
+ * @throws UnsupportedError for combinations that do not exist; LimitExceededError for more than 50,000
+ *   variables; OutOfMemoryError when their matrix does not fit.
  *
  * @example
  * const network = await transferEntropyNetwork({ values, variables: 100, samples: 1000 }, { surrogates: 200, seed: 1 });
@@ -214,15 +233,17 @@ export async function transferEntropyNetwork(
     seed: integer('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER),
     device: parseDevice(options.device),
   };
-  if (options.screen !== undefined && options.screen !== false) {
-    const keep = numberIn(options.screen === true ? 0.1 : (options.screen.keep ?? 0.1), 'screen.keep', {
-      min: 0,
-      max: 1,
-    });
-    native.wanted = await screened(data, native, keep, options.signal);
-  }
+  const threshold = options.threshold === undefined ? undefined : numberIn(options.threshold, 'threshold');
+  const keep = keepOf(options.screen);
+  if (keep !== undefined) native.wanted = await screened(data, native, keep, options.signal);
   const { variables } = data;
-  const empty = () => new Float64Array(variables * variables);
+  const empty = () => {
+    try {
+      return new Float64Array(variables * variables);
+    } catch (cause) {
+      throw new OutOfMemoryError(`no memory for a matrix of ${variables} x ${variables} numbers`, { cause });
+    }
+  };
   const part = targets[0] > 0 || targets[1] < variables;
   const te = part ? empty().fill(Number.NaN) : empty();
   const tested = surrogates > 0 || analytic;
@@ -234,7 +255,6 @@ export async function transferEntropyNetwork(
   if (native.wanted)
     for (let m = 0; m < te.length; m++) if (!native.wanted[m] && m % (variables + 1) !== 0) te[m] = Number.NaN;
   const lagOf = (source: number, target: number) => (lag ? (lag[source * variables + target] as number) : delay);
-  const threshold = options.threshold === undefined ? undefined : numberIn(options.threshold, 'threshold');
   const links = pValue
     ? significantLinks({ variables, te, pValue, lag: lagOf, targets, alpha, fdr })
     : threshold === undefined
@@ -256,6 +276,13 @@ export async function transferEntropyNetwork(
     precision: done.single ? 'f32' : 'f64',
     device: deviceName({ kind: done.deviceKind, index: done.deviceIndex }),
   };
+}
+
+/** The share that screening keeps; undefined for none. */
+function keepOf(screen: TransferEntropyNetworkOptions['screen']): number | undefined {
+  if (screen === undefined || screen === false) return undefined;
+  const { keep } = screen === true ? {} : (objectIn(screen, 'screen') as { keep?: number });
+  return numberIn(keep ?? 0.1, 'screen.keep', { min: 0, max: 1 });
 }
 
 /** The pairs that are among the best `keep` by either cheap estimate. */

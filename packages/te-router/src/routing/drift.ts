@@ -6,7 +6,7 @@
 // changes: its first passage over A takes at least A outcomes on average, whatever the qualities are, as long as
 // expectations are right to within the tolerance. The same upwards. J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a
 // nonparametric framework for sequential change detection", New England J. Stat. Data Sci. 2, 2024.
-import { numberIn } from '@x/cuda-core/addon';
+import { numberIn, objectIn } from '@x/cuda-core/addon';
 
 export interface DriftOptions {
   /**
@@ -61,18 +61,26 @@ export class DriftDetector {
   private readonly threshold: number;
   private readonly tolerance: number;
 
-  constructor(options: Required<DriftOptions>) {
-    numberIn(options.falseAlarmEvery, 'drift.falseAlarmEvery', { min: 10, max: 1e9 });
-    this.tolerance = numberIn(options.tolerance, 'drift.tolerance', { min: 0, max: 0.499 });
+  /** @throws InvalidArgumentError for an option outside its range. */
+  constructor(options: DriftOptions = {}) {
+    objectIn(options, 'options');
+    const every = numberIn(options.falseAlarmEvery ?? FALSE_ALARM_EVERY, 'drift.falseAlarmEvery', {
+      min: 10,
+      max: 1e9,
+    });
+    this.tolerance = numberIn(options.tolerance ?? 0.05, 'drift.tolerance', { min: 0, max: 0.499 });
     // Two sums run side by side; each may take half of the false alarms.
-    this.threshold = 2 * options.falseAlarmEvery;
+    this.threshold = 2 * every;
   }
 
   /**
    * One outcome beside its expectation, both 0 to 1. When a change is certain enough: its direction, size and age, and the
    * watch begins anew.
+   * @throws InvalidArgumentError for numbers outside 0 to 1.
    */
   add(expected: number, outcome: number): Omit<DriftEvent, 'model' | 'at'> | undefined {
+    numberIn(expected, 'expected', { min: 0, max: 1 });
+    numberIn(outcome, 'outcome', { min: 0, max: 1 });
     const worse = this.step(this.worse, expected - this.tolerance - outcome, expected, outcome);
     const better = this.step(this.better, outcome - expected - this.tolerance, expected, outcome);
     if (!worse && !better) return undefined;

@@ -217,6 +217,8 @@ export class QueryRouter {
 
   /** Learns from many answers, in their order. */
   observeMany(outcomes: Iterable<Outcome>): void {
+    if (typeof (outcomes as Iterable<Outcome> | undefined)?.[Symbol.iterator] !== 'function')
+      refuse('outcomes', `outcomes is ${shown(outcomes)}; it must be an array of outcomes.`);
     for (const outcome of outcomes) this.observe(outcome);
   }
 
