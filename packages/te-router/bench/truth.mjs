@@ -3,6 +3,7 @@
 //   node bench/truth.mjs truths                       the truths and their errors
 //   node bench/truth.mjs intervals    [options]       bias, RMSE, coverage of the 95 % interval (--set tuning: on the systems it
 //                                                     was chosen on)
+//   node bench/truth.mjs wider        [options]       coverage with histories, conditions, several variables, mutual information
 //   node bench/truth.mjs significance [options]       p-values without influence, and power, by kind of surrogate
 //   node bench/truth.mjs long         [options]       values of long series
 //   node bench/truth.mjs table STUDY FILE...          the table of lines written with --out

@@ -13,10 +13,11 @@ struct Shape {
   double exponent, bend;
 };
 constexpr Shape kShapes[] = {{1.0 / 3, 0}, {2.0 / 3, 16}, {1, 8}, {1, 32}, {1.2, 32}, {1.2, 0}, {1.4, 8}};
-constexpr double kAmplitude = 0.15;      // nats at 8 neighbours, prior deviation
-constexpr double kFewNeighbours = 0.01;  // nats at 4 neighbours, prior deviation of the term in 1/k
-// The first term of smooth densities at 8 neighbours, prior deviation: nats, and at most this part of the influence.
-constexpr double kSmooth = 0.03, kSmoothPart = 0.1;
+// The prior of A, the bias of 8 neighbours of a thousand: in nats, of influence T
+//   deviation kDeviation T / (T + kWeak) + kDeviationPart T,   mean kMean deviations times T / (T + kHalf).
+// Both go with n to the power -kDecay.
+constexpr double kDeviation = 0.0678, kWeak = 0.21, kDeviationPart = 0.0345, kMean = 2.08, kHalf = 0.577, kDecay = 0.4;
+constexpr double kRise = 0.0412;  // r, nats, of influence far above kHalf; 0 along edges
 
 double bias_shape(const Shape& s, double k) {
   const double power = std::pow(k / 8, s.exponent);
@@ -63,35 +64,34 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) { return 
 
 double neighbour_noise(int32_t k) { return std::pow(static_cast<double>(k) / 4, -1.3); }
 
-Extrapolation extrapolate(const std::vector<int32_t>& neighbours, const std::vector<double>& values, double noise) {
+Extrapolation extrapolate(const std::vector<int32_t>& neighbours, const std::vector<double>& values, int64_t tuples, double noise) {
   const size_t n = values.size();
-  std::vector<double> few(n), ones(n, 1.0);
-  for (size_t i = 0; i < n; ++i) few[i] = kFewNeighbours * 4 / neighbours[i];
-  const double first = std::min(kSmooth, kSmoothPart * std::max(0.0, values[n / 2]));
+  const std::vector<double> ones(n, 1.0);
+  const double influence = std::max(0.0, values[n / 2]), strong = influence / (influence + kHalf);
+  const double deviation = (kDeviation * influence / (influence + kWeak) + kDeviationPart * influence) *
+                           std::pow(static_cast<double>(tuples) / 1000, -kDecay);
   struct Fit {
     double value, log_likelihood, prior_variance;
     std::vector<double> weights;
   };
   std::vector<Fit> fits;
   for (const Shape& shape : kShapes) {
-    std::vector<double> bias(n), smooth(n, 0.0), matrix(n * n);
-    for (size_t i = 0; i < n; ++i) bias[i] = kAmplitude * bias_shape(shape, neighbours[i]);
-    if (shape.exponent > 0.5)
-      for (size_t i = 0; i < n; ++i) smooth[i] = first * std::pow(neighbours[i] / 8.0, 2.0 / 3);
+    const bool edge = shape.exponent < 0.5;
+    std::vector<double> loss(n), matrix(n * n), raised = values;
+    for (size_t i = 0; i < n; ++i) loss[i] = deviation * bias_shape(shape, neighbours[i]), raised[i] += kMean * strong * loss[i];
     for (size_t i = 0; i < n; ++i)
       for (size_t j = 0; j < n; ++j)
-        matrix[i * n + j] = noise * neighbour_noise(std::max(neighbours[i], neighbours[j])) + few[i] * few[j] + bias[i] * bias[j] +
-                            smooth[i] * smooth[j];
+        matrix[i * n + j] = noise * neighbour_noise(std::max(neighbours[i], neighbours[j])) + loss[i] * loss[j];
     const Covariance covariance(std::move(matrix), n);
     Fit fit;
     fit.weights = covariance.solve(ones);
     const double variance = 1 / dot(ones, fit.weights);
     for (double& w : fit.weights) w *= variance;
-    fit.value = dot(fit.weights, values);
-    std::vector<double> rest = values;
-    for (double& v : rest) v -= fit.value;
-    fit.log_likelihood = -0.5 * (dot(rest, covariance.solve(rest)) + covariance.log_determinant() - std::log(variance));
-    fit.prior_variance = std::pow(dot(fit.weights, few), 2) + std::pow(dot(fit.weights, bias), 2) + std::pow(dot(fit.weights, smooth), 2);
+    const double none = dot(fit.weights, raised);
+    for (double& v : raised) v -= none;
+    fit.value = none - (edge ? 0 : kRise * strong);
+    fit.log_likelihood = -0.5 * (dot(raised, covariance.solve(raised)) + covariance.log_determinant() - std::log(variance));
+    fit.prior_variance = std::pow(dot(fit.weights, loss), 2);
     fits.push_back(std::move(fit));
   }
   double best = fits[0].log_likelihood, total = 0;

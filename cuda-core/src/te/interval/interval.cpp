@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/thread_pool.hpp"
+#include "te/binned/binned.hpp"
 #include "te/interval/extrapolation.hpp"
 #include "te/interval/noncentral.hpp"
 #include "te/interval/resampling.hpp"
@@ -59,7 +60,7 @@ Interval of_neighbours(const Embedding& e, const xc_te_options& o, double te, co
     expected += neighbour_noise(neighbours[i]) - neighbour_noise(neighbours[many - 1]);
   }
   const double noise = std::max(observed / expected, 0.01 / static_cast<double>(e.n));
-  const Extrapolation at_none = extrapolate(neighbours, values, noise);
+  const Extrapolation at_none = extrapolate(neighbours, values, e.n, noise);
   const double sampling = halves.variance(at_none.weights), variance = sampling + at_none.model_variance;
   const double freedom = sampling > 0 ? Halves::kPairs * (variance / sampling) * (variance / sampling) : 1e9;
   const double error = std::sqrt(variance), q = student_quantile(p, freedom);
@@ -112,10 +113,28 @@ Interval of_gaussian(const Embedding& e, const xc_te_options& o, double te, cons
   return of_squares(te, raw, bias, unit, variance, o.interval);
 }
 
-Interval of_bins(const Embedding& e, const xc_te_options& o, double te, const double* locals, const Control& control) {
-  const double n = static_cast<double>(e.n), variance = hac_variance(locals, e.n);
+// Every column cut into bins of equal frequency of its own.
+Embedding binned_anew(const Embedding& values, xc_te_options o) {
+  o.valid = nullptr;
+  Embedding out = values;
+  for (Block* block : {&out.future, &out.past, &out.source})
+    if (block->dims > 0) block->values = binned_series({block->values.data(), block->dims, 0}, out.n, o);
+  return out;
+}
+
+Interval of_bins(const Embedding& e, const Embedding& unbinned, const xc_te_options& o, double te, const double* locals,
+                 const Control& control) {
+  const double n = static_cast<double>(e.n);
   xc_te_options own = o;
   own.bias_correction = 0;
+  double variance = hac_variance(locals, e.n);
+  if (Halves::tuples(e.n) > 2) {
+    const bool cut = o.binning == XC_TE_EQUAL_FREQUENCY;
+    const Halves halves(cut ? unbinned : e, o.seed, 1, [&](const Embedding& part) {
+      return std::vector<double>{make_binned(cut ? binned_anew(part, own) : part, own)->value(nullptr, control)};
+    });
+    variance = std::max(variance, halves.variance({1.0}));
+  }
   const auto plain = make_binned(e, own);
   own.bias_correction = 1;
   const auto corrected = make_binned(e, own);
@@ -134,7 +153,7 @@ Interval of_bins(const Embedding& e, const xc_te_options& o, double te, const do
   const double smallest = 1e-3 / n;
   mean = std::max(mean, smallest), spread = std::max(spread, smallest * smallest);
   // Influence empties cells, and the bias falls with them; a value like those without influence has theirs.
-  const double distance = std::clamp((raw - mean) / (4 * std::sqrt(spread)), 0.0, 1.0);
+  const double distance = std::clamp(((raw - mean) / std::sqrt(spread) - 1) / 3, 0.0, 1.0);
   const double share = moved_cells > 0 ? std::clamp(cells / moved_cells, 0.0, 2.0) : 1;
   const double bias = mean * (1 + distance * (share - 1));
   const double effect = std::max(0.0, raw - bias);
@@ -167,13 +186,14 @@ double student_quantile(double p, double freedom) {
   return z + g1 / freedom + g2 / (freedom * freedom) + g3 / (freedom * freedom * freedom);
 }
 
-Interval confidence_interval(const Embedding& e, const xc_te_options& o, double te, const double* locals, const Control& control) {
+Interval confidence_interval(const Embedding& e, const Embedding& unbinned, const xc_te_options& o, double te, const double* locals,
+                             const Control& control) {
   const double p = 0.5 + o.interval / 2;
   switch (o.estimator) {
     case XC_TE_KSG1:
     case XC_TE_KSG2: return of_neighbours(e, o, te, locals, p, control);
     case XC_TE_KERNEL: return of_boxes(e, o, te, p, control);
-    case XC_TE_BINNED: return of_bins(e, o, te, locals, control);
+    case XC_TE_BINNED: return of_bins(e, unbinned, o, te, locals, control);
     default: return of_gaussian(e, o, te, locals);
   }
 }

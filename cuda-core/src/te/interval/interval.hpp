@@ -14,8 +14,10 @@
 //
 // The bias of bins depends on how the cells are filled, and no count of cells tells it when tuples are few: it is measured.
 // Sources moved in time have no influence and all their values are bias; so is what s^2 is without influence, from their
-// variance. Influence empties cells: as far as the estimate leaves the values without influence (from four of their deviations on
-// in full) their mean is scaled by the ratio of Panzeri and Treves' corrections of the estimate and of theirs.
+// variance. Influence empties cells: as far as the estimate leaves the values without influence (from one of their deviations on,
+// from four in full) their mean is scaled by the ratio of Panzeri and Treves' corrections of the estimate and of theirs. Bins of
+// equal frequency end where the sample lets them, which locals know nothing of: v is not below the variance of halves that are
+// binned anew.
 //
 // The box kernel's value depends on its width by definition, and so does what its interval holds: the information between
 // boxes, whatever n. The digamma of a count in the place of its logarithm takes the greater part of the bias off. The rest, where
@@ -33,9 +35,10 @@ struct Interval {
   double low, high, standard_error, bias;
 };
 
-// `locals`: of the embedding's own estimate te, n values. Throws XC_CANCELLED.
-Interval confidence_interval(const Embedding& embedding, const xc_te_options& options, double te, const double* locals,
-                             const Control& control);
+// `locals`: of the embedding's own estimate te, n values. `unbinned`: of a binned estimate, the embedding of the values that the
+// symbols stand for; else it is not looked at. Throws XC_CANCELLED.
+Interval confidence_interval(const Embedding& embedding, const Embedding& unbinned, const xc_te_options& options, double te,
+                             const double* locals, const Control& control);
 
 // The variance of the mean of dependent values (not below half of what independent ones would have).
 double hac_variance(const double* values, int64_t n);

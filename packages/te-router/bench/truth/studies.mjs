@@ -1,5 +1,6 @@
 // What is asked of every system and seed. A study yields jobs; a job is one line of output: an array of plain values.
-import { transferEntropy } from '../../dist/index.js';
+import { mutualInformation, transferEntropy } from '../../dist/index.js';
+import { LINEAR } from './linear.mjs';
 import { ar, henon, logistic, lorenz96, reversed, threshold } from './systems.mjs';
 import { TUNING } from './tuning.mjs';
 
@@ -34,6 +35,23 @@ export async function* intervals({ seeds, samples, set = 'reported' }) {
           const { te, interval = ofNeighbours } = estimate;
           if (ksg) ofNeighbours = interval;
           yield [system.name, n, label, seed, te, interval.low, interval.high];
+        }
+      }
+}
+
+/** Histories, conditions and several variables, where the truth is in closed form. [system, samples, estimator, seed, te, low, high] */
+export async function* wider({ seeds, samples }) {
+  for (const seed of seeds)
+    for (const n of samples)
+      for (const { name, make, source, target, conditions, history, mutual } of LINEAR) {
+        const series = make(n, seed);
+        const [x, y, z] = [source, target, conditions].map((variables) => variables.map((v) => series[v]));
+        const histories = mutual ? {} : { targetHistory: history, sourceHistory: history };
+        for (const estimator of ['ksg1', 'gaussian']) {
+          const estimate = mutual ? mutualInformation : transferEntropy;
+          const options = { ...histories, estimator, conditions: z, interval: 0.95, seed, device: 'cpu' };
+          const { te, interval } = await estimate(x, y, options);
+          yield [name, n, estimator, seed, te, interval.low, interval.high];
         }
       }
 }

@@ -101,7 +101,7 @@ export const logistic = {
 };
 
 /** What an orbit of [x, y] pairs tells, both observed with noise of one deviation. */
-const observed = (orbit, length, axis) => () =>
+export const observed = (orbit, length, axis) => () =>
   twice((r) => {
     const next = orbit(r);
     let [x, y] = next();
@@ -119,7 +119,7 @@ const observed = (orbit, length, axis) => () =>
     return entropy([0, 1]) + entropy([1, 2]) - entropy([1]) - entropy([0, 1, 2]);
   });
 
-const observedSeries = (orbit, deviation) => (samples, seed) => {
+export const observedSeries = (orbit, deviation) => (samples, seed) => {
   const r = generator(seed);
   const next = orbit(r);
   const x = new Float64Array(samples);

@@ -1,4 +1,5 @@
 // Tables of what the studies wrote.
+import { LINEAR } from './linear.mjs';
 import { ALTERNATIVES, BINS, NULLS, SURROGATES, SYSTEMS } from './studies.mjs';
 import { symbolTruth } from './symbols.mjs';
 import { TUNING } from './tuning.mjs';
@@ -104,6 +105,27 @@ export const tables = {
     const near = shares.filter(([share, n]) => Math.abs(share - 0.95) <= 0.02 + 2 * Math.sqrt(0.0475 / n)).length;
     const summary = `${inside} of ${shares.length} rows lie in 93 to 97 %, ${near} within two standard errors of that; mean ${percent(mean(shares.map(([share]) => share)))}.`;
     return [...lines, '', ...rest, '', summary];
+  },
+
+  wider(rows) {
+    const lines = [
+      '| what | N | truth, nats | estimator | seeds | bias, RMSE | coverage of 95 % | half width |',
+      '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ];
+    const groups = grouped(rows, ([name, n, estimator]) => JSON.stringify([name, n, estimator]));
+    for (const { name, truth } of LINEAR)
+      for (const [key, group] of groups) {
+        const [of, n, estimator] = JSON.parse(key);
+        if (of !== name) continue;
+        const te = group.map((row) => row[4]);
+        const covered = mean(group.map(([, , , , , low, high]) => +(low <= truth && truth <= high)));
+        const width = mean(group.map(([, , , , , low, high]) => (high - low) / 2));
+        const rmse = Math.sqrt(mean(te.map((v) => (v - truth) ** 2)));
+        lines.push(
+          `| ${name} | ${n} | ${truth.toFixed(4)} | ${estimator} | ${group.length} | ${fixed(mean(te) - truth, 3)}, ${rmse.toFixed(3)} | ${percent(covered)} | ${width.toFixed(3)} |`,
+        );
+      }
+    return lines;
   },
 
   significance(rows) {

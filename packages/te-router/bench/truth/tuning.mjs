@@ -3,7 +3,7 @@
 // integral.
 import { entropyOnLine, normalEntropy } from './density.mjs';
 import { generator } from './generator.mjs';
-import { ar } from './systems.mjs';
+import { ar, observed, observedSeries } from './systems.mjs';
 
 /** y' = a y + noise whose law is given by x; draw(x, random) is the noise, density(v, x) its density. */
 function driven(name, a, { draw, density, entropy, white = 'normal', reach }) {
@@ -72,6 +72,46 @@ const skewed = {
   truth: () => ({ te: 0, error: 0 }),
 };
 
+/** Ulam maps, x driving y, observed with noise. */
+function ulamOrbit(r) {
+  const start = () => 2 * r.uniform() - 1;
+  let [x, y] = [start(), start()];
+  const step = () => {
+    [x, y] = [2 - x * x, 2 - (0.4 * x + 0.6 * y) ** 2];
+    if (!(Math.abs(x) < 1.9999999)) x = start(); // a double's orbit would end there
+    return [x, y];
+  };
+  for (let t = 0; t < 500; t++) step();
+  return step;
+}
+
+/** Lorenz's three variables by Runge-Kutta steps of 0.02, every fifth one; the first two are observed with noise. */
+function lorenz63Orbit(r) {
+  let v = [r.normal(), r.normal(), 20 + r.normal()];
+  const slope = ([x, y, z]) => [10 * (y - x), x * (28 - z) - y, x * y - (8 / 3) * z];
+  const moved = (u, k, h) => u.map((q, i) => q + h * k[i]);
+  const h = 0.02;
+  const step = () => {
+    const a = slope(v);
+    const b = slope(moved(v, a, h / 2));
+    const c = slope(moved(v, b, h / 2));
+    const d = slope(moved(v, c, h));
+    v = v.map((q, i) => q + (h / 6) * (a[i] + 2 * b[i] + 2 * c[i] + d[i]));
+  };
+  const next = () => {
+    for (let i = 0; i < 5; i++) step();
+    return [v[0], v[1]];
+  };
+  for (let t = 0; t < 200; t++) next();
+  return next;
+}
+
+const noisy = (name, orbit, deviation, axis) => ({
+  name: `tuning: ${name}, noise ${deviation}`,
+  make: observedSeries(orbit, deviation),
+  truth: observed(orbit, 2e6, { ...axis, deviation }),
+});
+
 export const TUNING = [
   ...NONE,
   skewed,
@@ -96,4 +136,24 @@ export const TUNING = [
     entropy: () => 0,
     reach: 2,
   }),
+  { ...ar(0.7, 0.2, 0.4), name: 'tuning: AR 0.2, c = 0.7' },
+  additive('weak sine', 0.5, 1, (x) => Math.sin(2 * x), 9),
+  additive('weak tanh', 0.3, 0.8, (x) => Math.tanh(2 * x), 8),
+  additive('kink', 0.5, 0.4, (x) => Math.abs(x), 9),
+  additive('narrow step', 0.4, 0.25, (x) => (x > 0 ? 0.6 : -0.6), 4),
+  driven('uniform driver', 0.4, {
+    white: 'uniform',
+    draw: (x, r) => 1.2 * x + 0.3 * r.normal(),
+    density: (v, x) => bell(v - 1.2 * x, 0.3),
+    entropy: () => normalEntropy(0.3),
+    reach: 5,
+  }),
+  driven('Laplace noise', 0.4, {
+    draw: (x, r) => x + 0.4 * (r.uniform() < 0.5 ? -1 : 1) * -Math.log(r.uniform()),
+    density: (v, x) => Math.exp(-Math.abs(v - x) / 0.4) / 0.8,
+    entropy: () => 1 + Math.log(0.8),
+    reach: 12,
+  }),
+  noisy('Ulam maps', ulamOrbit, 0.25, { low: -4.5, high: 4.5, cells: 180 }),
+  noisy('Lorenz, x to y', lorenz63Orbit, 1.5, { low: -36, high: 42, cells: 200 }),
 ];
