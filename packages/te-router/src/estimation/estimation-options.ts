@@ -75,10 +75,11 @@ export interface EstimationOptions {
    * Confidence level of `interval`, above 0 and below 1; `false` for none. Default 0.95 with surrogates, else none.
    * The interval is of the transfer entropy (KSG: one for every `k` and both algorithms), of the linear influence
    * (Gaussian), of the information between symbols (binned) or between boxes (kernel). Measured at 95 % on systems of
-   * known truth, N = 500 to 5000, histories of 1 (bench/results/te-estimators.md): KSG 94 to 100 %, Gaussian on linear
-   * systems 94 to 99 %, 4 equally frequent bins 85 to 98 % (mean 94 %; with influence 6 and 8 of them held it in 82 to
-   * 87 % on the tuning systems), the box kernel, without influence alone, 97 to 100 %. Not measured: longer histories,
-   * conditions, several variables at once, mutual information.
+   * known truth, N = 500 to 5000, histories of 1 (bench/results/te-estimators.md): KSG 95 % in the mean (77 to 100 %, least
+   * where structure is finer than so few samples show), Gaussian on linear systems 88 to 97 %, 4 equally frequent bins 86 to
+   * 100 % (mean 94 %; with influence 6 and 8 of them 75 to 92 % on the tuning systems), the box kernel, without influence alone,
+   * 96 to 100 %. Linear systems with histories of 2 and 3, conditions, several variables, mutual information: KSG 86 to
+   * 100 %, Gaussian 90 to 97 %.
    */
   interval?: number | false;
   /** Also give one local value a tuple. Default false. */
