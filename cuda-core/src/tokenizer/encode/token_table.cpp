@@ -41,7 +41,7 @@ bool holds(const PairTable::Entry& e, const Large<Origin>& origin, const MergeTa
 
 // What takes time is `holds`. So it is asked beforehand, by all threads, under the assumption that each symbol comes of the first
 // pair that makes it; the assumption is dropped for symbols where it turns out to be wrong, and for those made of them.
-std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables) {
+std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables, const std::vector<bool>& starts) {
   if (!tables.packed() || !tables.monotone()) return {};
   uint32_t symbols = 0;
   for (const auto& e : pairs) symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
@@ -57,6 +57,9 @@ std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const Me
   });
   Large<Origin> origin(symbols, Origin{0, 0, 0});
   Large<uint8_t> other(symbols, 0);  // comes about in another way than was assumed
+  for (uint32_t s = 0; s < symbols; ++s) {
+    if (!starts.empty() && !(s < starts.size() && starts[s])) origin[s].time = kNever;
+  }
   for (const auto& e : pairs) origin[e.joined].time = kNever;
   for (size_t i = 0; i < pairs.size(); ++i) {
     const auto& e = pairs[i];

@@ -15,7 +15,8 @@ struct Model;
 // inside may go another way. Decided without merging: a token is reached if one of its pairs is, and a pair (a, b) is if
 // no pair across their boundary comes earlier than the pair's own merge, at any of the times when symbols of a's right
 // edge and of b's left edge stand beside each other. Empty when the pairs are not monotone. `pairs`: those of the tables, by rank.
-std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables);
+// `starts`: the symbols that merging may begin with; empty: all that no pair makes.
+std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables, const std::vector<bool>& starts = {});
 
 class TokenTable {
  public:

@@ -114,6 +114,7 @@ class MergeTables {
   template <class Self, class Archive>
   static void fields(Self& self, Archive& a, size_t ids) {
     a.block("merges.slots", self.slots_);
+    a.block("merges.filter", self.filter_);  // half a million pairs take milliseconds to put in
     a.block("merges.joined", self.joined_);
     a.block("merges.byte_ranks", self.byte_ranks_);
     a.flag(self.monotone_);
@@ -143,21 +144,13 @@ class MergeTables {
     a.require(free > 0, "the table of merges is full");
     const uint32_t* const joined = joined_.data();
     for (size_t r = 0; r < ranks; ++r) outside += joined[r] >= limit;
+    a.require(filter_.size() == (capacity << kFilterBits) / 64, "the filter of merges is of another size than their table");
     a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
     for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
     a.require(outside == 0, "a merge makes a token that is not there");
-    index();
-  }
-  // What is not in the image.
-  void index() {
-    filter_ = Flat<uint64_t>((slots_.size() << kFilterBits) / 64, 0);
-    for (size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i] != kFree) filter(slots_[i] >> kRankBits);
-    }
     count_joined();
   }
   void count_joined() {
-
     first_joined_ = joined_.empty() ? kNoId : joined_[0];
     for (size_t r = 0; r < joined_.size() && counted(); ++r) {
       if (joined_[r] != first_joined_ + r) first_joined_ = kNoId;
