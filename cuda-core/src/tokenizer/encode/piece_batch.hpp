@@ -233,7 +233,7 @@ class PieceEncoder::Batch {
   void learn_long(const Item& item) {
     const uint8_t* const piece = base_ + item.begin;
     const size_t size = size_of(item);
-    if (size > MergeJob::kMost || (!is_part(item) && encoder_.may_have_seams(piece, size))) return;
+    if (size > MergeJob::kMost) return;
     if (encoder_.whole_long(piece, size, is_part(item)) == kNoId) merge_later(item, size);
   }
 
