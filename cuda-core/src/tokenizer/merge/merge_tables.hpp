@@ -14,8 +14,8 @@ struct MergeJob {
   alignas(64) uint32_t symbols[kMost + 16];  // beyond kMost they may be read, but do not count
   uint32_t ranks[kMost + 16];
   uint32_t count;
-  // Used while it runs: the next merge, the pairs that the last one made (as keys), and how many words there are to look at.
-  uint32_t at, lowest, lanes;
+  // Used while it runs: the next merge, and the pairs that the last one made (as keys) with their lines.
+  uint32_t at, lowest;
   uint64_t left, right;
   const uint64_t *left_line, *right_line;
 };
@@ -73,13 +73,20 @@ class MergeTables {
     uint32_t rank;   // kNoRank when absent
     bool elsewhere;  // the line is full of others
   };
-  // The line where the pair may be; for most of the pairs that are absent a free one, so that memory is not asked for them.
-  const uint64_t* line(uint64_t key) const {
-    const uint64_t bit = key * kMultiplier >> (shift_ - kFilterBits);
-    const auto none = reinterpret_cast<uintptr_t>(kFreeLine), there = reinterpret_cast<uintptr_t>(slots_.data() + (first(key) & ~(kLine - 1)));
-    const uintptr_t may_be = 0 - (filter_[bit >> 6] >> (bit & 63) & 1);
-    return reinterpret_cast<const uint64_t*>(none ^ ((none ^ there) & may_be));
-  }
+  // Where they are, as a value of its own.
+  struct Lines {
+    const uint64_t *slots, *filter;
+    uint64_t first_of_line;  // the bits of a slot's number that its line has
+    int shift;
+    // The line where the pair may be; for most of the pairs that are absent a free one, so that memory is not asked for them.
+    const uint64_t* line(uint64_t key) const {
+      const uint64_t h = key * kMultiplier, bit = h >> (shift - kFilterBits);
+      const auto none = reinterpret_cast<uintptr_t>(kFreeLine), there = reinterpret_cast<uintptr_t>(slots + (h >> shift & first_of_line));
+      const uintptr_t may_be = 0 - (filter[bit >> 6] >> (bit & 63) & 1);
+      return reinterpret_cast<const uint64_t*>(none ^ ((none ^ there) & may_be));
+    }
+  };
+  Lines lines() const { return {slots_.data(), filter_.data(), ~uint64_t{kLine - 1}, shift_}; }
   uint32_t rank(uint64_t key) const {
     const size_t i = place(key);
     // First: two unknown symbols side by side have the key of a free slot.
