@@ -2,7 +2,7 @@
 //   X_RIVALS_DIR=... node bench/decode.mjs [--encodings cl100k,o200k] [--sections english,cjk]    (rivals: see rivals.mjs)
 // "new": a section's ids in lists of 1,000, cut elsewhere in every pass, so that no list comes twice. "again": 32 lists, over and
 // over; who remembers whole lists only compares them then. "short": 20 ids, another 20 each time. Million ids a second of CPU time,
-// the best of five; every string is read once, since V8 joins parts of strings only then.
+// the best of three; every string is read once, since V8 joins parts of strings only then.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -62,7 +62,7 @@ function rate(decode, lists) {
     const text = decode(ids);
     seen ^= text.charCodeAt(text.length >> 1);
     count += ids.length;
-    if ((count & 0xffff) < ids.length && cpuSeconds() - start > 0.5) break;
+    if ((count & 0xffff) < ids.length && cpuSeconds() - start > 0.25) break;
   }
   return count / 1e6 / (cpuSeconds() - start);
 }
@@ -89,7 +89,7 @@ for (const encoding of flags.encodings.split(',')) {
       const best = { fresh: 0, again: 0, short: 0 };
       const few = cut(ids, 0, 1000).slice(0, 32);
       const repeated = Array.from({ length: 20 }, () => few).flat();
-      for (let pass = 0; pass < 5; pass++) {
+      for (let pass = 0; pass < 3; pass++) {
         best.fresh = Math.max(best.fresh, rate(decode, cut(ids, 1 + pass * 97, 1000)));
         best.again = Math.max(best.again, rate(decode, repeated));
         best.short = Math.max(best.short, rate(decode, cut(ids, 1 + pass * 7, 20).slice(0, 10_000)));
