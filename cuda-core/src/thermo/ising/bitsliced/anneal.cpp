@@ -6,6 +6,7 @@
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
 #include "thermo/ising/bitsliced/anneal_cuda.hpp"
+#include "thermo/ising/bitsliced/bitsliced_replicas.hpp"
 
 namespace xcore::thermo::ising {
 
@@ -43,13 +44,9 @@ ReplicaRows anneal_cpu(const IntegerModel& model, const std::vector<double>& bet
 
 ReplicaRows anneal_replicas(const Model& model, const std::vector<double>& betas, int64_t replicas, uint64_t seed,
                             xc_device device, const Control& control) {
-  const IntegerModel integers = to_integers(model, (1 << 15) - 1);
-  for (int32_t i = 0; i < model.n; ++i) {
-    int64_t weight = std::abs(integers.fields[i]);
-    for (int64_t k = integers.offsets[i]; k < integers.offsets[i + 1]; ++k) weight += std::abs(integers.couplings[k]);
-    if (!integers.exact || weight >= 1 << 15)
-      throw Error(XC_UNSUPPORTED, "the bit-sliced sampler needs weights that are small multiples of one unit", "weights");
-  }
+  const std::optional<IntegerModel> whole = sliceable(model);
+  if (!whole) throw Error(XC_UNSUPPORTED, "the bit-sliced sampler needs weights that are small multiples of one unit", "weights");
+  const IntegerModel& integers = *whole;
   for (const double beta : betas)
     if (!(beta >= 0)) throw invalid_argument("betas", "an inverse temperature is %g; it must be 0 or more", beta);
   if (replicas < 1 || replicas > 1 << 24)

@@ -17,8 +17,8 @@ struct ReplicaRows {
 };
 
 // Random spins, then one sweep at each of betas[0 .. sweeps - 1] (0 to infinity). At least `replicas` replicas, rounded up
-// to what the device handles at once; on the CPU they depend on the seed alone. Needs a model of small integers:
-// IntegerModel::exact with the weights of each spin below 2^15 units.
+// to what the device handles at once; on the CPU they depend on the seed alone. Needs a sliceable model
+// (bitsliced_replicas.hpp).
 ReplicaRows anneal_replicas(const Model& model, const std::vector<double>& betas, int64_t replicas, uint64_t seed,
                             xc_device device, const Control& control);
 

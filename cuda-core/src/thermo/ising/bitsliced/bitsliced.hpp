@@ -78,8 +78,8 @@ struct LaneThresholds {
   std::vector<LaneRow> masks;
   const LaneRow* plane(int k) const { return masks.data() + static_cast<size_t>(k) * (resolution + 1); }
   void set_uniform(const AcceptancePlanes& planes, int resolution);
-  // One entry a lane; all are brought to the same number of planes.
-  void set_lanes(const AcceptancePlanes* lanes, int resolution);
+  // One a lane [kLanes]; all are brought to the same number of planes. At most 31 digits.
+  void set_lanes(const AcceptancePlanes* const* lanes, int resolution);
 };
 
 // xoshiro128++ (D. Blackman, S. Vigna, ACM TOMS 47, 36 (2021)), one generator a word, seeded by Philox.
@@ -94,24 +94,47 @@ struct LaneRandom {
   }
 };
 
-// rows [n + 1], the ghost row included; scratch [program.scratch_rows].
+// bits[k] bit l becomes bits[l] bit k: a block of a matrix is exchanged with the one across the diagonal, in halves.
+inline void transpose_bits(uint32_t bits[32]) {
+  uint32_t mask = 0x0000FFFFu;
+  for (int half = 16; half > 0; half /= 2, mask ^= mask << half)
+    for (int k = 0; k < 32; k = (k + half + 1) & ~half) {
+      const uint32_t differ = (bits[k] >> half ^ bits[k + half]) & mask;
+      bits[k] ^= differ << half;
+      bits[k + half] ^= differ;
+    }
+}
+
+// rows [n + 1], the ghost row included.
 void bitsliced_randomize(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random);
-// Spins first .. last - 1 of one sweep in index order.
-void bitsliced_sweep(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random, const LaneThresholds& thresholds,
-                     LaneRow* scratch, int32_t first, int32_t last);
+// Only the lanes whose bits are set, and not the ghost row.
+void bitsliced_randomize(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random, const LaneRow& lanes);
+
+// One set an instruction set, the same code. scratch [program.scratch_rows].
+struct BitslicedKernels {
+  // Spins first .. last - 1 of one sweep in index order.
+  void (*sweep)(const BitslicedProgram&, LaneRow* rows, LaneRandom&, const LaneThresholds&, LaneRow* scratch, int32_t first,
+                int32_t last);
+  // energies [kLanes]: of the integer model, in its units (including what fields give).
+  void (*energies)(const BitslicedProgram&, const LaneRow* rows, LaneRow* scratch, int64_t* energies);
+  // counts [kLanes]: of the spins that differ between rows and others, or are up where others is NULL; both [n].
+  void (*count)(const LaneRow* rows, const LaneRow* others, int32_t n, int64_t* counts);
+};
+extern const BitslicedKernels bitsliced_portable, bitsliced_avx2, bitsliced_avx512;
+const BitslicedKernels& bitsliced_kernels();  // the best that runs here
+
+inline void bitsliced_sweep(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random, const LaneThresholds& thresholds,
+                            LaneRow* scratch, int32_t first, int32_t last) {
+  bitsliced_kernels().sweep(program, rows, random, thresholds, scratch, first, last);
+}
 inline void bitsliced_sweep(const BitslicedProgram& program, LaneRow* rows, LaneRandom& random, const LaneThresholds& thresholds,
                             LaneRow* scratch) {
   bitsliced_sweep(program, rows, random, thresholds, scratch, 0, program.n);
 }
-// energies [kLanes]: of the integer model, in its units (including what fields give).
-void bitsliced_energies(const BitslicedProgram& program, const LaneRow* rows, LaneRow* scratch, int64_t* energies);
+inline void bitsliced_energies(const BitslicedProgram& program, const LaneRow* rows, LaneRow* scratch, int64_t* energies) {
+  bitsliced_kernels().energies(program, rows, scratch, energies);
+}
 
-// One set an instruction set, the same code; the functions above choose.
-using SweepKernel = void (*)(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t first,
-                             int32_t last);
-void bitsliced_sweep_portable(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t, int32_t);
-void bitsliced_sweep_avx2(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t, int32_t);
-void bitsliced_sweep_avx512(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*, int32_t, int32_t);
 // The definition of a whole sweep, one replica and one bit at a time, on the same random numbers: equal to the kernels bit by bit.
 void bitsliced_sweep_ref(const BitslicedProgram&, LaneRow*, LaneRandom&, const LaneThresholds&, LaneRow*);
 

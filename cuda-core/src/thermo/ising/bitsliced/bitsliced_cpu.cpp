@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "runtime/cpu_features.hpp"
-#include "thermo/ising/bitsliced/bitsliced_kernel.hpp"
+#include "thermo/ising/bitsliced/lane_sums.hpp"
 
 namespace xcore::thermo::ising {
 
@@ -101,42 +101,45 @@ void LaneThresholds::set_uniform(const AcceptancePlanes& a, int digits) {
   if (any_overflow) spread(a.overflow);
 }
 
-void LaneThresholds::set_lanes(const AcceptancePlanes* lanes, int digits) {
+void LaneThresholds::set_lanes(const AcceptancePlanes* const* lanes, int digits) {
   planes = 0;
   resolution = digits;
   any_odd = any_overflow = false;
   for (int r = 0; r < kLanes; ++r) {
-    planes = std::max(planes, lanes[r].planes);
-    any_odd |= lanes[r].odd != 0;
-    any_overflow |= lanes[r].overflow != 0;
+    planes = std::max(planes, lanes[r]->planes);
+    any_odd |= lanes[r]->odd != 0;
+    any_overflow |= lanes[r]->overflow != 0;
   }
-  masks.assign(static_cast<size_t>(planes + any_odd + any_overflow) * (digits + 1), LaneRow{});
-  for (int r = 0; r < kLanes; ++r) {
-    LaneRow* row = masks.data();
-    const auto spread = [&](uint32_t p) {
-      for (int b = 0; b <= digits; ++b, ++row)
-        if (plane_bit(p, digits, b)) row->flip(r);
-    };
-    for (int j = 0; j < planes; ++j) spread(j < lanes[r].planes ? lanes[r].digit[j] : 0);
-    if (any_odd) spread(lanes[r].odd);
-    if (any_overflow) spread(lanes[r].overflow);
-  }
+  masks.resize(static_cast<size_t>(planes + any_odd + any_overflow) * (digits + 1));
+  LaneRow* rows = masks.data();
+  // With q the digits of p as a number, rows 0 .. digits are the bits of q ^ 2 q: the least digit, the differences, the first.
+  const auto spread = [&](auto probability) {
+    for (int w = 0; w < kLaneWords; ++w) {
+      uint32_t bits[32];
+      for (int l = 0; l < 32; ++l) {
+        const uint32_t q = probability(*lanes[32 * w + l]) >> (32 - digits);
+        bits[l] = q ^ q << 1;
+      }
+      transpose_bits(bits);
+      for (int b = 0; b <= digits; ++b) rows[b].word[w] = bits[b];
+    }
+    rows += digits + 1;
+  };
+  for (int j = 0; j < planes; ++j) spread([j](const AcceptancePlanes& a) { return j < a.planes ? a.digit[j] : 0; });
+  if (any_odd) spread([](const AcceptancePlanes& a) { return a.odd; });
+  if (any_overflow) spread([](const AcceptancePlanes& a) { return a.overflow; });
 }
 
-void bitsliced_sweep_portable(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, const LaneThresholds& t,
-                              LaneRow* scratch, int32_t first, int32_t last) {
-  sweep(p, rows, r, t, scratch, first, last);
-}
+const BitslicedKernels bitsliced_portable{sweep, energies, count};
 
-void bitsliced_sweep(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r, const LaneThresholds& t, LaneRow* scratch,
-                     int32_t first, int32_t last) {
+const BitslicedKernels& bitsliced_kernels() {
 #if defined(__x86_64__)
-  static const SweepKernel kernel = cpu_features().level >= CpuLevel::avx512 ? bitsliced_sweep_avx512
-                                    : cpu_features().level >= CpuLevel::avx2 ? bitsliced_sweep_avx2
-                                                                             : bitsliced_sweep_portable;
-  kernel(p, rows, r, t, scratch, first, last);
+  static const BitslicedKernels& kernels = cpu_features().level >= CpuLevel::avx512 ? bitsliced_avx512
+                                           : cpu_features().level >= CpuLevel::avx2 ? bitsliced_avx2
+                                                                                    : bitsliced_portable;
+  return kernels;
 #else
-  bitsliced_sweep_portable(p, rows, r, t, scratch, first, last);
+  return bitsliced_portable;
 #endif
 }
 
@@ -149,60 +152,16 @@ void bitsliced_randomize(const BitslicedProgram& p, LaneRow* rows, LaneRandom& r
   }
 }
 
-namespace {
-
-constexpr int kTotalPlanes = 56;
-
-// total += bit * 2^plane, in every lane.
-XC_LANES void add_at(Lanes* total, Lanes bit, int plane) {
-  for (bool any = true; any && plane < kTotalPlanes; ++plane) {
-    const Lanes carry = total[plane] & bit;
-    total[plane] ^= bit;
-    bit = carry;
-    any = false;
-    for (int w = 0; w < kPartWords; ++w) any |= bit[w] != 0;
-  }
-}
-
-void energies_of_part(const BitslicedProgram& p, const LaneRow* rows, LaneRow* scratch, int part, int64_t* energies) {
-  Lanes* const column = reinterpret_cast<Lanes*>(scratch);
-  Lanes* const carries = column + p.scratch_rows / 2;
-  Lanes planes[kSumPlanes];
-  // The sum of all A meets bonds between spins twice and fields once, so fields are also summed apart.
-  Lanes total[kTotalPlanes] = {}, field[kTotalPlanes] = {};
-  int64_t weights = 0, field_weights = 0;
-  for (int32_t i = 0; i < p.n; ++i) {
-    const auto& spin = p.spins[i];
-    const Lanes self = load(rows[i], part);
-    const int sums = satisfied_weight(p, spin, rows, part, self, column, carries, planes);
-    for (int j = 0; j < sums; ++j) add_at(total, planes[j], j);
-    weights += spin.weight;
-    const int32_t* entry = p.entries.data() + spin.first_entry;
-    for (int level = 0; level < spin.levels; ++level) {
-      const auto bonds = p.levels[spin.first_level + level];
-      for (int k = 0; k < bonds.antiferro + bonds.ferro; ++k, ++entry) {
-        if (*entry != p.n) continue;
-        add_at(field, k < bonds.antiferro ? ~self : self, level);
-        field_weights += int64_t{1} << level;
-      }
+void bitsliced_randomize(const BitslicedProgram& p, LaneRow* rows, LaneRandom& random, const LaneRow& lanes) {
+  for (int part = 0; part < kParts; ++part) {
+    Xoshiro draws(random, part);
+    const Lanes chosen = load(lanes, part);
+    for (int32_t i = 0; i < p.n; ++i) {
+      const Lanes now = load(rows[i], part);
+      store(rows[i], part, now ^ ((now ^ draws.next()) & chosen));
     }
+    draws.save(random);
   }
-  // E = W - 2 A over bonds and over fields.
-  for (int r = 0; r < 32 * kPartWords; ++r) {
-    int64_t all = 0, fields = 0;
-    for (int j = 0; j < kTotalPlanes; ++j) {
-      all |= static_cast<int64_t>(total[j][r >> 5] >> (r & 31) & 1) << j;
-      fields |= static_cast<int64_t>(field[j][r >> 5] >> (r & 31) & 1) << j;
-    }
-    const int64_t bonds = (all - fields) / 2, bond_weights = (weights - field_weights) / 2;
-    energies[32 * kPartWords * part + r] = (bond_weights - 2 * bonds) + (field_weights - 2 * fields);
-  }
-}
-
-}  // namespace
-
-void bitsliced_energies(const BitslicedProgram& p, const LaneRow* rows, LaneRow* scratch, int64_t* energies) {
-  for (int part = 0; part < kParts; ++part) energies_of_part(p, rows, scratch, part, energies);
 }
 
 }  // namespace xcore::thermo::ising

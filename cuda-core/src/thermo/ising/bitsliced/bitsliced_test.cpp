@@ -58,12 +58,11 @@ TEST(Bitsliced, every_instruction_set_gives_the_bits_of_the_definition) {
       Fixture wanted(m, beta, 16, 7);
       for (int k = 0; k < 2; ++k)
         bitsliced_sweep_ref(wanted.program, wanted.rows.data(), wanted.random, wanted.thresholds, nullptr);
-      std::vector<SweepKernel> kernels{bitsliced_sweep_portable, static_cast<SweepKernel>(bitsliced_sweep)};
-      for (const SweepKernel kernel : kernels) {
+      for (const BitslicedKernels* const kernels : {&bitsliced_portable, &bitsliced_kernels()}) {
         Fixture got(m, beta, 16, 7);
         for (int k = 0; k < 2; ++k)
           for (const auto& [first, last] : {std::pair<int32_t, int32_t>{0, m.n / 3}, {m.n / 3, m.n}})
-            kernel(got.program, got.rows.data(), got.random, got.thresholds, got.scratch.data(), first, last);
+            kernels->sweep(got.program, got.rows.data(), got.random, got.thresholds, got.scratch.data(), first, last);
         EXPECT_EQ(0, std::memcmp(got.rows.data(), wanted.rows.data(), sizeof(LaneRow) * m.n)) << "beta " << beta;
       }
     }
@@ -73,12 +72,33 @@ TEST(Bitsliced, every_instruction_set_gives_the_bits_of_the_definition) {
 TEST(Bitsliced, energies_are_those_of_the_model) {
   const Model m = testing_random_model(50, 200, 7, true, 5);
   Fixture f(m, 1, 16, 3);
-  std::vector<int64_t> energies(kLanes);
-  bitsliced_energies(f.program, f.rows.data(), f.scratch.data(), energies.data());
   std::vector<int8_t> spins(m.n);
-  for (int lane = 0; lane < kLanes; ++lane) {
-    for (int32_t i = 0; i < m.n; ++i) spins[i] = f.rows[i].bit(lane) ? 1 : -1;
-    EXPECT_EQ(static_cast<double>(energies[lane]) * f.program.unit, m.energy(spins.data()));
+  for (const BitslicedKernels* const kernels : {&bitsliced_portable, &bitsliced_kernels()}) {
+    std::vector<int64_t> energies(kLanes);
+    kernels->energies(f.program, f.rows.data(), f.scratch.data(), energies.data());
+    for (int lane = 0; lane < kLanes; ++lane) {
+      for (int32_t i = 0; i < m.n; ++i) spins[i] = f.rows[i].bit(lane) ? 1 : -1;
+      EXPECT_EQ(static_cast<double>(energies[lane]) * f.program.unit, m.energy(spins.data()));
+    }
+  }
+}
+
+TEST(Bitsliced, counts_are_those_of_every_lane) {
+  const Model m = testing_random_model(101, 200, 1, false, 5);
+  const Fixture f(m, 1, 16, 3), other(m, 1, 16, 4);
+  for (const BitslicedKernels* const kernels : {&bitsliced_portable, &bitsliced_kernels()}) {
+    std::vector<int64_t> up(kLanes), differ(kLanes);
+    kernels->count(f.rows.data(), nullptr, m.n, up.data());
+    kernels->count(f.rows.data(), other.rows.data(), m.n, differ.data());
+    for (int lane = 0; lane < kLanes; ++lane) {
+      int64_t wanted_up = 0, wanted_differ = 0;
+      for (int32_t i = 0; i < m.n; ++i) {
+        wanted_up += f.rows[i].bit(lane);
+        wanted_differ += f.rows[i].bit(lane) != other.rows[i].bit(lane);
+      }
+      ASSERT_EQ(up[lane], wanted_up);
+      ASSERT_EQ(differ[lane], wanted_differ);
+    }
   }
 }
 
@@ -86,9 +106,10 @@ TEST(Bitsliced, lanes_may_have_temperatures_of_their_own) {
   // Lanes at T = 0 only descend, lanes at high temperature do not stay where they are.
   const Model m = testing_random_model(100, 300, 1, false, 6);
   Fixture f(m, 1, 16, 3);
-  std::vector<AcceptancePlanes> lanes(kLanes);
-  for (int l = 0; l < kLanes; ++l)
-    lanes[l] = acceptance_planes(l % 2 ? INFINITY : 0.05, f.program.largest_weight, 16);
+  const AcceptancePlanes kinds[2] = {acceptance_planes(0.05, f.program.largest_weight, 16),
+                                     acceptance_planes(INFINITY, f.program.largest_weight, 16)};
+  std::vector<const AcceptancePlanes*> lanes(kLanes);
+  for (int l = 0; l < kLanes; ++l) lanes[l] = &kinds[l % 2];
   f.thresholds.set_lanes(lanes.data(), 16);
   std::vector<int64_t> energies(kLanes);
   for (int k = 0; k < 60; ++k)

@@ -4,6 +4,7 @@
 //   random:N:M:SEED        M different edges of weight 1 between N nodes, each pair as likely as any other (G22, G43, G55, G70)
 //   signed:N:M:SEED        the same with weights +-1 (G6, G27)
 //   torus:ROWS:COLUMNS:SEED  the square lattice on a torus with weights +-1 (G11, G32, G57)
+//   dense:N:RANGE:SEED     all pairs, with whole weights from -RANGE to RANGE
 //   planar:N:M:SEED        M edges of the union of two maximal planar graphs (G14, G35, G51)
 // A name may end in =CUT, the cut to reach.
 #pragma once
@@ -83,6 +84,12 @@ inline bool generate_graph(const std::string& kind, int64_t first, int64_t secon
     return g.n > 0;
   }
   g.n = static_cast<int32_t>(first);
+  if (kind == "dense") {
+    for (int32_t a = 0; a < g.n; ++a)
+      for (int32_t b = a + 1; b < g.n; ++b)
+        g.add(a, b, static_cast<double>(random.next_below(static_cast<uint32_t>(2 * second + 1))) - static_cast<double>(second));
+    return g.n > 0;
+  }
   std::set<std::pair<int32_t, int32_t>> edges;
   if (kind == "planar") {
     add_triangulation(g.n, random, edges);

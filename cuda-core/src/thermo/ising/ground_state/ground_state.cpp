@@ -5,6 +5,7 @@
 
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
+#include "thermo/ising/dense/dense_anneal.hpp"
 #include "thermo/ising/reduction/reduction.hpp"
 
 namespace xcore::thermo::ising {
@@ -84,7 +85,11 @@ struct Deadline {
 
 }  // namespace
 
-void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
+namespace {
+
+// make(p): population p, which seed and p alone determine.
+template <class Make>
+void search_with(const Make& make, Search& search, const int8_t* start) {
   ThreadPool& pool = thread_pool();
   const int threads = search.options.threads > 0 ? std::min(search.options.threads, pool.threads()) : pool.threads();
   const int populations = search.options.populations > 0 ? search.options.populations
@@ -98,7 +103,7 @@ void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       for (int p = static_cast<int>(chunk); p < populations; p += chunks) {
         if (search.stop()) return;
-        Population population(space, search.options.seed, static_cast<uint64_t>(p));
+        auto population = make(static_cast<uint64_t>(p));
         if (p == 0 && start) population.seed_with(start);
         int64_t done = 0;
         while (!search.stop() && (search.options.rounds == 0 || done < search.options.rounds)) {
@@ -112,6 +117,17 @@ void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
       }
     }
   });
+}
+
+}  // namespace
+
+void search_cpu(const SearchSpace& space, Search& search, const int8_t* start) {
+  search_with([&](uint64_t p) { return Population(space, search.options.seed, p); }, search, start);
+}
+
+void search_dense(const Model& kernel, Search& search, const int8_t* start) {
+  const DenseModel dense(kernel);
+  search_with([&](uint64_t p) { return DensePopulation(dense, search.options.seed, p); }, search, start);
 }
 
 xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_options& options, xc_device device,
@@ -139,18 +155,20 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
     search.offer(kernel.energy(kernel_spins.data()), kernel_spins.data(), 0);
   } else {
     control.throw_if_cancelled();
-    const SearchSpace space(kernel);
-    control.throw_if_cancelled();
+    const bool dense = dense_pays(kernel);
     std::vector<int8_t> start;
     if (options.start) {
       for (const int32_t i : reduction.kept()) start.push_back(options.start[i]);
     }
     const int8_t* const first = start.empty() ? nullptr : start.data();
-    // A GPU anneals a hundred times the lanes; small kernels are solved before it has been set up.
+    // A GPU anneals a hundred times the lanes; small kernels are solved before it has been set up, and dense ones are annealed by
+    // other means.
     run_on(
-        device, kernel.n >= 200, "thermo.ising_solve",
+        device, kernel.n >= 200 && !dense, "thermo.ising_solve",
         [&](int index) {
 #if XCORE_CUDA
+          const SearchSpace space(kernel);
+          control.throw_if_cancelled();
           search_cuda(space, search, first, index);
           ran_on = cuda_device(index);
 #else
@@ -158,7 +176,12 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
           throw Error(XC_DEVICE_UNAVAILABLE, "this build has no CUDA", "device");
 #endif
         },
-        [&] { search_cpu(space, search, first); });
+        [&] {
+          if (dense) return search_dense(kernel, search, first);
+          const SearchSpace space(kernel);
+          control.throw_if_cancelled();
+          search_cpu(space, search, first);
+        });
     control.throw_if_cancelled();
     if (search.best_energy == INFINITY) {  // no time for a single annealing: a descent is better than nothing
       Philox random(options.seed, uint64_t{1} << 59);

@@ -50,6 +50,7 @@ class Search {
 };
 
 void search_cpu(const SearchSpace& space, Search& search, const int8_t* start);
+void search_dense(const Model& kernel, Search& search, const int8_t* start);
 void search_cuda(const SearchSpace& space, Search& search, const int8_t* start, int device);
 
 }  // namespace xcore::thermo::ising

@@ -6,7 +6,8 @@
 #include <numeric>
 
 #include "runtime/device.hpp"
-#include "thermo/ising/single_spin/replicas.hpp"
+#include "runtime/philox.hpp"
+#include "thermo/ising/replicas/replicas.hpp"
 
 namespace xcore::thermo::ising {
 
@@ -50,7 +51,7 @@ xc_ising_population_result anneal_population(const xc_ising_model& outside, cons
   validate(o);
   if (!out.readings) throw invalid_argument("readings", "an array is missing");
   const int64_t count = o.replicas;
-  const xc_device chosen = resolve_device(device, count >= 2048 && count * model.n >= 1 << 20, "thermo.ising_population");
+  const xc_device chosen = resolve_device(device, replicas_pay(model, count), "thermo.ising_population");
   const auto replicas = make_replicas(model, count, {o.rule, o.seed, 0}, chosen, control);
   replicas->randomize();
   replicas->set_betas(std::vector<double>(o.betas, o.betas + o.steps));

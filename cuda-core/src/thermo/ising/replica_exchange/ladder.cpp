@@ -84,28 +84,4 @@ std::vector<double> feedback_ladder(const std::vector<double>& betas, std::vecto
   return out;
 }
 
-double bennett_log_ratio(const double* a, size_t count_a, double beta_a, const double* b, size_t count_b, double beta_b) {
-  const double step = beta_b - beta_a;
-  if (step == 0) return 0;
-  // With x = step E the root c of sum_a f(x + c) = sum_b f(-x - c), f the logistic weighted by the counts, is the answer.
-  const double tilt = std::log(static_cast<double>(count_b) / static_cast<double>(count_a));
-  const auto logistic = [](double x) { return x > 0 ? std::exp(-x) / (1 + std::exp(-x)) : 1 / (1 + std::exp(x)); };
-  const auto excess = [&](double c) {
-    double sum = 0;
-    for (size_t i = 0; i < count_a; ++i) sum += logistic(step * a[i] + c + tilt);
-    for (size_t i = 0; i < count_b; ++i) sum -= logistic(-step * b[i] - c - tilt);
-    return sum;  // falls with c
-  };
-  double low = INFINITY, high = -INFINITY;
-  for (size_t i = 0; i < count_a; ++i) low = std::min(low, -step * a[i]), high = std::max(high, -step * a[i]);
-  for (size_t i = 0; i < count_b; ++i) low = std::min(low, -step * b[i]), high = std::max(high, -step * b[i]);
-  low -= 1 + std::fabs(tilt);
-  high += 1 + std::fabs(tilt);
-  for (int k = 0; k < 200 && high - low > 1e-13 * (1 + std::fabs(low)); ++k) {
-    const double middle = (low + high) / 2;
-    (excess(middle) > 0 ? low : high) = middle;
-  }
-  return (low + high) / 2;
-}
-
 }  // namespace xcore::thermo::ising

@@ -6,7 +6,11 @@
 #include <limits>
 
 #include "runtime/device.hpp"
-#include "thermo/ising/single_spin/replicas.hpp"
+#include "runtime/philox.hpp"
+#include "runtime/thread_pool.hpp"
+#include "thermo/ising/model/integer_model.hpp"
+#include "thermo/ising/replica_exchange/free_energy.hpp"
+#include "thermo/ising/replicas/replicas.hpp"
 
 namespace xcore::thermo::ising {
 
@@ -14,7 +18,8 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kTraceRounds = 16;
-constexpr int kBatches = 16;  // in time, for standard errors
+constexpr int kBatches = 16;         // in time, for standard errors
+constexpr int64_t kBlockChains = 16;  // that a thread takes at once
 constexpr uint64_t kSwapStreams = uint64_t{1} << 41;
 
 void validate(const xc_ising_temper_options& o) {
@@ -42,7 +47,8 @@ class Tempering {
  public:
   Tempering(const Model& model, const xc_ising_temper_options& o, xc_device device, const Control& control)
       : model_(model), o_(o), control_(control), betas_(o.betas, o.betas + o.slots),
-        replicas_(make_replicas(model, static_cast<int64_t>(o.slots) * o.chains, {o.rule, o.seed, 0}, device, control)),
+        replicas_(make_replicas(model, static_cast<int64_t>(o.slots) * o.chains, {o.rule, o.seed, 0, o.cluster_moves != 0}, device,
+                                control)),
         slot_(replicas_->count()), at_(replicas_->count()), direction_(replicas_->count(), 0), trip_(replicas_->count(), 0),
         best_energy_(INFINITY), best_(model.n) {
     for (int c = 0; c < o.chains; ++c) {
@@ -106,10 +112,8 @@ class Tempering {
   int64_t first_adaptation() const { return std::max<int64_t>(o_.burn_in, 8); }
 
   void clear_statistics() {
-    rejected_.assign(o_.slots - 1, 0.0);
+    blocks_.assign((o_.chains + kBlockChains - 1) / kBlockChains, Block(o_.slots));
     tried_.assign(o_.slots - 1, 0);
-    upward_.assign(o_.slots, 0);
-    downward_.assign(o_.slots, 0);
     round_trips_.assign(o_.chains, 0);
     flips_.assign(o_.slots, 0);
   }
@@ -121,23 +125,30 @@ class Tempering {
     if (o_.cluster_moves) cluster_moves();
     const double* const energy = replicas_->energies();
     keep_best(energy);
-    if (out) {
-      trace(energy, index);
-      if (out->magnetizations) magnetizations(out->magnetizations + index);
-    }
-    swap(energy);
+    if (out && out->magnetizations) magnetizations(out->magnetizations + index);
+    const int parity = static_cast<int>(done_++ & 1);
+    if (out) recent_.resize(static_cast<size_t>(replicas_->count()) * kTraceRounds);
+    for (int k = parity; k + 1 < o_.slots; k += 2) tried_[k] += o_.chains;
+    // Chains know nothing of each other; what is summed over them is summed block by block, whoever does the block.
+    thread_pool().parallel_for(static_cast<int64_t>(blocks_.size()), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) {
+        const auto first = static_cast<int>(b * kBlockChains), last = static_cast<int>(std::min<int64_t>(o_.chains, first + kBlockChains));
+        if (out) trace(energy, index, first, last);
+        for (int c = first; c < last; ++c) swap(energy, c, parity, blocks_[b]);
+      }
+    });
     if ((done_ & 15) == 0) control_.progress(static_cast<double>(std::min(done_, total_)), static_cast<double>(total_));
   }
 
   // Rows of a slot are written some rounds at a time: one by one every energy would cost a line of the cache.
-  void trace(const double* energy, int64_t index) {
-    const int64_t count = replicas_->count();
-    recent_.resize(static_cast<size_t>(count) * kTraceRounds);
+  void trace(const double* energy, int64_t index, int first_chain, int last_chain) {
+    const int64_t count = replicas_->count(), begin = static_cast<int64_t>(first_chain) * o_.slots,
+                  end = static_cast<int64_t>(last_chain) * o_.slots;
     double* const row = recent_.data() + index % kTraceRounds * count;
-    for (int64_t p = 0; p < count; ++p) row[p] = energy[at_[p]];
+    for (int64_t p = begin; p < end; ++p) row[p] = energy[at_[p]];
     const int64_t held = index % kTraceRounds + 1;
     if (held < kTraceRounds && index + 1 < o_.rounds) return;
-    for (int64_t p = 0; p < count; ++p)
+    for (int64_t p = begin; p < end; ++p)
       for (int64_t t = 0; t < held; ++t) trace_[p * o_.rounds + index + 1 - held + t] = recent_[t * count + p];
   }
 
@@ -148,32 +159,35 @@ class Tempering {
     for (int c = 0; c < o_.chains; ++c) out[c * o_.rounds] = std::fabs(static_cast<double>(sums[c])) / model_.n;
   }
 
+  // What some chains have counted since statistics were cleared.
+  struct Block {
+    std::vector<double> rejected;         // [slots - 1]
+    std::vector<int64_t> upward, downward;  // [slots]
+    explicit Block(int32_t slots) : rejected(slots - 1, 0.0), upward(slots, 0), downward(slots, 0) {}
+  };
+
   // Deterministic even-odd: the parity alternates from round to round. A draw is taken for every pair.
-  void swap(const double* energy) {
-    const int parity = static_cast<int>(done_++ & 1);
-    for (int c = 0; c < o_.chains; ++c) {
-      int32_t* const at = at_.data() + static_cast<int64_t>(c) * o_.slots;
-      for (int k = parity; k + 1 < o_.slots; k += 2) {
-        const double log_ratio = (betas_[k + 1] - betas_[k]) * (energy[at[k + 1]] - energy[at[k]]);
-        const double accept = log_ratio >= 0 ? 1 : std::exp(log_ratio);
-        rejected_[k] += 1 - accept;
-        ++tried_[k];
-        if (swap_random_[c].next_double() < accept) {
-          std::swap(at[k], at[k + 1]);
-          slot_[at[k]] = k;
-          slot_[at[k + 1]] = k + 1;
-        }
+  void swap(const double* energy, int c, int parity, Block& block) {
+    int32_t* const at = at_.data() + static_cast<int64_t>(c) * o_.slots;
+    for (int k = parity; k + 1 < o_.slots; k += 2) {
+      const double log_ratio = (betas_[k + 1] - betas_[k]) * (energy[at[k + 1]] - energy[at[k]]);
+      const double accept = log_ratio >= 0 ? 1 : std::exp(log_ratio);
+      block.rejected[k] += 1 - accept;
+      if (swap_random_[c].next_double() < accept) {
+        std::swap(at[k], at[k + 1]);
+        slot_[at[k]] = k;
+        slot_[at[k + 1]] = k + 1;
       }
-      // A replica goes upward (to the cold) after the hottest slot, and downward after the coldest.
-      const int32_t hot = at[0], cold = at[o_.slots - 1];
-      if (direction_[hot] == -1 && trip_[hot]) ++round_trips_[c];
-      direction_[hot] = 1;
-      trip_[hot] = 1;
-      direction_[cold] = -1;
-      for (int k = 0; k < o_.slots; ++k) {
-        upward_[k] += direction_[at[k]] == 1;
-        downward_[k] += direction_[at[k]] == -1;
-      }
+    }
+    // A replica goes upward (to the cold) after the hottest slot, and downward after the coldest.
+    const int32_t hot = at[0], cold = at[o_.slots - 1];
+    if (direction_[hot] == -1 && trip_[hot]) ++round_trips_[c];
+    direction_[hot] = 1;
+    trip_[hot] = 1;
+    direction_[cold] = -1;
+    for (int k = 0; k < o_.slots; ++k) {
+      block.upward[k] += direction_[at[k]] == 1;
+      block.downward[k] += direction_[at[k]] == -1;
     }
   }
 
@@ -198,83 +212,80 @@ class Tempering {
   }
 
   std::vector<double> rejections() const {
-    std::vector<double> out;
-    for (size_t k = 0; k < rejected_.size(); ++k) out.push_back(tried_[k] ? rejected_[k] / static_cast<double>(tried_[k]) : 0);
+    std::vector<double> out(o_.slots - 1, 0.0);
+    for (const Block& b : blocks_)
+      for (size_t k = 0; k < out.size(); ++k) out[k] += b.rejected[k];
+    for (size_t k = 0; k < out.size(); ++k) out[k] = tried_[k] ? out[k] / static_cast<double>(tried_[k]) : 0;
     return out;
   }
   std::vector<double> upward_fractions() const {
     std::vector<double> out;
     for (int k = 0; k < o_.slots; ++k) {
-      const double seen = static_cast<double>(upward_[k] + downward_[k]);
-      out.push_back(seen > 0 ? static_cast<double>(upward_[k]) / seen : kNan);
+      int64_t up = 0, seen = 0;
+      for (const Block& b : blocks_) up += b.upward[k], seen += b.upward[k] + b.downward[k];
+      out.push_back(seen > 0 ? static_cast<double>(up) / static_cast<double>(seen) : kNan);
     }
     return out;
   }
 
-  // Samples of one slot in rounds [begin, end) of all chains.
-  std::vector<double> samples(int k, int64_t begin, int64_t end) const {
-    std::vector<double> out;
-    for (int c = 0; c < o_.chains; ++c) {
-      const double* const row = trace_.data() + (static_cast<size_t>(c) * o_.slots + k) * o_.rounds;
-      out.insert(out.end(), row + begin, row + end);
-    }
+  // Of every slot the samples of each batch of rounds, then those of all rounds.
+  std::vector<std::vector<EnergySamples>> samples() const {
+    const int batches = static_cast<int>(std::min<int64_t>(kBatches, o_.rounds));
+    const double unit = exact_unit(model_, 1 << 15);
+    std::vector<std::vector<EnergySamples>> out(o_.slots);
+    thread_pool().parallel_for(o_.slots, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k) {
+        for (int b = 0; b < batches; ++b) {
+          std::vector<double> energies;
+          for (int c = 0; c < o_.chains; ++c) {
+            const double* const row = trace_.data() + (static_cast<size_t>(c) * o_.slots + k) * o_.rounds;
+            energies.insert(energies.end(), row + o_.rounds * b / batches, row + o_.rounds * (b + 1) / batches);
+          }
+          out[k].emplace_back(energies, unit);
+        }
+        out[k].push_back(merged(out[k]));
+      }
+    });
     return out;
-  }
-
-  struct FreeEnergy {
-    std::vector<double> bennett, integral;  // of each slot, relative to the first
-  };
-  FreeEnergy free_energy(int64_t begin, int64_t end) const {
-    FreeEnergy out{{0}, {0}};
-    std::vector<double> low = samples(0, begin, end);
-    for (int k = 0; k + 1 < o_.slots; ++k) {
-      std::vector<double> high = samples(k + 1, begin, end);
-      out.bennett.push_back(out.bennett.back() +
-                            bennett_log_ratio(low.data(), low.size(), betas_[k], high.data(), high.size(), betas_[k + 1]));
-      // d log Z / d beta = -<E>, d<E> / d beta = -Var E: the trapezoid with its first Euler-Maclaurin term.
-      const double step = betas_[k + 1] - betas_[k];
-      const auto a = moments(low), b = moments(high);
-      out.integral.push_back(out.integral.back() - step * (a.first + b.first) / 2 - step * step / 12 * (b.second - a.second));
-      low.swap(high);
-    }
-    return out;
-  }
-  static std::pair<double, double> moments(const std::vector<double>& x) {
-    double mean = 0, variance = 0;
-    for (const double v : x) mean += v;
-    mean /= static_cast<double>(x.size());
-    for (const double v : x) variance += (v - mean) * (v - mean);
-    return {mean, variance / static_cast<double>(std::max<size_t>(1, x.size() - 1))};
   }
 
   void write_readings(double* readings) const {
     const auto r = rejections(), up = upward_fractions();
-    const FreeEnergy all = free_energy(0, o_.rounds);
-    const int batches = static_cast<int>(std::min<int64_t>(kBatches, o_.rounds));
-    std::vector<FreeEnergy> parts;
-    for (int b = 0; b < batches && batches > 1; ++b)
-      parts.push_back(free_energy(o_.rounds * b / batches, o_.rounds * (b + 1) / batches));
+    const auto of_slot = samples();
+    const int batches = static_cast<int>(of_slot[0].size()) - 1;
+    // Steps of ln Z from a slot to the next, of each batch and of all; running sums are the slots' values.
+    std::vector<std::vector<FreeEnergyStep>> steps(batches + 1, std::vector<FreeEnergyStep>(o_.slots));
+    thread_pool().parallel_for(o_.slots - 1, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k)
+        for (int b = 0; b <= batches; ++b) steps[b][k + 1] = free_energy_step(of_slot[k][b], betas_[k], of_slot[k + 1][b], betas_[k + 1]);
+    });
+    for (auto& of_batch : steps)
+      for (int k = 1; k < o_.slots; ++k) {
+        of_batch[k].bennett += of_batch[k - 1].bennett;
+        of_batch[k].integral += of_batch[k - 1].integral;
+      }
     const auto error = [&](auto member, int k) {
-      if (parts.empty()) return kNan;
-      std::vector<double> values;
-      for (const FreeEnergy& p : parts) values.push_back((p.*member)[k]);
-      return std::sqrt(moments(values).second / static_cast<double>(values.size()));
+      if (batches < 2) return kNan;
+      double mean = 0, squares = 0;
+      for (int b = 0; b < batches; ++b) mean += steps[b][k].*member / batches;
+      for (int b = 0; b < batches; ++b) squares += std::pow(steps[b][k].*member - mean, 2);
+      return std::sqrt(squares / (batches - 1) / batches);
     };
     const double first = betas_[0] == 0 ? model_.n * std::log(2.0) : 0;
     for (int k = 0; k < o_.slots; ++k) {
       double* const row = readings + static_cast<int64_t>(k) * XC_ISING_READINGS;
-      const auto m = moments(samples(k, 0, o_.rounds));
+      const EnergySamples& all = of_slot[k].back();
       row[XC_ISING_BETA] = betas_[k];
-      row[XC_ISING_MEAN_ENERGY] = m.first;
-      row[XC_ISING_ENERGY_VARIANCE] = m.second;
+      row[XC_ISING_MEAN_ENERGY] = all.mean();
+      row[XC_ISING_ENERGY_VARIANCE] = all.variance();
       row[XC_ISING_SWAP_ACCEPTANCE] = k + 1 < o_.slots ? 1 - r[k] : kNan;
       row[XC_ISING_UPWARD_FRACTION] = up[k];
       row[XC_ISING_FLIP_ACCEPTANCE] =
           static_cast<double>(flips_[k]) / (static_cast<double>(o_.chains) * o_.rounds * o_.sweeps_per_round * model_.n);
-      row[XC_ISING_LOG_PARTITION] = first + all.bennett[k];
-      row[XC_ISING_LOG_PARTITION_ERROR] = error(&FreeEnergy::bennett, k);
-      row[XC_ISING_LOG_PARTITION_TI] = first + all.integral[k];
-      row[XC_ISING_LOG_PARTITION_TI_ERROR] = error(&FreeEnergy::integral, k);
+      row[XC_ISING_LOG_PARTITION] = first + steps.back()[k].bennett;
+      row[XC_ISING_LOG_PARTITION_ERROR] = error(&FreeEnergyStep::bennett, k);
+      row[XC_ISING_LOG_PARTITION_TI] = first + steps.back()[k].integral;
+      row[XC_ISING_LOG_PARTITION_TI_ERROR] = error(&FreeEnergyStep::integral, k);
     }
   }
 
@@ -287,9 +298,9 @@ class Tempering {
   std::vector<int8_t> direction_, trip_;
   std::vector<uint64_t> flips_;  // of each slot
   std::vector<Philox> swap_random_;
-  std::vector<double> rejected_;
+  std::vector<Block> blocks_;
   std::vector<double> trace_, recent_;  // [chains x slots x rounds]; [kTraceRounds x chains x slots]
-  std::vector<int64_t> tried_, upward_, downward_, round_trips_;
+  std::vector<int64_t> tried_, round_trips_;
   double cluster_beta_, best_energy_;
   std::vector<int8_t> best_;
   int64_t done_ = 0, sweeps_ = 0, total_ = 0;
@@ -308,7 +319,7 @@ xc_ising_temper_result temper(const xc_ising_model& outside, const xc_ising_temp
     throw invalid_argument("rounds", "%lld rounds of %lld replicas are more than 2^27 energies; run shorter parts",
                            static_cast<long long>(options.rounds), static_cast<long long>(replicas));
   // The rule of run_on, asked for here so that a device that fails later ends the call instead of repeating it.
-  const xc_device chosen = resolve_device(device, replicas >= 2048 && replicas * model.n >= 1 << 20, "thermo.ising_temper");
+  const xc_device chosen = resolve_device(device, replicas_pay(model, replicas), "thermo.ising_temper");
   Tempering run(model, options, chosen, control);
   run.adapt();
   run.measure(outputs);

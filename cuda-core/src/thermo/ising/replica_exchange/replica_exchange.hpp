@@ -32,9 +32,4 @@ std::vector<double> equal_rejection_ladder(const std::vector<double>& betas, con
 // New betas after the upward fractions (1 at the first, 0 at the last): density ~ sqrt of the fraction's slope.
 std::vector<double> feedback_ladder(const std::vector<double>& betas, std::vector<double> upward);
 
-// log (Z(beta_b) / Z(beta_a)) from samples of the energy at both, by Bennett's acceptance ratio
-// (C. Bennett, J. Comput. Phys. 22, 245 (1976)): the maximum-likelihood estimate.
-double bennett_log_ratio(const double* energies_a, size_t count_a, double beta_a, const double* energies_b, size_t count_b,
-                         double beta_b);
-
 }  // namespace xcore::thermo::ising

@@ -38,10 +38,10 @@ void bench_replica_exchange(xc_device device) {
   for (const char* const name : {"random:2000:19990:1", "torus:100:20:1", "random:5000:12498:1"}) {
     BenchGraph g;
     bench_graph("", name, g);
-    for (const int32_t chains : cpu ? std::vector<int32_t>{4} : std::vector<int32_t>{32, 132, 1056}) {
+    for (const int32_t chains : cpu ? std::vector<int32_t>{1, 4, 16} : std::vector<int32_t>{32, 132, 1056}) {
       const int32_t slots = 32;
       for (const int32_t sweeps : {1, 10}) {
-        const int64_t few = 4, many = few + (cpu ? 400 : chains > 500 ? 60 : 300) / sweeps;
+        const int64_t few = 4, many = few + (cpu ? 1600 / chains : chains > 500 ? 200 : 1000) / sweeps;
         seconds_of(g, slots, chains, sweeps, 1, device);
         double best = INFINITY;
         for (int k = 0; k < 2; ++k)

@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #endif
 
-#include "thermo/ising/single_spin/replicas.hpp"
+#include "thermo/ising/single_spin/single_spin.hpp"
 
 namespace xcore::thermo::ising {
 

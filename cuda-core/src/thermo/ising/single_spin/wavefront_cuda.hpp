@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/cuda.hpp"
-#include "thermo/ising/single_spin/replicas.hpp"
+#include "thermo/ising/single_spin/single_spin.hpp"
 
 namespace xcore::thermo::ising {
 

@@ -4,8 +4,9 @@
 #include "runtime/cpu_features.hpp"
 #include "runtime/device.hpp"
 #include "runtime/thread_pool.hpp"
+#include "thermo/ising/model/integer_model.hpp"
 #include "thermo/ising/single_spin/cluster_exchange.hpp"
-#include "thermo/ising/single_spin/replicas.hpp"
+#include "thermo/ising/single_spin/single_spin.hpp"
 #include "thermo/ising/single_spin/sweep_lanes.hpp"
 
 namespace xcore::thermo::ising {
@@ -40,9 +41,9 @@ std::vector<int32_t> AcceptanceTables::table(double beta, int32_t rule) const {
 
 namespace {
 
-class ReplicasCpu final : public Replicas {
+class SingleSpinCpu final : public Replicas {
  public:
-  ReplicasCpu(const Model& model, int64_t count, const ReplicaOptions& o, const Control& control)
+  SingleSpinCpu(const Model& model, int64_t count, const ReplicaOptions& o, const Control& control)
       : Replicas(count), model_(model), options_(o), control_(control), tables_(model),
         sweep_model_{model.n, o.rule, tables_.reach, tables_.inverse_unit, model.offsets.data(), model.neighbours.data(),
                      model.couplings.data(), model.fields.data(), nullptr, nullptr},
@@ -151,11 +152,6 @@ class ReplicasCpu final : public Replicas {
     });
   }
 
-  void write(int64_t replica, const int8_t* spins) override {
-    for (int32_t i = 0; i < model_.n; ++i) spin(replica, i) = spins[i];
-    energies_[replica] = model_.energy(spins);
-  }
-
   // No replica stands in two pairs.
   void exchange_clusters(const int32_t* pairs, int64_t count) override {
     thread_pool().parallel_for(count, 8, [&](int64_t begin, int64_t end) {
@@ -213,26 +209,25 @@ class ReplicasCpu final : public Replicas {
 
 }  // namespace
 
-std::unique_ptr<Replicas> make_replicas_cpu(const Model& model, int64_t count, const ReplicaOptions& options,
-                                            const Control& control) {
-  return std::make_unique<ReplicasCpu>(model, count, options, control);
+std::unique_ptr<Replicas> make_single_spin_replicas_cpu(const Model& model, int64_t count, const ReplicaOptions& options,
+                                                        const Control& control) {
+  return std::make_unique<SingleSpinCpu>(model, count, options, control);
 }
 
-std::unique_ptr<Replicas> make_replicas(const Model& model, int64_t count, const ReplicaOptions& options, xc_device device,
-                                        const Control& control) {
-  // A GPU thread is slow alone: it pays from some thousands of replicas.
+std::unique_ptr<Replicas> make_single_spin_replicas(const Model& model, int64_t count, const ReplicaOptions& options,
+                                                    xc_device device, const Control& control) {
   return run_on(
-      device, count >= 2048 && count * model.n >= 1 << 20, "thermo.ising_replicas",
+      device, replicas_pay(model, count), "thermo.ising_single_spin",
       [&](int index) {
 #if XCORE_CUDA
-        return make_replicas_cuda(model, count, options, index, control);
+        return make_single_spin_replicas_cuda(model, count, options, index, control);
 #else
         (void)index;
         throw Error(XC_DEVICE_UNAVAILABLE, "this build has no CUDA", "device");
         return std::unique_ptr<Replicas>();
 #endif
       },
-      [&] { return make_replicas_cpu(model, count, options, control); });
+      [&] { return make_single_spin_replicas_cpu(model, count, options, control); });
 }
 
 }  // namespace xcore::thermo::ising

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "runtime/cuda.hpp"
-#include "thermo/ising/single_spin/replicas.hpp"
+#include "thermo/ising/single_spin/single_spin.hpp"
 #include "thermo/ising/single_spin/wavefront_cuda.hpp"
 
 namespace xcore::thermo::ising {
@@ -119,10 +119,6 @@ __global__ void sums_kernel(int32_t n, const int8_t* __restrict__ spins, int64_t
   if (threadIdx.x == 0) sums[blockIdx.x] = total;
 }
 
-__global__ void write_kernel(int32_t n, int8_t* __restrict__ spins, int64_t count, int64_t replica, const int8_t* __restrict__ in) {
-  for (int32_t i = threadIdx.x; i < n; i += blockDim.x) spins[i * count + replica] = in[i];
-}
-
 // See cluster_exchange.hpp: one thread a pair, on the same draws.
 __global__ void exchange_kernel(SweepModel m, int8_t* __restrict__ spins, int64_t count, const int32_t* __restrict__ pairs,
                                 int64_t pair_count, uint64_t seed, uint64_t first_stream, uint64_t position,
@@ -170,9 +166,9 @@ __global__ void exchange_kernel(SweepModel m, int8_t* __restrict__ spins, int64_
   energies[pairs[2 * k + 1]] -= 2 * boundary;
 }
 
-class ReplicasCuda final : public Replicas {
+class SingleSpinCuda final : public Replicas {
  public:
-  ReplicasCuda(const Model& m, int64_t count, const ReplicaOptions& o, int device, const Control& control)
+  SingleSpinCuda(const Model& m, int64_t count, const ReplicaOptions& o, int device, const Control& control)
       : Replicas(count), scope_(device), stream_(device), model_(m), options_(o), control_(control), tables_(m),
         offsets_(cuda::Buffer<int64_t>::from_host(m.offsets.data(), m.offsets.size(), stream_)),
         neighbours_(std::max<size_t>(1, m.neighbours.size()), stream_), couplings_(std::max<size_t>(1, m.couplings.size()), stream_),
@@ -287,14 +283,6 @@ class ReplicasCuda final : public Replicas {
     stream_.synchronize();
   }
 
-  void write(int64_t replica, const int8_t* spins) override {
-    const auto in = cuda::Buffer<int8_t>::from_host(spins, model_.n, stream_);
-    write_kernel<<<1, 256, 0, stream_.get()>>>(model_.n, spins_.data(), count_, replica, in.data());
-    XC_CUDA_LAUNCHED("thermo.ising_write");
-    refresh_energies();
-    stream_.synchronize();
-  }
-
   void exchange_clusters(const int32_t* pairs, int64_t count) override {
     if (count == 0) return;
     const auto on_device = cuda::Buffer<int32_t>::from_host(pairs, 2 * count, stream_);
@@ -339,9 +327,9 @@ class ReplicasCuda final : public Replicas {
 
 }  // namespace
 
-std::unique_ptr<Replicas> make_replicas_cuda(const Model& model, int64_t count, const ReplicaOptions& options, int device,
-                                             const Control& control) {
-  return std::make_unique<ReplicasCuda>(model, count, options, device, control);
+std::unique_ptr<Replicas> make_single_spin_replicas_cuda(const Model& model, int64_t count, const ReplicaOptions& options,
+                                                         int device, const Control& control) {
+  return std::make_unique<SingleSpinCuda>(model, count, options, device, control);
 }
 
 }  // namespace xcore::thermo::ising

@@ -1,4 +1,4 @@
-#include "thermo/ising/single_spin/replicas.hpp"
+#include "thermo/ising/single_spin/single_spin.hpp"
 
 #include <cmath>
 #include <numeric>
@@ -49,7 +49,7 @@ TEST_P(SingleSpin, both_rules_sample_the_boltzmann_distribution) {
     for (const bool integers : {true, false}) {
       Model m = testing_random_model(6, 10, 2, true, 3);
       if (!integers) m = real_weights(m);
-      const auto replicas = make_replicas(m, 40000, {rule, 5, 1000}, device(), Control());
+      const auto replicas = make_single_spin_replicas(m, 40000, {rule, 5, 1000}, device(), Control());
       replicas->randomize();
       replicas->set_betas({0.15, 0.5});
       std::vector<int32_t> slot(replicas->count());
@@ -65,7 +65,7 @@ TEST_P(SingleSpin, both_rules_sample_the_boltzmann_distribution) {
 TEST_P(SingleSpin, the_limits_of_temperature_are_kept) {
   const Model m = testing_random_model(6, 10, 2, true, 3);
   for (const int32_t rule : {XC_ISING_METROPOLIS, XC_ISING_HEAT_BATH}) {
-    const auto replicas = make_replicas(m, 20000, {rule, 6, 0}, device(), Control());
+    const auto replicas = make_single_spin_replicas(m, 20000, {rule, 6, 0}, device(), Control());
     replicas->randomize();
     replicas->set_betas({0});
     const std::vector<int32_t> slot(replicas->count(), 0);
@@ -81,7 +81,7 @@ TEST_P(SingleSpin, the_limits_of_temperature_are_kept) {
 
 TEST_P(SingleSpin, energies_follow_the_spins_through_sweeps_resampling_and_cluster_moves) {
   const Model m = real_weights(testing_random_model(30, 60, 2, true, 8));
-  const auto replicas = make_replicas(m, 50, {XC_ISING_METROPOLIS, 6, 0}, device(), Control());
+  const auto replicas = make_single_spin_replicas(m, 50, {XC_ISING_METROPOLIS, 6, 0}, device(), Control());
   replicas->randomize();
   replicas->set_betas({0.5});
   const std::vector<int32_t> slot(50, 0);
@@ -108,7 +108,7 @@ TEST_P(SingleSpin, energies_follow_the_spins_through_sweeps_resampling_and_clust
 
 TEST_P(SingleSpin, cluster_moves_keep_the_distribution) {
   const Model m = testing_random_model(6, 7, 1, true, 21);
-  const auto replicas = make_replicas(m, 40000, {XC_ISING_HEAT_BATH, 9, 0}, device(), Control());
+  const auto replicas = make_single_spin_replicas(m, 40000, {XC_ISING_HEAT_BATH, 9, 0}, device(), Control());
   replicas->randomize();
   replicas->set_betas({0.6});
   const std::vector<int32_t> slot(replicas->count(), 0);
@@ -121,7 +121,7 @@ TEST_P(SingleSpin, cluster_moves_keep_the_distribution) {
 
 TEST_P(SingleSpin, replicas_are_read_and_summed_in_any_order_and_flips_are_counted_by_temperature) {
   const Model m = testing_random_model(70, 150, 2, true, 41);
-  const auto replicas = make_replicas(m, 77, {XC_ISING_METROPOLIS, 3, 0}, device(), Control());
+  const auto replicas = make_single_spin_replicas(m, 77, {XC_ISING_METROPOLIS, 3, 0}, device(), Control());
   replicas->randomize();
   replicas->set_betas({0, INFINITY});
   std::vector<int32_t> slot(77), order(77), sums(77);
@@ -168,7 +168,7 @@ TEST(SingleSpinDevices, integer_models_give_the_same_bits_on_every_device_and_nu
   std::vector<int32_t> slot(100);
   for (int r = 0; r < 100; ++r) slot[r] = r % 3;
   const auto run = [&](xc_device device) {
-    const auto replicas = make_replicas(m, 100, {XC_ISING_METROPOLIS, 4, 50}, device, Control());
+    const auto replicas = make_single_spin_replicas(m, 100, {XC_ISING_METROPOLIS, 4, 50}, device, Control());
     replicas->randomize();
     replicas->set_betas({0.1, 0.4, 1.5});
     replicas->sweep(slot.data(), 20);

@@ -1,0 +1,9 @@
+#if defined(__x86_64__)
+#include <cmath>
+
+#include "thermo/ising/dense/dense_kernel.hpp"
+
+namespace xcore::thermo::ising {
+const DenseKernels dense_avx2{sweep, local_fields};
+}  // namespace xcore::thermo::ising
+#endif
