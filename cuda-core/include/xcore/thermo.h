@@ -11,6 +11,7 @@
 #include "xcore/core.h"
 #include "xcore/thermo_assignment.h"
 #include "xcore/thermo_beliefs.h"
+#include "xcore/thermo_context.h"
 #include "xcore/thermo_ising.h"
 #include "xcore/thermo_langevin.h"
 
@@ -116,6 +117,30 @@ typedef struct xc_thermo_table {
   xc_status (*ising_population)(const xc_ising_model* model, const xc_ising_population_options* options, xc_device device,
                                 double* readings, double* energies, double* works, int8_t* spins, int8_t* best,
                                 xc_ising_population_result* result, const xc_control* control, xc_error* error);
+
+  /* Learning from requests: see thermo_context.h. features [XC_THERMO_TEXT_FEATURES] of a text of `length` UTF-16 units, of which
+   * the first XC_THERMO_TEXT_UNITS at most are read; `last` is the unit before the blanks at its end, -1 of a blank text. */
+  xc_status (*text_features)(const uint16_t* units, int64_t length, int32_t last, double* features, xc_error* error);
+  /* A constant, the features / sqrt(n), and random Fourier features sqrt(2 / D) cos(f x + b) of them (A. Rahimi, B. Recht, 2007):
+   * frequencies [n x cosines], phases [cosines], regressors [1 + n + cosines]. n and cosines are 1 .. 2048. */
+  xc_status (*context_regressors)(const double* features, int32_t n, const double* frequencies, const double* phases,
+                                  int32_t cosines, double* regressors, xc_error* error);
+  /* By how much each model's outcome is expected to differ for these regressors [size], and the variance of that in units of the noise:
+   * shifts, variances [models]. */
+  xc_status (*context_predict)(const xc_thermo_context* context, const double* regressors, double* shifts, double* variances,
+                               xc_error* error);
+  /* Learns that a model's outcome differed by this much; the model must be seen. surprise: the squared error of the forecast over
+   * its variance, both in units of the noise, whose mean is the noise's variance. O(size^2). */
+  xc_status (*context_observe)(const xc_thermo_context* context, int32_t model, const double* regressors, double difference,
+                               double* surprise, xc_error* error);
+  /* All weights [models x size] at once: their means with a deviation of 0, else with normals [(models + 1) x size] (not read
+   * with 0) a draw of their joint posterior for noise of that standard deviation. */
+  xc_status (*context_draw)(const xc_thermo_context* context, double deviation, const double* normals, double* weights,
+                            xc_error* error);
+  /* Variance of the sum over models of directions [models x size] times weights, in units of the noise. */
+  xc_status (*context_variance)(const xc_thermo_context* context, const double* directions, double* variance, xc_error* error);
+  /* Writes the mean of the common weights, after a root or a pull was written by the caller. */
+  xc_status (*context_settle)(const xc_thermo_context* context, xc_error* error);
 } xc_thermo_table;
 
 #ifdef __cplusplus

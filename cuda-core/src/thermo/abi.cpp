@@ -6,10 +6,12 @@
 #include "thermo/belief_table/belief_table.hpp"
 #include "thermo/beta_posterior/beta_posterior.hpp"
 #include "thermo/boltzmann/boltzmann.hpp"
+#include "thermo/context_belief/context_belief.hpp"
 #include "thermo/ising/ground_state/ground_state.hpp"
 #include "thermo/ising/population_annealing/population_annealing.hpp"
 #include "thermo/ising/replica_exchange/replica_exchange.hpp"
 #include "thermo/langevin/langevin.hpp"
+#include "thermo/text_features/text_features.hpp"
 #include "xcore/thermo.h"
 
 struct xc_beliefs {
@@ -133,6 +135,59 @@ xc_status ising_population(const xc_ising_model* model, const xc_ising_populatio
   });
 }
 
+xc_status text_features(const uint16_t* units, int64_t length, int32_t last, double* features, xc_error* error) {
+  return guard(error, [&] {
+    if (length < 0 || (length > 0 && !units)) throw invalid_argument("units", "a text is missing");
+    thermo::text_features(reinterpret_cast<const char16_t*>(units), length, last, features);
+  });
+}
+
+xc_status context_regressors(const double* features, int32_t n, const double* frequencies, const double* phases,
+                             int32_t cosines, double* regressors, xc_error* error) {
+  return guard(error, [&] {
+    for (const int32_t count : {n, cosines})
+      if (count < 1 || count > 2048) throw invalid_argument("features", "%d numbers; 1 to 2048 are possible", count);
+    thermo::context_regressors(features, n, frequencies, phases, cosines, regressors);
+  });
+}
+
+// Runs body(context) for a context that is one.
+template <class F>
+xc_status with_context(const xc_thermo_context* context, xc_error* error, F&& body) {
+  return guard(error, [&] {
+    if (!context) throw invalid_argument("context", "context must not be NULL");
+    thermo::check_context(*context);
+    body(*context);
+  });
+}
+
+xc_status context_predict(const xc_thermo_context* context, const double* regressors, double* shifts, double* variances,
+                          xc_error* error) {
+  return with_context(context, error, [&](const auto& c) { thermo::context_predict(c, regressors, shifts, variances); });
+}
+
+xc_status context_observe(const xc_thermo_context* context, int32_t model, const double* regressors, double difference,
+                          double* surprise, xc_error* error) {
+  return with_context(context, error,
+                      [&](const auto& c) { *surprise = thermo::context_observe(c, model, regressors, difference); });
+}
+
+xc_status context_draw(const xc_thermo_context* context, double deviation, const double* normals, double* weights,
+                       xc_error* error) {
+  return with_context(context, error, [&](const auto& c) {
+    if (!(deviation >= 0)) throw invalid_argument("deviation", "deviation is %g; it must be 0 or more", deviation);
+    thermo::context_draw(c, deviation, normals, weights);
+  });
+}
+
+xc_status context_variance(const xc_thermo_context* context, const double* directions, double* variance, xc_error* error) {
+  return with_context(context, error, [&](const auto& c) { *variance = thermo::context_variance_along(c, directions); });
+}
+
+xc_status context_settle(const xc_thermo_context* context, xc_error* error) {
+  return with_context(context, error, [](const auto& c) { thermo::context_settle(c); });
+}
+
 const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)},
                                boltzmann,
                                beta_update,
@@ -151,7 +206,14 @@ const xc_thermo_table table = {{"thermo", XC_THERMO_ABI, sizeof(xc_thermo_table)
                                assignment_conflict,
                                ising_solve,
                                ising_temper,
-                               ising_population};
+                               ising_population,
+                               text_features,
+                               context_regressors,
+                               context_predict,
+                               context_observe,
+                               context_draw,
+                               context_variance,
+                               context_settle};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 void bench_boltzmann(xc_device device);
 void bench_beta_posterior(xc_device device);
 void bench_belief_table(xc_device device);
+void bench_context_belief(xc_device device);
 void bench_bitsliced(xc_device device);
 void bench_replica_exchange(xc_device device);
 int bench_gset(int count, char** arguments);  // ising/ground_state: minutes, so only when asked for
@@ -20,6 +21,7 @@ int main(int count, char** arguments) {
   } benches[] = {{"boltzmann", bench_boltzmann},
                  {"beta_posterior", bench_beta_posterior},
                  {"belief_table", bench_belief_table},
+                 {"context_belief", bench_context_belief},
                  {"bitsliced", bench_bitsliced},
                  {"replica_exchange", bench_replica_exchange}};
   for (const bool gpu : {false, true}) {

@@ -1,6 +1,6 @@
 // The policies of bench/replay.mjs. A policy is made of a world { models, C, knob, seed, random, kinds, rows, cut } and is
 // { choose(row, i) -> model index, learn(row, model, quality, cost, i) }; C is the mean cost of the best single model and `kinds` the
-// kinds of questions found in the texts. Only the oracle and the two rows that say so look at outcomes of models that were not chosen.
+// kinds of questions found in the texts. Only the oracle and the rows that say so look at outcomes of models that were not chosen.
 import { Consensus, schedules } from '@x/thermo-consensus';
 import { QueryRouter } from '../../te-router/dist/index.js';
 import { mean } from './recorded.mjs';
@@ -45,9 +45,14 @@ class Costs {
 
 /**
  * Consensus on the kinds found, or on the text itself (`text`), beside which the kinds only serve to estimate costs; with `estimates`,
- * those of a QueryRouter that learns from the same outcomes count as well.
+ * those of a QueryRouter that learns from the same outcomes count as well. To see what is lost where: with `label` the benchmark's label is
+ * told as the domain, and with `all` the outcomes of all models are seen, as if asking cost nothing.
  */
-function consensusPolicy({ models, C, seed, kinds }, options, { text = false, estimates = false } = {}) {
+function consensusPolicy(
+  { models, C, seed, kinds },
+  options,
+  { text = false, estimates = false, label = false, all = false } = {},
+) {
   const costs = new Costs(models);
   const consensus = new Consensus({ models: models.map((name) => ({ name, cost: C })), seed, ...options });
   const router =
@@ -60,6 +65,7 @@ function consensusPolicy({ models, C, seed, kinds }, options, { text = false, es
       const costScale = {};
       for (const [m, name] of models.entries()) costScale[name] = costs.of(kinds[i], m) / C;
       const context = { costScale, ...(text ? { text: row.text } : { domain: kinds[i] }) };
+      if (label) context.domain = row.label;
       if (router) {
         route = router.route(row.text);
         context.quality = {};
@@ -68,9 +74,15 @@ function consensusPolicy({ models, C, seed, kinds }, options, { text = false, es
       decision = consensus.choose(context);
       return models.indexOf(decision.model);
     },
-    learn(_row, m, quality, cost, i) {
+    learn(row, m, quality, cost, i) {
       costs.add(kinds[i], m, cost);
       consensus.observe({ decision, success: quality });
+      if (all)
+        for (const [other, model] of models.entries()) {
+          if (other === m) continue;
+          costs.add(kinds[i], other, row.cost[other]);
+          consensus.observe({ model, text: row.text, domain: decision.domain, success: row.quality[other] });
+        }
       if (router) router.observe({ decision: route, model: models[m], quality });
     },
   };
@@ -120,6 +132,18 @@ export const POLICIES = {
   'Consensus, text, target': {
     knobs: TEXT_TARGETS,
     make: (world) => consensusPolicy(world, targeted(world, { spread: 1 }), READS),
+  },
+  'Consensus, text, target (all outcomes)': {
+    knobs: TEXT_TARGETS,
+    make: (world) => consensusPolicy(world, targeted(world, { spread: 0 }), { ...READS, all: true }),
+  },
+  'Consensus, text, target (label)': {
+    knobs: TEXT_TARGETS,
+    make: (world) => consensusPolicy(world, targeted(world, { spread: 1 }), { ...READS, label: true }),
+  },
+  'Consensus, text, target (label, all outcomes)': {
+    knobs: TEXT_TARGETS,
+    make: (world) => consensusPolicy(world, targeted(world, { spread: 0 }), { ...READS, label: true, all: true }),
   },
   'Consensus, text, price': { knobs: LAMBDAS, make: (world) => consensusPolicy(world, priced(world), READS) },
   'Consensus, target, with a QueryRouter': {

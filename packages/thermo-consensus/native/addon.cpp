@@ -9,6 +9,7 @@ XADDON_DOMAIN(xc_thermo_table, "thermo", XC_THERMO_ABI)
 
 // One file a subject.
 void init_beliefs(Napi::Object exports);
+void init_context(Napi::Object exports);
 void init_langevin(Napi::Object exports);
 void init_assignment(Napi::Object exports);
 void init_ising(Napi::Object exports);
@@ -145,6 +146,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   XADDON_METHOD(exports, "betaSummaryJob", job<summary_call>);
   XADDON_METHOD(exports, "betaSampleJob", job<sample_call>);
   init_beliefs(exports);
+  init_context(exports);
   init_langevin(exports);
   init_assignment(exports);
   init_ising(exports);

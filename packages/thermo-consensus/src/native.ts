@@ -1,6 +1,7 @@
 import { loadAddon, type NativeControl, type NativeDevice } from '@x/cuda-core/addon';
 import type { AssignmentAddon } from './assignment/native-assignment';
 import type { BeliefsAddon } from './learning/belief-table';
+import type { ContextAddon } from './learning/native-context';
 import type { LangevinAddon } from './schedules/fokker-planck';
 import type { IsingAddon } from './spins/native-ising';
 
@@ -46,7 +47,7 @@ type SampleArguments = [
   draws: Doubles,
 ];
 
-interface ThermoAddon extends AssignmentAddon, BeliefsAddon, IsingAddon, LangevinAddon {
+interface ThermoAddon extends AssignmentAddon, BeliefsAddon, ContextAddon, IsingAddon, LangevinAddon {
   boltzmann(...args: BoltzmannArguments): void;
   betaUpdate(...args: UpdateArguments): void;
   betaSummary(...args: SummaryArguments): void;

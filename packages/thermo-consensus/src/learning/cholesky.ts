@@ -1,10 +1,10 @@
 /**
- * Writes a square root L of `(A + ridge I)^-1 = L L'`, upper triangular, to `out`.
+ * A square root L of `(A + ridge I)^-1 = L L'`, upper triangular, a row after the other.
  *
  * @param lower A, positive semidefinite, of which the lower triangle is read; a row after the other.
  * @param ridge above 0.
  */
-export function invertedRoot(lower: Float64Array, ridge: number, size: number, out: Float64Array): void {
+export function invertedRoot(lower: Float64Array, ridge: number, size: number): Float64Array {
   // The Cholesky factor R of A + ridge I, row by row.
   const factor = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
@@ -16,7 +16,7 @@ export function invertedRoot(lower: Float64Array, ridge: number, size: number, o
     }
   }
   // L = R^-T: column by column, R's inverse is found by forward substitution.
-  out.fill(0);
+  const out = new Float64Array(size * size);
   for (let c = 0; c < size; c++) {
     for (let i = c; i < size; i++) {
       let sum = i === c ? 1 : 0;
@@ -24,4 +24,5 @@ export function invertedRoot(lower: Float64Array, ridge: number, size: number, o
       out[c * size + i] = sum / factor[i * size + i]!;
     }
   }
+  return out;
 }

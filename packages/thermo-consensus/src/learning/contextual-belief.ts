@@ -1,7 +1,7 @@
 // What requests of a kind have in common beyond their domain: a hierarchical Bayesian regression of outcomes on the request's features.
 import { numberIn, objectIn, refuse, shown } from '@x/cuda-core/addon';
+import { addon } from '../native';
 import { invertedRoot } from './cholesky';
-import { dot, SquareRoot } from './square-root';
 
 /**
  * Prior precisions of the weights in units of one outcome: of those that all models share, and of each model's deviation from them.
@@ -16,14 +16,10 @@ const REFIT_SHARE = 0.9;
 /** Each model seen holds a matrix. */
 export const CONTEXT_MODELS_MAX = 1024;
 
-/** One model's weights given the common ones `w`: normal with mean `mean + OWN C w` and covariance C, in units of the noise. */
-interface Own {
-  covariance: SquareRoot;
-  mean: Float64Array;
-  /** Outcomes, discounted. */
-  outcomes: number;
-  /** Where evidence may fade: sums of `x x'` and of `x y` over outcomes. */
-  sums?: { squares: Float64Array; products: Float64Array };
+/** What fading needs of a model: sums of `x x'` (the lower triangle) and of `x y` over its outcomes, discounted. */
+interface Sums {
+  squares: Float64Array;
+  products: Float64Array;
 }
 
 export interface SavedContext {
@@ -49,20 +45,20 @@ export interface SavedContext {
  * O(d^2) an outcome for d regressors. The noise variance is learnt from the errors of the forecasts.
  */
 export class ContextualBelief {
-  readonly #own: (Own | undefined)[];
-  #common: SquareRoot;
-  /** `OWN sum C_m (sum x y)`: the common weights' mean is their covariance times it. */
-  readonly #pull: Float64Array;
-  readonly #centre: Float64Array;
-  #centreKnown = false;
+  /** 1 for models that have outcomes. */
+  readonly #seen: Uint8Array;
+  /** Roots and means as xcore/thermo_context.h has them; the functions of the addon work in place. */
+  readonly #block: Float64Array;
+  readonly #stride: number;
+  /** Outcomes of each model, discounted. */
+  readonly #outcomes: Float64Array;
+  readonly #sums: (Sums | undefined)[];
   #noise = { outcomes: NOISE.outcomes, squares: NOISE.outcomes * NOISE.variance };
   #left = 1;
-  readonly #gain: Float64Array;
-  readonly #scratch: Float64Array;
 
   /**
    * @param forgetting share of the evidence that is kept at each outcome.
-   * @param fades whether `fade` is going to be called; true with forgetting.
+   * @param fades whether `forgetAllBut` is going to be called; true with forgetting.
    */
   constructor(
     readonly models: number,
@@ -75,12 +71,15 @@ export class ContextualBelief {
         'learning.context',
         `there are ${models} models; what is learnt of requests is for ${CONTEXT_MODELS_MAX} at most.`,
       );
-    this.#own = Array.from({ length: models });
-    this.#common = new SquareRoot(size, 1 / COMMON);
-    this.#pull = new Float64Array(size);
-    this.#centre = new Float64Array(size);
-    this.#gain = new Float64Array(size);
-    this.#scratch = new Float64Array(size);
+    this.#stride = 8 * Math.ceil(size / 8);
+    this.#seen = new Uint8Array(models);
+    const length = (models + 1) * (size + 1) * this.#stride + this.#stride;
+    const memory = new Float64Array(length + 8);
+    const first = addon.contextAlignment(memory);
+    this.#block = memory.subarray(first, first + length);
+    this.#outcomes = new Float64Array(models);
+    this.#sums = Array.from({ length: models });
+    this.#identity(models, COMMON);
   }
 
   /** Variance of one outcome about what is expected of it. */
@@ -90,21 +89,9 @@ export class ContextualBelief {
 
   /** By how much each model's rate is expected to differ for this request, and the variance of that. */
   predict(x: Float64Array, shifts: Float64Array, variances: Float64Array): void {
-    const centre = this.#mean();
+    addon.contextPredict(OWN, this.size, this.#seen, this.#block, x, shifts, variances);
     const { noise } = this;
-    let unseen: number | undefined; // variance of models without outcomes, the same for all
-    for (let i = 0; i < this.models; i++) {
-      const own = this.#own[i];
-      if (!own) {
-        unseen ??= dot(x, x) / OWN + squared(this.#common.across(x));
-        shifts[i] = dot(x, centre);
-        variances[i] = noise * unseen;
-        continue;
-      }
-      const given = own.covariance.covariance(x, this.#gain);
-      shifts[i] = dot(x, own.mean) + OWN * dot(this.#gain, centre);
-      variances[i] = noise * (given + OWN * OWN * squared(this.#common.across(this.#gain)));
-    }
+    for (let i = 0; i < this.models; i++) variances[i]! *= noise;
   }
 
   /** Learns that a model's outcome differed by this much from its rate. */
@@ -112,37 +99,24 @@ export class ContextualBelief {
     if (this.forgetting < 1) {
       this.#left *= this.forgetting;
       if (this.#left < REFIT_SHARE) {
-        for (const own of this.#own) if (own) this.#fade(own, this.#left);
+        for (let m = 0; m < this.models; m++) if (this.#seen[m]) this.#fade(m, this.#left);
         this.#left = 1;
         this.#gather();
       }
     }
-    const own = this.#own[model] ?? this.#unseen();
-    this.#own[model] = own;
-    const centre = this.#mean();
-    const gain = this.#gain;
-    const given = own.covariance.observe(x, gain);
-    const alone = difference - dot(x, own.mean);
-    const error = alone - OWN * dot(gain, centre);
-    this.#noise.squares += error ** 2 / (1 + given + OWN * OWN * squared(this.#common.across(gain)));
+    if (!this.#seen[model]) this.#begin(model);
+    this.#noise.squares += addon.contextObserve(OWN, this.size, this.#seen, this.#block, model, x, difference);
     this.#noise.outcomes++;
-    const step = alone / (1 + given);
-    for (let i = 0; i < this.size; i++) {
-      own.mean[i]! += gain[i]! * step;
-      this.#pull[i]! += OWN * gain[i]! * step;
-      gain[i]! *= OWN / Math.sqrt(1 + given);
-    }
-    this.#common.observe(gain, this.#scratch);
-    this.#centreKnown = false;
-    own.outcomes++;
-    if (own.sums) addOuter(own.sums, x, difference);
+    this.#outcomes[model]!++;
+    const sums = this.#sums[model];
+    if (sums) addOuter(sums, x, difference);
   }
 
   /** After a change: all that was seen of a model counts as much as its latest outcomes alone. */
   forgetAllBut(model: number, latest: number): void {
-    const own = this.#own[model];
-    if (!own || latest >= own.outcomes) return;
-    this.#fade(own, latest / own.outcomes);
+    const outcomes = this.#outcomes[model]!;
+    if (latest >= outcomes) return;
+    this.#fade(model, latest / outcomes);
     this.#gather();
   }
 
@@ -153,151 +127,159 @@ export class ContextualBelief {
    * @param normal standard normal numbers, one a call.
    */
   weights(spread: number, normal: () => number): Float64Array {
-    const { size } = this;
-    const out = new Float64Array(this.models * size);
+    const { size, models } = this;
+    const out = new Float64Array(models * size);
     const deviation = spread * Math.sqrt(this.noise);
-    const draw = new Float64Array(size);
-    const normals = () => {
-      for (let i = 0; i < size; i++) draw[i] = normal();
-      return draw;
-    };
-    const common = Float64Array.from(this.#mean());
-    if (deviation > 0) {
-      const away = this.#common.times(normals(), this.#scratch);
-      for (let i = 0; i < size; i++) common[i]! += deviation * away[i]!;
-    }
-    for (let m = 0; m < this.models; m++) {
-      const own = this.#own[m];
-      const row = out.subarray(m * size, (m + 1) * size);
-      if (deviation > 0) normals();
-      if (!own) {
-        for (let i = 0; i < size; i++) row[i] = common[i]! + (deviation / Math.sqrt(OWN)) * draw[i]!;
-        continue;
-      }
-      // mean + OWN C w + deviation L z, C being L L'.
-      const across = own.covariance.across(common);
-      for (let i = 0; i < size; i++) across[i] = OWN * across[i]! + deviation * draw[i]!;
-      own.covariance.times(across, row);
-      for (let i = 0; i < size; i++) row[i]! += own.mean[i]!;
-    }
+    const normals = new Float64Array(deviation > 0 ? (models + 1) * size : 0);
+    for (let i = 0; i < normals.length; i++) normals[i] = normal();
+    addon.contextDraw(OWN, size, this.#seen, this.#block, deviation, normals, out);
     return out;
   }
 
   /** Variance of `sum over models of directions[m] . w_m`; a row of directions a model. */
   varianceAlong(directions: Float64Array): number {
-    const { size } = this;
-    const gathered = new Float64Array(size);
-    let variance = 0;
-    for (let m = 0; m < this.models; m++) {
-      const x = directions.subarray(m * size, (m + 1) * size);
-      if (x.every((v) => v === 0)) continue;
-      const own = this.#own[m];
-      if (own) variance += own.covariance.covariance(x, this.#scratch);
-      else variance += dot(x, x) / OWN;
-      for (let i = 0; i < size; i++) gathered[i]! += own ? OWN * this.#scratch[i]! : x[i]!;
-    }
-    return this.noise * (variance + squared(this.#common.across(gathered)));
+    return this.noise * addon.contextVariance(OWN, this.size, this.#seen, this.#block, directions);
   }
 
   toJSON(): SavedContext {
+    const { models } = this;
     return {
       size: this.size,
       noise: { ...this.#noise },
       left: this.#left,
-      common: toBase64(this.#common.root),
-      pull: toBase64(this.#pull),
-      own: this.#own.map((own) =>
-        own
-          ? {
-              root: toBase64(own.covariance.root),
-              mean: toBase64(own.mean),
-              outcomes: own.outcomes,
-              ...(own.sums && { squares: toBase64(own.sums.squares), products: toBase64(own.sums.products) }),
-            }
-          : null,
-      ),
+      common: toBase64(this.#packed(models)),
+      pull: toBase64(this.#mean(models)),
+      own: Array.from(this.#seen, (seen, m) => {
+        const sums = this.#sums[m];
+        if (!seen) return null;
+        return {
+          root: toBase64(this.#packed(m)),
+          mean: toBase64(this.#mean(m)),
+          outcomes: this.#outcomes[m]!,
+          ...(sums && { squares: toBase64(sums.squares), products: toBase64(sums.products) }),
+        };
+      }),
     };
   }
 
   /** @throws InvalidArgumentError when it is nothing that `toJSON` gave for as many models and regressors. */
   restore(saved: SavedContext): void {
-    const { size } = this;
+    const { size, models } = this;
+    if (size !== saved.size) refuse('context.size', `context.size is ${shown(saved.size)}; it must be ${size}.`);
     const { outcomes, squares } = objectIn(saved.noise, 'context.noise');
     this.#noise = {
       outcomes: numberIn(outcomes, 'context.noise.outcomes', { min: 1, max: 1e15 }),
       squares: numberIn(squares, 'context.noise.squares', { min: 0, above: true, max: 1e15 }),
     };
     this.#left = numberIn(saved.left, 'context.left', { min: 0, above: true, max: 1 });
-    fromBase64(saved.common, 'context.common', this.#common.root);
-    fromBase64(saved.pull, 'context.pull', this.#pull);
-    if (!Array.isArray(saved.own) || saved.own.length !== this.models)
-      refuse('context.own', `context.own must have ${this.models} entries, one a model.`);
+    const packed = new Float64Array(size * size);
+    this.#unpack(models, fromBase64(saved.common, 'context.common', packed));
+    fromBase64(saved.pull, 'context.pull', this.#mean(models));
+    if (!Array.isArray(saved.own) || saved.own.length !== models)
+      refuse('context.own', `context.own must have ${models} entries, one a model.`);
     for (const [m, given] of saved.own.entries()) {
       if (given === null) continue;
-      const own = this.#unseen();
       const { root, mean, outcomes: seen, squares: s, products } = objectIn(given, 'context.own');
-      fromBase64(root, 'context.own.root', own.covariance.root);
-      fromBase64(mean, 'context.own.mean', own.mean);
-      own.outcomes = numberIn(seen, 'context.own.outcomes', { min: 0, max: 1e15 });
-      if (own.sums) {
-        fromBase64(s, 'context.own.squares', own.sums.squares);
-        fromBase64(products, 'context.own.products', own.sums.products);
+      this.#begin(m);
+      this.#unpack(m, fromBase64(root, 'context.own.root', packed));
+      fromBase64(mean, 'context.own.mean', this.#mean(m));
+      this.#outcomes[m] = numberIn(seen, 'context.own.outcomes', { min: 0, max: 1e15 });
+      const sums = this.#sums[m];
+      if (sums) {
+        fromBase64(s, 'context.own.squares', sums.squares);
+        fromBase64(products, 'context.own.products', sums.products);
       }
-      this.#own[m] = own;
     }
-    this.#centreKnown = false;
-    if (size !== saved.size) refuse('context.size', `context.size is ${shown(saved.size)}; it must be ${size}.`);
+    addon.contextSettle(OWN, size, this.#seen, this.#block);
   }
 
-  /** The mean of the common weights. */
-  #mean(): Float64Array {
-    if (!this.#centreKnown) this.#common.covariance(this.#pull, this.#centre);
-    this.#centreKnown = true;
-    return this.#centre;
-  }
-
-  #unseen(): Own {
+  /** Rows of the root of model m, or with m = models of the common weights. */
+  #root(m: number): Float64Array {
     const { size } = this;
-    const sums = () => ({ squares: new Float64Array(size * size), products: new Float64Array(size) });
-    return {
-      covariance: new SquareRoot(size, 1 / OWN),
-      mean: new Float64Array(size),
-      outcomes: 0,
-      ...(this.fades && { sums: sums() }),
-    };
+    const from = m * (size + 1) * this.#stride;
+    return this.#block.subarray(from, from + size * this.#stride);
   }
 
-  #fade(own: Own, share: number): void {
-    const { squares, products } = own.sums!;
+  /** The mean of model m, or with m = models the pull of the common weights. */
+  #mean(m: number): Float64Array {
+    const { size } = this;
+    const from = (m * (size + 1) + size) * this.#stride;
+    return this.#block.subarray(from, from + size);
+  }
+
+  /** A root without the ends of its rows. */
+  #packed(m: number): Float64Array {
+    const { size } = this;
+    const root = this.#root(m);
+    const out = new Float64Array(size * size);
+    for (let i = 0; i < size; i++) out.set(root.subarray(i * this.#stride, i * this.#stride + size), i * size);
+    return out;
+  }
+
+  #unpack(m: number, packed: Float64Array): void {
+    const { size } = this;
+    const root = this.#root(m);
+    for (let i = 0; i < size; i++) root.set(packed.subarray(i * size, (i + 1) * size), i * this.#stride);
+  }
+
+  #identity(m: number, precision: number): void {
+    const root = this.#root(m);
+    for (let i = 0; i < this.size; i++) root[i * this.#stride + i] = 1 / Math.sqrt(precision);
+  }
+
+  #begin(model: number): void {
+    const { size } = this;
+    this.#seen[model] = 1;
+    this.#identity(model, OWN);
+    if (this.fades) this.#sums[model] = { squares: new Float64Array(size * size), products: new Float64Array(size) };
+  }
+
+  #fade(model: number, share: number): void {
+    const { size } = this;
+    const { squares, products } = this.#sums[model]!;
     for (let i = 0; i < squares.length; i++) squares[i]! *= share;
-    for (let i = 0; i < products.length; i++) products[i]! *= share;
-    own.outcomes *= share;
-    invertedRoot(squares, OWN, this.size, own.covariance.root);
-    own.covariance.covariance(products, own.mean);
+    for (let i = 0; i < size; i++) products[i]! *= share;
+    this.#outcomes[model]! *= share;
+    const root = invertedRoot(squares, OWN, size);
+    this.#unpack(model, root);
+    timesItsTranspose(root, products, this.#mean(model));
   }
 
   /** The common weights from those of the models, after these were fitted anew. */
   #gather(): void {
-    const { size } = this;
+    const { size, models } = this;
     const precision = new Float64Array(size * size);
-    this.#pull.fill(0);
-    for (const own of this.#own) {
-      if (!own) continue;
-      const { root } = own.covariance;
+    const pull = this.#mean(models).fill(0);
+    for (let m = 0; m < models; m++) {
+      if (!this.#seen[m]) continue;
+      const root = this.#packed(m);
+      const mean = this.#mean(m);
       for (let i = 0; i < size; i++) {
         precision[i * size + i]! += OWN;
-        this.#pull[i]! += OWN * own.mean[i]!;
+        pull[i]! += OWN * mean[i]!;
         const a = root.subarray(i * size, (i + 1) * size);
         for (let j = 0; j <= i; j++)
           precision[i * size + j]! -= OWN * OWN * dot(a, root.subarray(j * size, (j + 1) * size));
       }
     }
-    invertedRoot(precision, COMMON, size, this.#common.root);
-    this.#centreKnown = false;
+    this.#unpack(models, invertedRoot(precision, COMMON, size));
+    addon.contextSettle(OWN, size, this.#seen, this.#block);
   }
 }
 
-const squared = (x: Float64Array): number => dot(x, x);
+function dot(x: Float64Array, y: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
+  return sum;
+}
+
+/** Writes `L L' x` for a square L, a row after the other. */
+function timesItsTranspose(root: Float64Array, x: Float64Array, out: Float64Array): void {
+  const size = x.length;
+  const across = new Float64Array(size);
+  for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) across[j]! += x[i]! * root[i * size + j]!;
+  for (let i = 0; i < size; i++) out[i] = dot(root.subarray(i * size, (i + 1) * size), across);
+}
 
 function addOuter(sums: { squares: Float64Array; products: Float64Array }, x: Float64Array, y: number): void {
   const size = x.length;

@@ -1,7 +1,8 @@
 // From what is known of a request to the regressors of the contextual belief.
 import { numberIn, refuse, shown } from '@x/cuda-core/addon';
+import { addon } from '../native';
 import { normals, scrambled } from './random';
-import { TEXT_FEATURES, textFeatures } from './text-features';
+import { lastUnit } from './text-features';
 
 /** Longer vectors are taken for embeddings. */
 export const DIRECT_MAX = 64;
@@ -22,8 +23,8 @@ const SEED = 20_071; // of the projections: fixed, so that they need not be save
 export class FeatureMap {
   /** Regressors. */
   readonly size: number;
-  readonly #direct: number;
   readonly #projection: Float64Array | undefined;
+  /** [feature][cosine] */
   readonly #frequencies: Float64Array;
   readonly #phases: Float64Array;
   readonly #scratch: Float64Array;
@@ -31,24 +32,23 @@ export class FeatureMap {
   /** @param features numbers of each request, 1 to 16,384. */
   constructor(readonly features: number) {
     const direct = Math.min(features, DIRECT_MAX);
-    this.#direct = direct;
     this.size = 1 + direct + COSINES;
     const random = normals(SEED + features);
     if (features > DIRECT_MAX)
       this.#projection = Float64Array.from({ length: direct * features }, () => random() / Math.sqrt(direct));
     const scale = LENGTH_SCALE * Math.sqrt(direct / REFERENCE);
-    this.#frequencies = Float64Array.from({ length: COSINES * direct }, () => random() / scale);
+    this.#frequencies = new Float64Array(direct * COSINES);
+    for (let k = 0; k < COSINES; k++)
+      for (let i = 0; i < direct; i++) this.#frequencies[i * COSINES + k] = random() / scale;
     this.#phases = Float64Array.from({ length: COSINES }, (_, i) => 2 * Math.PI * scrambled(SEED + 1, i));
     this.#scratch = new Float64Array(direct);
   }
 
-  static ofText(): FeatureMap {
-    return new FeatureMap(TEXT_FEATURES);
-  }
-
   text(text: unknown, field: string): Float64Array {
-    if (typeof text !== 'string') refuse(field, `${field} is ${shown(text)}; it must be a string.`);
-    return this.map(textFeatures(text as string));
+    if (typeof text !== 'string') return refuse(field, `${field} is ${shown(text)}; it must be a string.`);
+    const out = new Float64Array(this.size);
+    addon.textRegressors(text, text.length, lastUnit(text), this.#frequencies, this.#phases, out);
+    return out;
   }
 
   /** @throws InvalidArgumentError unless it is as many finite numbers as `features`. */
@@ -63,19 +63,9 @@ export class FeatureMap {
   }
 
   map(x: Float64Array): Float64Array {
-    const direct = this.#direct;
-    const z = this.#projection ? this.#project(x, this.#projection) : x;
     const out = new Float64Array(this.size);
-    out[0] = 1;
-    const share = 1 / Math.sqrt(direct);
-    for (let i = 0; i < direct; i++) out[1 + i] = share * z[i]!;
-    const amplitude = Math.sqrt(2 / COSINES);
-    for (let k = 0; k < COSINES; k++) {
-      let phase = this.#phases[k]!;
-      const row = k * direct;
-      for (let i = 0; i < direct; i++) phase += this.#frequencies[row + i]! * z[i]!;
-      out[1 + direct + k] = amplitude * Math.cos(phase);
-    }
+    const z = this.#projection ? this.#project(x, this.#projection) : x;
+    addon.contextRegressors(z, this.#frequencies, this.#phases, out);
     return out;
   }
 

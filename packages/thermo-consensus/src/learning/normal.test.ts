@@ -18,6 +18,14 @@ test('tails are those of the tables on both sides, and far out', () => {
   expect(normalTail(0)).toBe(0.5);
   expect(normalTail(1.959963984540054)).toBeCloseTo(0.025, 14);
   expect(normalTail(-1)).toBeCloseTo(0.8413447460685429, 13);
+  for (const [x, tail] of [
+    [2, 0.0227501319482],
+    [2.5, 0.00620966532578],
+    [3, 0.00134989803163],
+    [5, 2.86651571879e-7],
+    [8, 6.22096057427e-16],
+  ] as const)
+    expect(normalTail(x) / tail).toBeCloseTo(1, 10);
   expect(normalTail(10) / 7.619853024160527e-24).toBeCloseTo(1, 10);
 });
 

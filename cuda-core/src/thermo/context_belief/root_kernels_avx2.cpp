@@ -1,0 +1,5 @@
+#include "thermo/context_belief/root_kernels.inl"
+
+namespace xcore::thermo {
+const RootKernels kRootKernelsAvx2 = {across, times, lower, dot};
+}  // namespace xcore::thermo
