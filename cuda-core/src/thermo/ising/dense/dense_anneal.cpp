@@ -12,8 +12,8 @@ namespace xcore::thermo::ising {
 
 namespace {
 
-constexpr int32_t kFewestSpins = 64, kMostSpins = 16384;  // 1 GB of floats
-constexpr int kShare = 4;  // from a quarter of all pairs on
+constexpr int32_t kFewestSpins = 64;
+constexpr int kShare = 10;  // from a tenth of all pairs on
 
 // value(k): of entry k of the sparse rows.
 template <class Weight, class Value>
@@ -27,7 +27,7 @@ std::vector<Weight> matrix_of(const Model& m, int64_t stride, Value value) {
 }  // namespace
 
 bool dense_pays(const Model& m) {
-  return m.n >= kFewestSpins && m.n <= kMostSpins && 2 * m.edges() * kShare >= static_cast<int64_t>(m.n) * (m.n - 1);
+  return m.n >= kFewestSpins && m.n <= kMostDenseSpins && 2 * m.edges() * kShare >= static_cast<int64_t>(m.n) * (m.n - 1);
 }
 
 DenseModel::DenseModel(const Model& m) : model(m), stride((m.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes) {

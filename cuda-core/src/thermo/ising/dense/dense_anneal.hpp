@@ -18,6 +18,7 @@
 namespace xcore::thermo::ising {
 
 inline constexpr int kDenseLanes = 16;  // spins that are looked at together
+inline constexpr int32_t kMostDenseSpins = 16384;  // whose matrix of floats takes 1 GB
 
 // xoshiro128++ (D. Blackman, S. Vigna, ACM TOMS 47, 36 (2021)), one generator a lane.
 struct DenseRandom {
