@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(1024)
     return flips;
   };
   for (int k = first; k < last; ++k)
-    sweep_once(static_cast<uint64_t>(k), from * __powf(v.cold / from, static_cast<float>(k) / static_cast<float>(max(1, sweeps - 1))));
+    sweep_once(static_cast<uint64_t>(k), from * __powf(v.cold / from, static_cast<float>(k) / max(1.0f, sweeps - 1.0f)));
   if (last < sweeps) {
     __syncthreads();
     for (int32_t i = threadIdx.x; i < v.n; i += blockDim.x) {
@@ -124,7 +124,8 @@ __global__ void __launch_bounds__(1024)
   for (int k = 0; k < kDescents && sweep_once(0, 0.0f) > 0; ++k) {
   }
   double twice = 0;
-  for (int32_t i = threadIdx.x; i < v.n; i += blockDim.x) twice += static_cast<double>(s[i]) * (static_cast<double>(h[i]) + v.fields[i]);
+  for (int32_t i = threadIdx.x; i < v.n; i += blockDim.x)
+    twice += static_cast<double>(s[i]) * (static_cast<double>(h[i]) + v.fields[i]);
   for (int k = 16; k > 0; k /= 2) twice += __shfl_xor_sync(kAll, twice, k);
   if (lane == 0) partial[warp] = twice;
   __syncthreads();
@@ -144,7 +145,8 @@ __global__ void __launch_bounds__(1024)
 class DenseSearch {
  public:
   DenseSearch(const Model& kernel, Search& search, int device)
-      : model_(kernel), dense_(kernel), search_(search), stream_(device), fields_(stream_of(dense_.fields)) {
+      : model_(kernel), dense_(kernel), search_(search), stream_(device), fields_(stream_of(dense_.fields)),
+        sweeps_(dense_sweeps(kernel)) {
     int multiprocessors = 1;
     XC_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
     threads_ = static_cast<int>(std::clamp<int64_t>((dense_.stride / 4 + 31) / 32 * 32, 64, 512));
@@ -186,7 +188,7 @@ class DenseSearch {
   }
 
  private:
-  static constexpr int kFirstSweeps = 256, kMostSweeps = 2048;
+  static constexpr int kMostSweeps = 2048;
 
   template <class T>
   cuda::Buffer<T> stream_of(const std::vector<T>& values) {
@@ -264,7 +266,7 @@ class DenseSearch {
   cuda::Buffer<float> fields_, real_;
   cuda::Buffer<int8_t> narrow_;
   cuda::Buffer<int16_t> wide_;
-  int threads_ = 0, lineages_ = 0, sweeps_ = kFirstSweeps, part_ = 4;
+  int threads_ = 0, lineages_ = 0, sweeps_, part_ = 4;
   size_t bytes_ = 0;
   double a_sweep_ = 0;
   std::vector<double> energies_of_;

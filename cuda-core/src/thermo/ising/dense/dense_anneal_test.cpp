@@ -43,12 +43,12 @@ struct State {
 TEST(DenseAnneal, every_instruction_set_gives_the_same_bits_and_fields_stay_those_of_the_spins) {
   for (const Model& m : {complete(75, 100, 1, 1), complete(70, 3000, 0.5, 2), complete(80, 1 << 20, 0.37e-9, 3)}) {
     const DenseModel d(m);
-    const double temperature = d.reheat;
+    const auto temperature = static_cast<float>(d.reheat);
     State wanted(d), got(d);
     DenseRandom wanted_random(7, 1), got_random(7, 1);
     for (int k = 0; k < 5; ++k) {
-      const int64_t flips = dense_portable.sweep(d, wanted.spins.data(), wanted.fields.data(), static_cast<float>(temperature), wanted_random);
-      EXPECT_EQ(dense_kernels().sweep(d, got.spins.data(), got.fields.data(), static_cast<float>(temperature), got_random), flips);
+      const int64_t flips = dense_portable.sweep(d, wanted.spins.data(), wanted.fields.data(), temperature, wanted_random);
+      EXPECT_EQ(dense_kernels().sweep(d, got.spins.data(), got.fields.data(), temperature, got_random), flips);
     }
     EXPECT_EQ(got.spins, wanted.spins);
     EXPECT_EQ(got.fields, wanted.fields);
