@@ -1,5 +1,5 @@
-// A text through tokenizers of every kind of pipeline: the ids of encode() are those with offsets, ranges lie in the text
-// in order, and byte-level ids decode to the text again.
+// A text through tokenizers of every kind of pipeline: the ids of encode() are those with offsets and those of the definition,
+// ranges lie in the text in order, and byte-level ids decode to the text again.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/encode/definition_testing.hpp"
 #include "tokenizer/load/load.hpp"
 
 namespace {
@@ -17,6 +18,7 @@ using namespace xcore::tokenizer;
 struct Case {
   std::unique_ptr<Tokenizer> tokenizer;
   bool lossless;
+  Definition definition;
 };
 
 std::string bytes_file(const std::string& components) {
@@ -34,7 +36,11 @@ std::string bytes_file(const std::string& components) {
 const std::vector<Case>& cases() {
   static const std::vector<Case>* list = [] {
     auto* out = new std::vector<Case>;
-    const auto add = [&](const std::string& components, bool lossless) { out->push_back({load_bytes(bytes_file(components)), lossless}); };
+    const auto add = [&](const std::string& components, bool lossless) {
+      auto tokenizer = load_bytes(bytes_file(components));
+      Definition definition(*tokenizer);
+      out->push_back({std::move(tokenizer), lossless, std::move(definition)});
+    };
     const std::string level = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})";
     const std::string split = R"({"type":"Split","behavior":"Isolated","pattern":{"Regex":)";
     add(R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false})", true);
@@ -60,6 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::vector<Token> tokens;
     c.tokenizer->encode_tokens(text, XC_ENCODE_PARSE_SPECIAL, OffsetUnit::byte, tokens);
     if (tokens.size() != sink.count) std::abort();
+    ids.resize(sink.count);
+    if (c.definition.covers() && size <= 1024 && c.definition.encode(text, XC_ENCODE_PARSE_SPECIAL) != ids) std::abort();
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (tokens[i].id != ids[i]) std::abort();
       if (tokens[i].range.begin > tokens[i].range.end || tokens[i].range.end > size) std::abort();

@@ -108,10 +108,9 @@ void release_ids(uint32_t* ids) { xcore::tokenizer::release_ids(ids); }
 xc_status decode(const xc_tokenizer* t, const uint32_t* ids, size_t count, uint32_t flags, char* out, size_t capacity,
                  size_t* size, xc_error* error) {
   return guard(error, [&] {
-    std::string bytes;
-    t->tokenizer->decode(ids, count, (flags & XC_DECODE_SKIP_SPECIAL) != 0, bytes);
-    std::copy_n(bytes.data(), std::min(capacity, bytes.size()), out);
-    *size = bytes.size();
+    xcore::tokenizer::ByteSink sink{out, capacity};
+    t->tokenizer->decode(ids, count, (flags & XC_DECODE_SKIP_SPECIAL) != 0, sink);
+    *size = sink.count;
   });
 }
 

@@ -116,7 +116,9 @@ class Tokenizer {
   // True when a text may be cut between a newline, with no white space before it, and an ASCII letter: its parts, all but the first encoded with
   // XC_ENCODE_CONTINUE, give the ids of the whole.
   bool cuts_between_lines() const { return cuts_between_lines_; }
-  // Appends the text of the ids. Throws for an id that is not a token, naming its index.
+  // The text of the ids. Throws for an id that is not a token, naming its index.
+  void decode(const uint32_t* ids, size_t count, bool skip_special, ByteSink& out) const;
+  // Appended.
   void decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const;
 
   // The memos of pieces that encode() keeps; see ScratchPool.

@@ -7,26 +7,25 @@
 namespace xcore::tokenizer {
 namespace {
 
-// What stands from `begin` on came from byte tokens. If it is no UTF-8, every byte becomes U+FFFD.
-void end_byte_run(std::string& out, size_t begin) {
-  const uint8_t* p = bytes_of(out) + begin;
-  const uint8_t* const end = bytes_of(out) + out.size();
+// The bytes of neighbouring byte tokens. If they are no UTF-8, every byte becomes U+FFFD.
+void end_byte_run(std::string& run) {
+  const uint8_t* p = bytes_of(run);
+  const uint8_t* const end = p + run.size();
   while (p < end) {
     const CodePoint c = decode_utf8(p, end);
     if (c.value == kInvalid) break;
     p += c.length;
   }
   if (p == end) return;
-  const size_t count = out.size() - begin;
-  out.resize(begin);
-  for (size_t i = 0; i < count; ++i) append_utf8(out, 0xfffd);
+  const size_t count = run.size();
+  run.clear();
+  for (size_t i = 0; i < count; ++i) append_utf8(run, 0xfffd);
 }
 
 }  // namespace
 
-void Tokenizer::decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const {
+void Tokenizer::decode(const uint32_t* ids, size_t count, bool skip_special, ByteSink& out) const {
   const trace::OpTimer timer("tokenizer.decode", kCpu, count * sizeof *ids);
-  const size_t start = out.size();
   const DecoderShape& shape = model_.decoder;
   const auto check = [&](size_t i) {
     if (has(ids[i])) return;
@@ -40,30 +39,44 @@ void Tokenizer::decode(const uint32_t* ids, size_t count, bool skip_special, std
       check(i);
       if (!(skip_special && is(i, XC_TOKEN_SPECIAL))) tokens.emplace_back(model_.tokens[ids[i]]);
     }
-    return run_decoders(model_.pipeline.decoder, std::move(tokens), out);
+    std::string text;
+    run_decoders(model_.pipeline.decoder, std::move(tokens), text);
+    return out.push(text);
   }
   std::call_once(decode_once_, [&] { decode_ = DecodeTable(model_); });
-  decode_.append(ids, count, out, [&](size_t i) {
+  out.strip = shape.strip;
+  decode_.decode(ids, count, out, [&](size_t i) {
     check(i);
     if (skip_special && is(i, XC_TOKEN_SPECIAL)) return i + 1;
     if (shape.kind != DecoderShape::fallback || !is(i, XC_TOKEN_BYTE)) {
-      out += model_.bytes[ids[i]];
+      out.push(model_.bytes[ids[i]]);
       return i + 1;
     }
     // The whole run of byte tokens: together they are characters or not.
-    const size_t run = out.size();
+    std::string run;
     for (; i < count; ++i) {
       check(i);
       if (skip_special && is(i, XC_TOKEN_SPECIAL)) continue;
       if (!is(i, XC_TOKEN_BYTE)) break;
-      out += model_.bytes[ids[i]];
+      run += model_.bytes[ids[i]];
     }
-    end_byte_run(out, run);
+    end_byte_run(run);
+    out.push(run);
     return i;
   });
-  uint32_t blanks = 0;
-  while (blanks < shape.strip && out.size() > start + blanks && out[start + blanks] == ' ') ++blanks;
-  out.erase(start, blanks);
+  out.strip = 0;
+}
+
+void Tokenizer::decode(const uint32_t* ids, size_t count, bool skip_special, std::string& out) const {
+  const size_t start = out.size();
+  for (size_t room = count * 6 + 64;;) {
+    out.resize(start + room);
+    ByteSink sink{out.data() + start, room};
+    decode(ids, count, skip_special, sink);
+    out.resize(start + std::min(sink.count, room));
+    if (sink.count <= room) return;
+    room = sink.count;
+  }
 }
 
 }  // namespace xcore::tokenizer

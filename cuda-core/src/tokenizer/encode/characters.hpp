@@ -27,6 +27,13 @@ class CharacterTable {
       if (slots_[i].code_point == code_point) return slots_[i].symbol;
     }
   }
+  // The symbols of all characters that have one.
+  template <class F>
+  void each(F&& use) const {
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].code_point != kFree) use(slots_[i].symbol);
+    }
+  }
 
   // See image/image.hpp.
   template <class Self, class Archive>

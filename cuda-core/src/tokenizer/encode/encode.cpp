@@ -46,25 +46,44 @@ Tokenizer::Tokenizer(Model model) : model_(std::move(model)) {
   find_added_tokens();
   pieces_ = std::make_unique<PieceEncoder>(model_);
   find_scanner();
+  cuts_between_lines_ = find_line_cuts();
 }
 
 Tokenizer::Tokenizer(Model model, ImageReader& image, bool packed) : model_(std::move(model)) {
   find_added_tokens();
   pieces_ = std::make_unique<PieceEncoder>(model_, image);
   image.require(pieces_->packed() == packed || !packed, "there are no merges");
+  image.flag(cuts_between_lines_);
   image.finish();
   find_scanner();
 }
 
-void Tokenizer::save(ImageWriter& image) const { pieces_->save(image); }
+void Tokenizer::save(ImageWriter& image) const {
+  pieces_->save(image);
+  image.flag(cuts_between_lines_);
+}
 
 uint32_t Tokenizer::id_of(std::string_view content) const {
   if (!model_.by_content.empty()) return model_.by_content.find(model_.tokens, content);
   std::call_once(index_once_, [&] {
     index_.reserve(model_.flags.size());
+    // Where some tokens go is asked for before the first of them is put there.
+    constexpr size_t kTogether = 32;
+    uint32_t ids[kTogether];
+    uint64_t hashes[kTogether];
+    size_t held = 0;
+    const auto put = [&] {
+      for (size_t k = 0; k < held; ++k) index_.insert(model_.tokens, ids[k], hashes[k]);
+      held = 0;
+    };
     for (uint32_t id = 0; id < model_.flags.size(); ++id) {
-      if (model_.flags[id]) index_.insert(model_.tokens, id);
+      if (!model_.flags[id]) continue;
+      ids[held] = id;
+      hashes[held] = hash_bytes(model_.tokens[id]);
+      index_.prefetch(hashes[held]);
+      if (++held == kTogether) put();
     }
+    put();
   });
   return index_.find(model_.tokens, content);
 }
@@ -99,7 +118,6 @@ void Tokenizer::find_scanner() {
   if (model_.kind == Kind::byte_level && model_.steps.size() == 1 && !model_.steps[0].prefix_space) {
     scan_ = scanner(model_.steps[0].pattern);
   }
-  cuts_between_lines_ = find_line_cuts();
 }
 
 void Tokenizer::encode(std::string_view text, uint32_t flags, Sink& sink) const {

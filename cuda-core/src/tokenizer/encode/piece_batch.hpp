@@ -1,6 +1,7 @@
 // Pieces on their way to ids. Looking up one piece costs more in waiting for memory than in work, so the lines of a whole
-// batch are asked for before the first is read. A new piece waits several times in turn (for the table of tokens, for each of
-// its merges), so where many are new, batches are larger: there are more of them to wait together.
+// batch are asked for before the first is read. Pieces that are not in the memo are left out at first and learned together,
+// since each waits several times in turn (for the table of tokens, for each of its merges); then room is made for their ids
+// between those of the others. Where many pieces are new batches are larger: there are more of them to wait together.
 #pragma once
 
 #include <algorithm>
@@ -54,8 +55,7 @@ class PieceEncoder::Batch {
   void flush() {
     if (count_ == 0) return;
     scratch_.memo.refresh();
-    missed_ = 0;
-    if (limit_ == kLearning) learn();
+    left_out_ = 0;
     const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin + std::exchange(tokens_, 0);
     if (sink_.capacity == 0) {
       resolve<false>(nullptr);
@@ -68,7 +68,7 @@ class PieceEncoder::Batch {
       if (room) std::copy_n(scratch_.staged.data(), room, sink_.out + before);
     }
     scratch_.lookups += count_;
-    limit_ = missed_ * kSeldom >= count_ ? kLearning : kKnown;
+    limit_ = left_out_ * kSeldom >= count_ ? kLearning : kKnown;
     count_ = 0;
   }
   void push_any(uint32_t begin, uint32_t size) {
@@ -123,10 +123,10 @@ class PieceEncoder::Batch {
   }
 
  private:
-  static constexpr size_t kKnown = 128, kLearning = 512;  // items of a batch
-  static constexpr size_t kSeldom = 128;  // one new piece in so many does not pay for learn()
+  static constexpr size_t kKnown = 128, kLearning = 1024;  // items of a batch
+  static constexpr size_t kSeldom = 128;  // one new piece in so many does not pay for large batches
   static constexpr size_t kParts = 512;
-  static constexpr size_t kJobs = 32;
+  static constexpr size_t kJobs = 128;
   static constexpr size_t kSlack = Sink::kSlack;
   // In key.high: no key, its length would be 255. key.low then is the size and the mark of a part, or, of size 0, a token.
   static constexpr uint64_t kLong = ~uint64_t{0};
@@ -146,66 +146,74 @@ class PieceEncoder::Batch {
     return scratch_.staged.data();
   }
 
-  // What each new piece waits for is asked for beforehand for all, and those that are merged are merged together. They are in
-  // the memo afterwards. Of a piece with seams these are the parts; resolve() finds them when it puts them together.
+  // The pieces that were left out are in the memo afterwards, but for what it has no room for. Of a piece with seams these are
+  // the parts; the whole is put together from them when its ids are asked for.
   void learn() {
-    size_t parts = 0;
-    size_t n = unknown(items_, count_);
-    for (size_t k = 0; k < n; ++k) learn_one(items_[fresh_[k]], parts);
-    for (size_t k = 0; k < long_count_; ++k) learn_long(items_[long_[k]]);
+    parts_count_ = 0;
+    for (size_t k = 0; k < left_out_; ++k) prefetch_token(items_[left_[k].item]);
+    for (size_t k = 0; k < left_out_; ++k) {
+      const Item& item = items_[left_[k].item];
+      if (item.key.high == kLong) {
+        learn_long(item);
+      } else {
+        learn_one(item);
+      }
+    }
     merge_jobs();
-    if (parts == 0) return;
-    n = unknown(parts_, parts);
-    for (size_t k = 0; k < n; ++k) learn_one(parts_[fresh_[k]], parts);
-    merge_jobs();
+    learn_parts();
   }
+  void prefetch_token(const Item& item) const { encoder_.tokens_.prefetch(item.hash); }
 
-  // Which of the items are not in their first places, by index in fresh_ (few of them are in others); and those without a key,
-  // in long_.
-  size_t unknown(const Item* items, size_t count) {
+  void learn_parts() {
     const PieceMemo::View::Lines lines = scratch_.memo.lines();
+    const size_t count = std::exchange(parts_count_, 0);
     size_t n = 0;
-    long_count_ = 0;
     for (size_t i = 0; i < count; ++i) {
-      const PieceMemo::Entry* const line = lines.at(items[i].hash);
-      const PieceKey& key = items[i].key;
-      uint64_t miss = std::min(line[0].difference(key), line[1].difference(key));
-#if defined(__GNUC__)
-      __asm__("" : "+r"(miss));  // see resolve()
-#endif
-      const bool is_long = key.high == kLong;
-      fresh_[n] = long_[long_count_] = static_cast<uint16_t>(i);
-      n += static_cast<size_t>(miss != 0) & static_cast<size_t>(!is_long);
-      long_count_ += is_long;
+      fresh_[n] = static_cast<uint16_t>(i);
+      n += !at_first(lines, parts_[i]);
     }
-    for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch(items[fresh_[k]].hash);
-    for (size_t k = 0; k < n; ++k) encoder_.tokens_.prefetch_key(items[fresh_[k]].hash);
-    return n;
+    for (size_t k = 0; k < n; ++k) prefetch_token(parts_[fresh_[k]]);
+    uint32_t ids[PieceKey::kMaxBytes];
+    for (size_t k = 0; k < n; ++k) {
+      const Item& part = parts_[fresh_[k]];
+      if (scratch_.memo.find(part.key, part.hash, ids) == PieceMemo::kUnknown && !learn_whole(part)) merge_later(part, size_of(part));
+    }
+    merge_jobs();
+  }
+  static bool at_first(const PieceMemo::View::Lines& lines, const Item& item) {
+    const PieceMemo::Entry* const line = lines.at(item.hash);
+    uint64_t miss = std::min(line[0].difference(item.key), line[1].difference(item.key));
+#if defined(__GNUC__)
+    __asm__("" : "+r"(miss));  // see resolve()
+#endif
+    return miss == 0;
   }
 
-  // `parts`: how many there are in parts_; only whole pieces are cut.
-  void learn_one(const Item& item, size_t& parts) {
-    uint32_t ids[PieceKey::kMaxBytes];
-    if (scratch_.memo.find(item.key, item.hash, ids) != PieceMemo::kUnknown) return;
+  bool learn_whole(const Item& item) {
     const uint32_t whole = encoder_.whole_token(item.key, item.hash);
-    if (whole != kNoId) {
-      ++missed_;
-      ++scratch_.misses;
-      scratch_.memo.insert(item.key, item.hash, &whole, 1);
-      return;
-    }
+    if (whole == kNoId) return false;
+    ++scratch_.misses;
+    scratch_.memo.insert(item.key, item.hash, &whole, 1);
+    return true;
+  }
+
+  void learn_one(const Item& item) {
+    // It may have come twice in this batch.
+    if (at_first(scratch_.memo.lines(), item) || learn_whole(item)) return;
     const uint8_t* const piece = base_ + item.begin;
     const size_t size = size_of(item);
-    const bool part = &item >= parts_ && &item < parts_ + kParts;
-    if (!part && encoder_.may_have_seams(piece, size)) {
+    if (encoder_.may_have_seams(piece, size)) {
       uint32_t ends[Seams::kMostParts];
       const uint8_t* at = piece;
       const size_t n = encoder_.seams_.parts(piece, at, piece + size, ends);
       if (n > 1) {
-        if (parts + n > kParts) return;
+        if (parts_count_ + n > kParts) {
+          merge_jobs();  // these may hold parts
+          learn_parts();
+        }
         uint32_t begin = 0;
         for (size_t i = 0; i < n; ++i) {
-          Item& own = parts_[parts++];
+          Item& own = parts_[parts_count_++];
           own.begin = item.begin + begin;
           own.key = encoder_.part_key(piece + begin, ends[i] - begin);
           own.hash = own.key.hash();
@@ -221,8 +229,7 @@ class PieceEncoder::Batch {
   void learn_long(const Item& item) {
     const uint8_t* const piece = base_ + item.begin;
     const size_t size = size_of(item);
-    uint32_t ids[MergeJob::kMost];
-    if (size == 0 || size > MergeJob::kMost || scratch_.memo.find_long(piece, size, item.hash, ids) != PieceMemo::kUnknown) return;
+    if (size > MergeJob::kMost) return;
     if (encoder_.whole_long(piece, size, is_part(item)) == kNoId) merge_later(item, size);
   }
 
@@ -242,7 +249,6 @@ class PieceEncoder::Batch {
         scratch_.memo.insert(item.key, item.hash, jobs_[k].symbols, jobs_[k].count);
       }
     }
-    missed_ += job_count_;
     scratch_.misses += job_count_;
     job_count_ = 0;
   }
@@ -277,27 +283,68 @@ class PieceEncoder::Batch {
         }
         continue;
       }
-      if (kStore) {
-        out += slow(*item, out);
-      } else {
-        counted += slow(*item, staged(size_of(*item) + kSlack));
-      }
+      size_t n = elsewhere(*item, kStore ? out : staged(size_of(*item) + kSlack));
       lines = scratch_.memo.lines();
       spilled = scratch_.memo.spilled();
+      if (n == PieceMemo::kUnknown) {
+        left_[left_out_++] = {static_cast<uint32_t>(item - items_), kStore ? static_cast<uint32_t>(out - out_begin) : 0};
+        n = 0;
+      }
+      if (kStore) {
+        out += n;
+      } else {
+        counted += n;
+      }
     }
     sink_.count += kStore ? static_cast<size_t>(out - out_begin) : counted;
+    if (left_out_ == 0) return;
+    learn();
+    insert<kStore>(out_begin, out);
   }
-  size_t slow(const Item& item, uint32_t* out) {
-    const uint8_t* const p = base_ + item.begin;
-    if (item.key.high == kLong && size_of(item) == 0) {
+
+  // The ids of an item that is not in its first place, or kUnknown; those of one that is not kept, in any case.
+  size_t elsewhere(const Item& item, uint32_t* out) {
+    if (item.key.high != kLong) return scratch_.memo.find(item.key, item.hash, out);
+    const size_t size = size_of(item);
+    if (size == 0) {
       out[0] = static_cast<uint32_t>(item.key.low >> 32);
       return 1;
     }
-    if (item.key.high == kLong) return encoder_.encode_long(p, size_of(item), item.hash, is_part(item), scratch_, out);
-    const uint64_t before = scratch_.misses;
-    const size_t n = encoder_.encode_short(item.key, item.hash, p, size_of(item), scratch_, out);
-    missed_ += scratch_.misses != before;
-    return n;
+    const uint8_t* const p = base_ + item.begin;
+    if (size > PieceMemo::kMaxLong) return encoder_.encode_long(p, size, item.hash, is_part(item), scratch_, out);
+    return scratch_.memo.find_long(p, size, item.hash, out);
+  }
+
+  // Puts the ids of what was left out between the others, which end at `end`.
+  template <bool kStore>
+  void insert(uint32_t* const begin, uint32_t* end) {
+    auto& ids = scratch_.learned;
+    size_t n = 0;
+    for (size_t k = 0; k < left_out_; ++k) {
+      const Item& item = items_[left_[k].item];
+      const size_t size = size_of(item);
+      if (ids.size() < n + size + kSlack) ids.resize(2 * (n + size + kSlack));
+      n += left_[k].count = static_cast<uint32_t>(encode(item, ids.data() + n));
+      if (!kStore) n = 0;
+      sink_.count += left_[k].count;
+    }
+    if (!kStore) return;
+    const uint32_t* from = ids.data() + n;
+    for (size_t k = left_out_; k-- > 0;) {
+      const LeftOut& l = left_[k];
+      uint32_t* const at = begin + l.at;
+      std::memmove(at + n, at, static_cast<size_t>(end - at) * sizeof *at);
+      n -= l.count;
+      from -= l.count;
+      std::copy_n(from, l.count, at + n);
+      end = at;
+    }
+  }
+  size_t encode(const Item& item, uint32_t* out) {
+    const uint8_t* const p = base_ + item.begin;
+    const size_t size = size_of(item);
+    if (item.key.high == kLong) return encoder_.encode_long(p, size, item.hash, is_part(item), scratch_, out);
+    return encoder_.encode_short(item.key, item.hash, p, size, scratch_, out);
   }
 
   const PieceEncoder& encoder_;
@@ -307,14 +354,17 @@ class PieceEncoder::Batch {
   Sink& sink_;
   size_t count_ = 0;
   size_t limit_ = kKnown;
-  size_t missed_ = 0;  // in this batch
   size_t tokens_ = 0;  // items that are no pieces
-  size_t job_count_ = 0;
-  size_t long_count_ = 0;
+  size_t left_out_ = 0, parts_count_ = 0, job_count_ = 0;
   Item items_[kLearning];
   Item parts_[kParts];
-  uint16_t fresh_[std::max(kLearning, kParts) + 1];
-  uint16_t long_[std::max(kLearning, kParts) + 1];
+  uint16_t fresh_[kParts + 1];
+  struct LeftOut {
+    uint32_t item, at, count;  // `at`: where its ids belong among those that are written
+    LeftOut() = default;
+    LeftOut(uint32_t item, uint32_t at) : item(item), at(at), count(0) {}
+  };
+  LeftOut left_[kLearning];
   MergeJob jobs_[kJobs];
   const Item* job_items_[kJobs];
 };

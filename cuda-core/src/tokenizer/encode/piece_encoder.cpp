@@ -94,19 +94,22 @@ PieceEncoder::PieceEncoder(Model& model) : PieceEncoder(model, Blank{}) {
     if (model.last_merge_counts) std::reverse(merges.begin(), merges.end());
     for (const auto& e : merges) model.pairs.insert(e.left, e.right, e.rank, e.joined);
   }
-  // What stands in `tokens_` needs no merging. A token of several characters that no pair makes is never met, though merging
-  // would begin with it.
+  // What stands in `tokens_` needs no merging. A token that no pair makes, and that no byte or character is, is never met; nor is
+  // what pairs would make of it.
+  std::vector<bool> starts(std::max<size_t>(model.tokens.size(), characters_.unknown() + 1));
+  if (characters_only_) {
+    characters_.each([&](uint32_t symbol) { starts[symbol] = true; });
+  } else {
+    for (const uint32_t id : model.byte_token) {
+      if (id < starts.size()) starts[id] = true;
+    }
+  }
   std::vector<bool> reached;
-  const auto single = [&](std::string_view s) {
-    return s.size() == 1 || (characters_only_ && !s.empty() && decode_utf8(bytes_of(s), bytes_of(s) + s.size()).length == s.size());
-  };
   if (model.merges_are_reached && merges_.packed()) {
     reached.assign(merged.size(), true);
+    for (uint32_t id = 0; id < merged.size(); ++id) reached[id] = merged[id] || starts[id];
   } else {
-    reached = reached_symbols(merges, merges_);
-  }
-  for (uint32_t id = 0; id < reached.size() && id < merged.size(); ++id) {
-    if (!merged[id] && !single(contents[id])) reached[id] = false;
+    reached = reached_symbols(merges, merges_, starts);
   }
   if (!model.ignore_merges) tokens_ = TokenTable(model, contents, reached);
   if (!model.ignore_merges) return;

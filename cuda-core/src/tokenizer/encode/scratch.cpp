@@ -30,6 +30,7 @@ void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
   if (m.columns.size() > 6 * kSymbols || std::max(m.next.capacity(), m.heap.capacity()) > kSymbols) scratch->merge = {};
   if (scratch->symbols.capacity() > 4 * kSymbols) scratch->symbols = {};
   if (scratch->staged.capacity() > 4 * kSymbols) scratch->staged = {};
+  if (scratch->learned.capacity() > 4 * kSymbols) scratch->learned = {};
   if (scratch->normalized.capacity() > 16 * kSymbols) scratch->normalized = {};
   const std::lock_guard<std::mutex> lock(mutex_);
   lookups_ += std::exchange(scratch->lookups, 0);

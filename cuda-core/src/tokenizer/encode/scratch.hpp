@@ -23,6 +23,7 @@ struct Scratch {
   MergeScratch merge;
   std::vector<uint32_t> symbols;
   std::vector<uint32_t> staged;  // ids that the caller's buffer may not have room for
+  std::vector<uint32_t> learned;  // ids of the new pieces of a batch
   std::string normalized;
   std::vector<Segment> segments;
 };

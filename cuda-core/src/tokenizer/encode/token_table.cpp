@@ -41,7 +41,7 @@ bool holds(const PairTable::Entry& e, const Large<Origin>& origin, const MergeTa
 
 // What takes time is `holds`. So it is asked beforehand, by all threads, under the assumption that each symbol comes of the first
 // pair that makes it; the assumption is dropped for symbols where it turns out to be wrong, and for those made of them.
-std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables) {
+std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables, const std::vector<bool>& starts) {
   if (!tables.packed() || !tables.monotone()) return {};
   uint32_t symbols = 0;
   for (const auto& e : pairs) symbols = std::max({symbols, e.left + 1, e.right + 1, e.joined + 1});
@@ -57,6 +57,9 @@ std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const Me
   });
   Large<Origin> origin(symbols, Origin{0, 0, 0});
   Large<uint8_t> other(symbols, 0);  // comes about in another way than was assumed
+  for (uint32_t s = 0; s < symbols; ++s) {
+    if (!starts.empty() && !(s < starts.size() && starts[s])) origin[s].time = kNever;
+  }
   for (const auto& e : pairs) origin[e.joined].time = kNever;
   for (size_t i = 0; i < pairs.size(); ++i) {
     const auto& e = pairs[i];
@@ -79,34 +82,38 @@ TokenTable::TokenTable(const Model& model, const StringTable& contents, const st
   };
   size_t count = 0;
   for (uint32_t id = 0; id < size; ++id) count += fits(id);
-  size_t capacity = 64;
-  while (capacity < count * 2) capacity *= 2;
-  slots_ = Flat<Slot>(capacity, Slot{0, kNoId});
-  keys_ = Flat<PieceKey>(size, PieceKey{0, 0});
-  mask_ = capacity - 1;
-  shift_ = 64 - __builtin_ctzll(capacity);
+  if (count == 0) return;
+  lines_ = Flat<Line>::zeroed(count * 5 / (3 * kKeys) + 1);  // three fifths full
+  Line* const lines = lines_.writable();
   // Where a token goes is asked for some tokens beforehand.
   constexpr size_t kTogether = 16;
-  Slot slots[kTogether];
-  size_t places[kTogether], held = 0;
+  struct {
+    PieceKey key;
+    size_t line;
+    uint32_t id;
+  } held[kTogether];
+  size_t n = 0;
   const auto put = [&] {
-    for (size_t k = 0; k < held; ++k) {
-      size_t i = places[k];
-      while (slots_[i].id != kNoId) i = (i + 1) & mask_;
-      slots_.writable()[i] = slots[k];
+    for (size_t h = 0; h < n; ++h) {
+      for (size_t i = held[h].line;; i = i + 1 < lines_.size() ? i + 1 : 0) {
+        size_t k = 0;
+        while (k < kKeys && lines[i].keys[k].high != 0) ++k;
+        if (k < kKeys) {
+          lines[i].keys[k] = held[h].key;
+          lines[i].ids[k] = held[h].id;
+          break;
+        }
+        lines[i].more = 1;
+      }
     }
-    held = 0;
+    n = 0;
   };
   for (uint32_t id = 0; id < size; ++id) {
     if (!fits(id)) continue;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(contents[id].data());
-    const PieceKey key = PieceKey::load_exactly(bytes, contents[id].size());
-    const uint64_t hash = key.hash();
-    keys_.writable()[id] = key;
-    slots[held] = {static_cast<uint32_t>(hash), id};
-    places[held] = hash >> shift_;
-    __builtin_prefetch(slots_.data() + places[held], 1);
-    if (++held == kTogether) put();
+    const PieceKey key = PieceKey::load_exactly(bytes_of(contents[id]), contents[id].size());
+    held[n] = {key, place(key.hash()), id};
+    __builtin_prefetch(lines + held[n].line, 1);
+    if (++n == kTogether) put();
   }
   put();
 }

@@ -15,7 +15,8 @@ struct Model;
 // inside may go another way. Decided without merging: a token is reached if one of its pairs is, and a pair (a, b) is if
 // no pair across their boundary comes earlier than the pair's own merge, at any of the times when symbols of a's right
 // edge and of b's left edge stand beside each other. Empty when the pairs are not monotone. `pairs`: those of the tables, by rank.
-std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables);
+// `starts`: the symbols that merging may begin with; empty: all that no pair makes.
+std::vector<bool> reached_symbols(const Large<PairTable::Entry>& pairs, const MergeTables& tables, const std::vector<bool>& starts = {});
 
 class TokenTable {
  public:
@@ -25,51 +26,50 @@ class TokenTable {
 
   // kNoId when there is none.
   uint32_t find(const PieceKey& key, uint64_t hash) const {
-    if (slots_.empty()) return kNoId;
-    for (size_t i = hash >> shift_;; i = (i + 1) & mask_) {
-      const Slot s = slots_[i];
-      if (s.id == kNoId) return kNoId;
-      if (s.check == static_cast<uint32_t>(hash) && keys_[s.id].low == key.low && keys_[s.id].high == key.high) return s.id;
+    if (lines_.empty()) return kNoId;
+    for (size_t i = place(hash);; i = i + 1 < lines_.size() ? i + 1 : 0) {
+      const Line& line = lines_[i];
+      for (size_t k = 0; k < kKeys; ++k) {
+        if (line.keys[k].low == key.low && line.keys[k].high == key.high) return line.ids[k];
+      }
+      if (!line.more) return kNoId;
     }
   }
-  // What find() will read first, and what after that.
+  // What find() reads, in most cases all of it.
   void prefetch(uint64_t hash) const {
-    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (hash >> shift_));
-  }
-  void prefetch_key(uint64_t hash) const {
-    if (slots_.empty()) return;
-    // Not by a branch: it would wait for the slot, and whatever else is on its way with it.
-    const uint32_t id = slots_[hash >> shift_].id;
-    const auto there = static_cast<uint32_t>(static_cast<int32_t>(~id | (0u - ~id)) >> 31);  // all ones unless it is kNoId
-    __builtin_prefetch(keys_.data() + (id & there));
+    if (!lines_.empty()) __builtin_prefetch(lines_.data() + place(hash));
   }
 
   // See image/image.hpp.
   template <class Self, class Archive>
   static void fields(Self& self, Archive& a, size_t ids) {
-    a.block("whole.slots", self.slots_);
-    a.block("whole.keys", self.keys_);
+    a.block("whole.lines", self.lines_);
     if constexpr (Archive::kReads) {
-      const size_t capacity = self.slots_.size();
-      a.require((capacity & (capacity - 1)) == 0 && capacity != 1, "the table of whole pieces has no power of two as its size");
-      if (capacity == 0) return;
-      a.require(self.keys_.size() == ids, "the table of whole pieces has not one key a token");
-      self.mask_ = capacity - 1;
-      self.shift_ = 64 - __builtin_ctzll(capacity);
-      const auto [free, outside] = count_ids(self.slots_, ids);
-      a.require(free > 0, "the table of whole pieces is full");
+      // No branch in the loop: it runs over megabytes.
+      size_t last = 0, outside = 0;
+      const size_t count = self.lines_.size();
+      for (size_t i = 0; i < count; ++i) {
+        const Line& line = self.lines_[i];
+        last += line.more == 0;
+        for (size_t k = 0; k < kKeys; ++k) outside += (line.keys[k].high != 0) & (line.ids[k] >= ids);
+      }
+      a.require(count < size_t{1} << 31, "the table of whole pieces is too large");
+      a.require(count == 0 || last > 0, "the table of whole pieces is full");
       a.require(outside == 0, "the table of whole pieces names a token that is not there");
     }
   }
 
  private:
-  struct Slot {
-    uint32_t check, id;
+  static constexpr size_t kKeys = 3;
+  // A cache line, so that finding a token waits for memory once. Free places have a key of zeros, which no piece has.
+  struct Line {
+    PieceKey keys[kKeys];
+    uint32_t ids[kKeys];
+    uint32_t more;  // a token that belongs here is in a later line
   };
-  Flat<Slot> slots_;
-  Flat<PieceKey> keys_;  // by id
-  size_t mask_ = 0;
-  int shift_ = 63;
+  static_assert(sizeof(Line) == 64);
+  size_t place(uint64_t hash) const { return (hash >> 32) * lines_.size() >> 32; }
+  Flat<Line> lines_;
 };
 
 }  // namespace xcore::tokenizer

@@ -10,7 +10,7 @@ namespace xcore::tokenizer::image {
 inline constexpr char kMagic[8] = {'X', 'B', 'P', 'E', 'I', 'M', 'G', '\n'};
 inline constexpr uint32_t kByteOrder = 0x01020304;  // reads otherwise on a machine of the other order
 // One more with every change of a table's layout or meaning, of `fields`, or of a hash function.
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 inline constexpr uint32_t kMaxSections = 256;
 inline constexpr size_t kAlignment = 64;
 

@@ -70,8 +70,8 @@ PreTokenizer read_split(const Cursor& p) {
   out.invert = p.flag("invert", false);
   if (!regex.is_null()) {
     const Pattern known = recognise(regex.string());
-    // digit and digits leave text between their matches.
-    if (known != Pattern::digit && known != Pattern::digits) out.pattern = known;
+    // digit and digits leave text between their matches; and to Oniguruma \p{N}{1,3}+ is a repeated repetition.
+    if (known != Pattern::digit && known != Pattern::digits && known != Pattern::cl100k_end) out.pattern = known;
   }
   if (out.pattern == Pattern::none) out.needle = read_needle(pattern);
   return out;

@@ -249,6 +249,31 @@ TEST(LoadJson, a_stray_byte_begins_a_text_of_characters) {
   EXPECT_EQ(Ids(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(sink.count)), (Ids{12 + 0xb3, 2, 7}));
 }
 
+TEST(LoadJson, what_merges_would_make_of_a_token_that_nothing_makes_is_never_met) {
+  EXPECT_EQ(encode(*load_bytes(file(R"({"a":0,"b":1,"c":2,"ab":3,"abc":4})", R"([["ab","c"]])")), "abc"), (Ids{0, 1, 2}));
+}
+
+TEST(LoadGguf, tokens_of_stray_bytes_are_never_met) {
+  GgufBuilder g;
+  g.string("general.architecture", "llama");
+  g.string("tokenizer.ggml.model", "llama");
+  g.strings("tokenizer.ggml.tokens", {"<unk>", "e", "\xe8" "e"});
+  g.numbers<float>("tokenizer.ggml.scores", 6, {0, -2, -1});
+  g.numbers<int32_t>("tokenizer.ggml.token_type", 5, {2, 1, 1});
+  g.u32("tokenizer.ggml.unknown_token_id", 0);
+  g.boolean("tokenizer.ggml.add_space_prefix", false);
+  EXPECT_EQ(encode(*load_bytes(g.bytes()), "\xe8" "e", 0), (Ids{0, 1}));
+}
+
+// To Oniguruma a plus behind braces repeats what they repeat; in tiktoken it gives nothing back.
+TEST(LoadJson, a_published_expression_is_read_as_hugging_face_reads_it) {
+  const auto t = load_bytes(
+      R"~({"model":{"type":"BPE","vocab":{"0":0,"00":1,"0000":2},"merges":["0 0","00 00"]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[)~"
+      R"~({"type":"Split","behavior":"Isolated","pattern":{"Regex":"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"}},)~"
+      R"~({"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]},"decoder":{"type":"ByteLevel"}})~");
+  EXPECT_EQ(encode(*t, "0000"), Ids{2});
+}
+
 // Run with a sanitizer: no token has any bytes, so there is no memory that holds them.
 TEST(Load, tokens_that_are_all_empty_decode_to_nothing) {
   Model m;
@@ -257,9 +282,9 @@ TEST(Load, tokens_that_are_all_empty_decode_to_nothing) {
   m.flags.assign(2, XC_TOKEN_PRESENT);
   const DecodeTable table(m);
   const uint32_t ids[] = {0, 1};
-  std::string out;
-  table.append(ids, 2, out, [](size_t i) { return i + 1; });
-  EXPECT_EQ(out, "");
+  ByteSink out{nullptr, 0};
+  table.decode(ids, 2, out, [](size_t i) { return i + 1; });
+  EXPECT_EQ(out.count, 0u);
 }
 
 TEST(LoadRanks, a_small_file_does_not_ask_for_gigabytes) {
@@ -428,6 +453,28 @@ TEST(LoadGguf, the_pool_models_encode_like_the_tokenizer_json) {
     ASSERT_EQ(ids[0], 1u);
   }
   EXPECT_GT(lines, 3000u);
+}
+
+TEST(Decode, bytes_beyond_the_room_are_counted_and_not_written) {
+  for (const auto& sample : samples::kSamples) {
+    const auto t = sample.make();
+    // 300 ids and more than 15 bytes a token: blocks, and tokens that have no place in them.
+    std::string text = " hello abababababababababab \xe4\xbd\xa0<s>";
+    for (int i = 0; i < 6; ++i) text += text;
+    const Ids ids = encode(*t, text, XC_ENCODE_PARSE_SPECIAL);
+    for (const bool skip : {false, true}) {
+      const std::string whole = decode(*t, ids, skip);
+      for (const size_t room : {size_t{0}, size_t{1}, size_t{17}, whole.size() / 2, whole.size() - 1, whole.size(), whole.size() + 5000}) {
+        std::vector<char> bytes(room + 1, '~');
+        ByteSink sink{bytes.data(), room};
+        t->decode(ids.data(), ids.size(), skip, sink);
+        EXPECT_EQ(sink.count, whole.size()) << sample.name;
+        const size_t written = std::min(room, whole.size());
+        EXPECT_EQ(std::string_view(bytes.data(), written), std::string_view(whole).substr(0, written)) << sample.name << " room " << room;
+        EXPECT_EQ(bytes[room], '~') << sample.name;
+      }
+    }
+  }
 }
 
 TEST(Decode, ids_out_of_range_name_their_index) {

@@ -24,8 +24,8 @@ struct Avx2 {
   static Vector from(Vector a, Vector b, uint32_t first, uint32_t at) {
     return _mm256_blendv_epi8(b, a, _mm256_cmpgt_epi32(all(at), lanes(first)));
   }
-  static Vector put(Vector v, uint32_t first, uint32_t at, uint32_t x) {
-    return _mm256_blendv_epi8(v, all(x), _mm256_cmpeq_epi32(lanes(first), all(at)));
+  static Vector put(Vector v, uint32_t first, int at, uint32_t x) {
+    return _mm256_blendv_epi8(v, all(x), _mm256_cmpeq_epi32(lanes(first), _mm256_set1_epi32(at)));
   }
   static MergeTables::Found find(const uint64_t* line, uint64_t key) {
     const auto* const halves = reinterpret_cast<const __m256i*>(line);
@@ -38,7 +38,7 @@ struct Avx2 {
                                _mm256_cmpeq_epi64(_mm256_srli_epi64(b, MergeTables::kRankBits), k));
     const uint32_t free = bits(_mm256_cmpeq_epi64(a, none), _mm256_cmpeq_epi64(b, none));
     const auto rank = static_cast<uint32_t>(line[__builtin_ctz(here | 128)]) & MergeTables::kMaxRanks;
-    return {here ? rank : kNoRank, (here | free) == 0};
+    return {rank | (0u - static_cast<uint32_t>(here == 0)), (here | free) == 0};
   }
 };
 

@@ -14,8 +14,8 @@ struct MergeJob {
   alignas(64) uint32_t symbols[kMost + 16];  // beyond kMost they may be read, but do not count
   uint32_t ranks[kMost + 16];
   uint32_t count;
-  // Used while it runs: the next merge, the pairs that the last one made (as keys), and how many words there are to look at.
-  uint32_t at, lowest, lanes;
+  // Used while it runs: the next merge, and the pairs that the last one made (as keys) with their lines.
+  uint32_t at, lowest;
   uint64_t left, right;
   const uint64_t *left_line, *right_line;
 };
@@ -73,13 +73,20 @@ class MergeTables {
     uint32_t rank;   // kNoRank when absent
     bool elsewhere;  // the line is full of others
   };
-  // The line where the pair may be; for most of the pairs that are absent a free one, so that memory is not asked for them.
-  const uint64_t* line(uint64_t key) const {
-    const uint64_t bit = key * kMultiplier >> (shift_ - kFilterBits);
-    const auto none = reinterpret_cast<uintptr_t>(kFreeLine), there = reinterpret_cast<uintptr_t>(slots_.data() + (first(key) & ~(kLine - 1)));
-    const uintptr_t may_be = 0 - (filter_[bit >> 6] >> (bit & 63) & 1);
-    return reinterpret_cast<const uint64_t*>(none ^ ((none ^ there) & may_be));
-  }
+  // Where they are, as a value of its own.
+  struct Lines {
+    const uint64_t *slots, *filter;
+    uint64_t first_of_line;  // the bits of a slot's number that its line has
+    int shift;
+    // The line where the pair may be; for most of the pairs that are absent a free one, so that memory is not asked for them.
+    const uint64_t* line(uint64_t key) const {
+      const uint64_t h = key * kMultiplier, bit = h >> (shift - kFilterBits);
+      const auto none = reinterpret_cast<uintptr_t>(kFreeLine), there = reinterpret_cast<uintptr_t>(slots + (h >> shift & first_of_line));
+      const uintptr_t may_be = 0 - (filter[bit >> 6] >> (bit & 63) & 1);
+      return reinterpret_cast<const uint64_t*>(none ^ ((none ^ there) & may_be));
+    }
+  };
+  Lines lines() const { return {slots_.data(), filter_.data(), ~uint64_t{kLine - 1}, shift_}; }
   uint32_t rank(uint64_t key) const {
     const size_t i = place(key);
     // First: two unknown symbols side by side have the key of a free slot.
@@ -107,6 +114,7 @@ class MergeTables {
   template <class Self, class Archive>
   static void fields(Self& self, Archive& a, size_t ids) {
     a.block("merges.slots", self.slots_);
+    a.block("merges.filter", self.filter_);  // half a million pairs take milliseconds to put in
     a.block("merges.joined", self.joined_);
     a.block("merges.byte_ranks", self.byte_ranks_);
     a.flag(self.monotone_);
@@ -136,21 +144,13 @@ class MergeTables {
     a.require(free > 0, "the table of merges is full");
     const uint32_t* const joined = joined_.data();
     for (size_t r = 0; r < ranks; ++r) outside += joined[r] >= limit;
+    a.require(filter_.size() == (capacity << kFilterBits) / 64, "the filter of merges is of another size than their table");
     a.require(byte_ranks_.size() == 0 || byte_ranks_.size() == 65536, "the ranks of pairs of bytes are not 65536");
     for (size_t i = 0; i < byte_ranks_.size(); ++i) outside += byte_ranks_[i] != kNoRank && byte_ranks_[i] >= ranks;
     a.require(outside == 0, "a merge makes a token that is not there");
-    index();
-  }
-  // What is not in the image.
-  void index() {
-    filter_ = Flat<uint64_t>((slots_.size() << kFilterBits) / 64, 0);
-    for (size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i] != kFree) filter(slots_[i] >> kRankBits);
-    }
     count_joined();
   }
   void count_joined() {
-
     first_joined_ = joined_.empty() ? kNoId : joined_[0];
     for (size_t r = 0; r < joined_.size() && counted(); ++r) {
       if (joined_[r] != first_joined_ + r) first_joined_ = kNoId;
