@@ -46,6 +46,11 @@ const std::vector<Case>& cases() {
     add(R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false})", true);
     add(R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[)" + split + R"("\\p{N}{1,3}"}},)" + split +
             R"~(" ?[\\p{P}\\p{S}]+[\r\n]*|[\\p{L}\\p{M}]+(?!x)|\\s+(?!\\S)"}},)~" + level + "]}", true);
+    // DeepSeek V3: one scanner, or with offsets three expressions.
+    add(R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[)" + split + R"("\\p{N}{1,3}"}},)" + split +
+            "\"[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+\"}}," + split +
+            R"~("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"}},)~" +
+            level + "]}", true);
     add(R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Punctuation"},{"type":"ByteLevel"},{"type":"Digits"}]})", false);
     add(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFKD"},{"type":"StripAccents"},{"type":"Lowercase"},{"type":"Strip"}]},"pre_tokenizer":)" + level, false);
     add(R"("normalizer":{"type":"Replace","pattern":{"String":" "},"content":"x"},"pre_tokenizer":{"type":"Metaspace","prepend_scheme":"first"})", false);

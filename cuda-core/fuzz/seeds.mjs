@@ -247,7 +247,8 @@ const TEXTS = [
 ];
 for (const [i, text] of TEXTS.entries()) {
   put('encode_fuzz', `text-${i}`, text);
-  for (let which = 0; which < 7; which++) put('regex_fuzz', `text-${i}-${which}`, Buffer.concat([Buffer.of(133 + which), Buffer.from(text)]));
+  for (let which = 0; which < 7; which++)
+    put('regex_fuzz', `text-${i}-${which}`, Buffer.concat([Buffer.of(133 + which), Buffer.from(text)]));
   for (const choice of [0, 3, 6, 128, 131])
     put('tokenizer_roundtrip_fuzz', `text-${i}-${choice}`, Buffer.concat([Buffer.of(choice), Buffer.from(text)]));
 }

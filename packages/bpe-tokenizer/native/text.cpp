@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 namespace {
@@ -18,7 +18,7 @@ thread_local std::vector<char> bytes(1 << 13);
 
 // The ASCII characters at the start of [p, end), in blocks; those of a last, mixed block are left.
 const char16_t* copy_ascii(const char16_t* p, const char16_t* end, char*& out) {
-#if defined(__SSE2__)
+#if defined(__x86_64__)
   const __m128i high = _mm_set1_epi16(static_cast<int16_t>(0xff80));
   for (; end - p >= 16; p += 16, out += 16) {
     const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8));
@@ -79,35 +79,105 @@ const char* skip_ascii(const char* p, const char* end) {
   return p;
 }
 
+// The character at p as UTF-16; its bytes, or 0 where they are not UTF-8.
+size_t one_character(const unsigned char* p, const unsigned char* end, char16_t*& out) {
+  const auto follows = [&](int at) { return p + at < end && (p[at] & 0xc0) == 0x80; };
+  if (*p < 0x80) {
+    *out++ = *p;
+    return 1;
+  }
+  if (*p < 0xe0) {
+    if (*p < 0xc2 || !follows(1)) return 0;
+    *out++ = static_cast<char16_t>((p[0] & 31) << 6 | (p[1] & 63));
+    return 2;
+  }
+  if (*p < 0xf0) {
+    if (!follows(1) || !follows(2)) return 0;
+    const uint32_t c = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+    if (c < 0x800 || (c & 0xf800) == 0xd800) return 0;
+    *out++ = static_cast<char16_t>(c);
+    return 3;
+  }
+  if (*p > 0xf4 || !follows(1) || !follows(2) || !follows(3)) return 0;
+  const uint32_t c = (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u);
+  if (c < 0x10000 || c > 0x10ffff) return 0;
+  *out++ = static_cast<char16_t>(0xd800 + ((c - 0x10000) >> 10));
+  *out++ = static_cast<char16_t>(0xdc00 + (c & 0x3ff));
+  return 4;
+}
+
+#if defined(__x86_64__)
+
+constexpr char place(int i) { return static_cast<char>(i < 16 ? i : -1); }
+
+// Lanes of 16 bits: the bytes `first`, `first` + `step`, ...
+__attribute__((target("ssse3"))) inline __m128i lanes(__m128i v, int first, int step) {
+  return _mm_shuffle_epi8(v, _mm_setr_epi8(place(first), -1, place(first + step), -1, place(first + 2 * step), -1, place(first + 3 * step), -1,
+                                           place(first + 4 * step), -1, place(first + 5 * step), -1, place(first + 6 * step), -1,
+                                           place(first + 7 * step), -1));
+}
+
+// Of 16 bytes at p, those at the start that are characters of as many bytes as the first: as UTF-16, of which 16 units are written
+// and perhaps fewer count. How many bytes they are; 0 where one_character() must see.
+__attribute__((target("ssse3"))) size_t equal_characters(const unsigned char* p, char16_t*& out) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), none = _mm_setzero_si128();
+  const auto store = [&](int at, __m128i units) { _mm_storeu_si128(reinterpret_cast<__m128i*>(out + at), units); };
+  const __m128i low6 = _mm_set1_epi16(0x3f);
+  if (*p < 0x80) {
+    const auto other = static_cast<unsigned>(_mm_movemask_epi8(v)) | 1u << 16;
+    store(0, _mm_unpacklo_epi8(v, none));
+    store(8, _mm_unpackhi_epi8(v, none));
+    const auto count = static_cast<size_t>(__builtin_ctz(other));
+    out += count;
+    return count;
+  }
+  if (*p < 0xe0) {
+    const __m128i shape = _mm_and_si128(v, _mm_set1_epi16(static_cast<int16_t>(0xc0e0)));
+    const auto fits = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(shape, _mm_set1_epi16(static_cast<int16_t>(0x80c0)))));
+    const __m128i first = _mm_and_si128(lanes(v, 0, 2), _mm_set1_epi16(0x1f));
+    const __m128i units = _mm_or_si128(_mm_slli_epi16(first, 6), _mm_and_si128(lanes(v, 1, 2), low6));
+    const auto overlong = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi16(_mm_and_si128(units, _mm_set1_epi16(0x780)), none)));
+    const auto count = static_cast<size_t>(__builtin_ctz((~fits | overlong) | 1u << 16)) / 2;
+    store(0, units);
+    out += count;
+    return 2 * count;
+  }
+  if (*p < 0xf0) {
+    const __m128i mask = _mm_setr_epi8(-16, -64, -64, -16, -64, -64, -16, -64, -64, -16, -64, -64, -16, -64, -64, 0);
+    const __m128i form = _mm_setr_epi8(-32, -128, -128, -32, -128, -128, -32, -128, -128, -32, -128, -128, -32, -128, -128, -1);
+    const auto fits = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_and_si128(v, mask), form)));
+    const __m128i middle = _mm_slli_epi16(_mm_and_si128(lanes(v, 1, 3), low6), 6);
+    const __m128i units = _mm_or_si128(_mm_slli_epi16(lanes(v, 0, 3), 12), _mm_or_si128(middle, _mm_and_si128(lanes(v, 2, 3), low6)));
+    const __m128i top = _mm_and_si128(units, _mm_set1_epi16(static_cast<int16_t>(0xf800)));
+    const __m128i wrong = _mm_or_si128(_mm_cmpeq_epi16(top, none), _mm_cmpeq_epi16(top, _mm_set1_epi16(static_cast<int16_t>(0xd800))));
+    const auto bad = static_cast<unsigned>(_mm_movemask_epi8(wrong));
+    const auto whole = static_cast<size_t>(__builtin_ctz(~fits | 1u << 15)) / 3, right = static_cast<size_t>(__builtin_ctz(bad | 1u << 10)) / 2;
+    const size_t count = whole < right ? whole : right;
+    store(0, units);
+    out += count;
+    return 3 * count;
+  }
+  return 0;
+}
+
+const bool kHasEqual = __builtin_cpu_supports("ssse3");
+
+#else
+
+size_t equal_characters(const unsigned char*, char16_t*&) { return 0; }
+constexpr bool kHasEqual = false;
+
+#endif
+
 // At most one unit a byte. nullptr where the bytes are not UTF-8.
 char16_t* to_utf16(const char* text, const char* text_end, char16_t* out) {
   const auto* p = reinterpret_cast<const unsigned char*>(text);
   const auto* const end = reinterpret_cast<const unsigned char*>(text_end);
-  const auto follows = [&](int at) { return p + at < end && (p[at] & 0xc0) == 0x80; };
   while (p < end) {
-    if (*p < 0x80) {
-      const auto* const ascii = reinterpret_cast<const unsigned char*>(
-          skip_ascii(reinterpret_cast<const char*>(p), reinterpret_cast<const char*>(end)));
-      for (; p < ascii; ++p) *out++ = *p;
-      for (; p < end && *p < 0x80; ++p) *out++ = *p;
-    } else if (*p < 0xe0) {
-      if (*p < 0xc2 || !follows(1)) return nullptr;
-      *out++ = static_cast<char16_t>((p[0] & 31) << 6 | (p[1] & 63));
-      p += 2;
-    } else if (*p < 0xf0) {
-      if (!follows(1) || !follows(2)) return nullptr;
-      const uint32_t c = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
-      if (c < 0x800 || (c & 0xf800) == 0xd800) return nullptr;
-      *out++ = static_cast<char16_t>(c);
-      p += 3;
-    } else {
-      if (*p > 0xf4 || !follows(1) || !follows(2) || !follows(3)) return nullptr;
-      const uint32_t c = (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u);
-      if (c < 0x10000 || c > 0x10ffff) return nullptr;
-      *out++ = static_cast<char16_t>(0xd800 + ((c - 0x10000) >> 10));
-      *out++ = static_cast<char16_t>(0xdc00 + (c & 0x3ff));
-      p += 4;
-    }
+    size_t size = kHasEqual && end - p >= 16 ? equal_characters(p, out) : 0;
+    if (size == 0) size = one_character(p, end, out);
+    if (size == 0) return nullptr;
+    p += size;
   }
   return out;
 }

@@ -1,3 +1,5 @@
+import { text as checked } from './options';
+
 /** Turns text into ids as it arrives; together they are the ids of the whole. Made by {@link Tokenizer.encodeStream}. */
 export class EncodeStream {
   readonly #encode: (text: string, continues: boolean, last: boolean) => Uint32Array;
@@ -15,10 +17,12 @@ export class EncodeStream {
   /**
    * The ids that no later text can change. Text is held back up to the last line that begins with an ASCII letter (after
    * a line that does not end in white space); tokenizers that do not allow such a cut hold everything until `end`.
+   *
+   * @throws what `encode` throws for the text; the text is kept, and thrown for again.
    */
   push(chunk: string): Uint32Array {
     // The border between two chunks may be a cut itself.
-    const text = this.#tail + chunk;
+    const text = this.#tail + checked(chunk, 'chunk');
     const cut = this.#cuts ? lastCut(text) : 0;
     this.#waiting.push(chunk);
     if (cut <= 0) {
@@ -29,9 +33,9 @@ export class EncodeStream {
     const all = this.#waiting.join('');
     const ready = all.slice(0, all.length - keep);
     const rest = all.slice(all.length - keep);
+    const ids = this.#encode(ready, this.#started, false);
     this.#waiting = [rest];
     this.#tail = rest.slice(-2);
-    const ids = this.#encode(ready, this.#started, false);
     this.#started = true;
     return ids;
   }

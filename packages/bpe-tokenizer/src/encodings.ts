@@ -47,23 +47,23 @@ const FOLDER = 'X_TIKTOKEN_DIR';
 /**
  * The ranks, expression and special tokens of one of OpenAI's encodings. The ranks are read from npm `tiktoken` or `js-tiktoken`,
  * whichever is installed beside the program or this package, or from `<name>.tiktoken` in the folder that the environment variable
- * X_TIKTOKEN_DIR names; never from the network.
+ * X_TIKTOKEN_DIR names; never from the network. Or they are given: `encodingRanks('o200k_base', readFileSync('o200k_base.tiktoken'))`.
  *
  * @throws InvalidArgumentError for another name, NotFoundError saying what to install.
  */
-export function encodingRanks(name: EncodingName): Required<RankFile> {
+export function encodingRanks(name: EncodingName, ranks?: RankFile['ranks']): Required<RankFile> {
   if (!Object.hasOwn(ENCODINGS, name))
     throw new InvalidArgumentError(
       `there is no encoding ${shown(name)}; there are ${Object.keys(ENCODINGS).join(', ')}`,
       { field: 'encoding' },
     );
-  const ranks = fromFolder(name) ?? fromPackage(name);
-  if (ranks === undefined)
+  const found = ranks ?? fromFolder(name) ?? fromPackage(name);
+  if (found === undefined)
     throw new NotFoundError(
       `the ranks of ${name} are not installed. Install them: npm install js-tiktoken; or put ${name}.tiktoken into a folder and name it in ${FOLDER}`,
       { field: 'encoding' },
     );
-  return { ranks, ...ENCODINGS[name] };
+  return { ranks: found, ...ENCODINGS[name] };
 }
 
 // gpt2 and r50k_base are one encoding; its file goes by the second name.

@@ -74,3 +74,16 @@ test('encodings whose ranks are not installed say what to install', () => {
   }
   expect(() => Tokenizer.fromEncoding('cl200k' as never)).toThrow(expect.objectContaining({ field: 'encoding' }));
 });
+
+test('a stream follows the rules of special tokens that hold for the whole text', () => {
+  using tokenizer = open();
+  const whole = 'hello<|end|> world.\nhello world';
+  const streamed = (options = {}) => {
+    const stream = tokenizer.encodeStream(options);
+    return [...whole].flatMap((chunk) => [...stream.push(chunk)]).concat([...stream.end()]);
+  };
+  expect(() => streamed()).toThrow(expect.objectContaining({ code: 'X_INVALID_ARGUMENT', field: 'text' }));
+  for (const options of [{ allowedSpecial: 'all' as const }, { disallowedSpecial: [] }])
+    expect(streamed(options)).toEqual([...tokenizer.encode(whole, options)]);
+  expect(() => tokenizer.encodeStream().push(undefined as never)).toThrow(expect.objectContaining({ field: 'chunk' }));
+});

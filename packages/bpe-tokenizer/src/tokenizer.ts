@@ -76,14 +76,14 @@ export class Tokenizer {
 
   /**
    * Loads a `tokenizer.json`, GGUF or SentencePiece file, or what {@link Tokenizer.save} wrote, told apart by content, off the
-   * event loop.
+   * event loop. Aborting `options.signal` rejects with its reason.
    *
    * @throws NotFoundError, IoError; InvalidFormatError (with `offset` and the JSON path or metadata key as `field`) for
    * a damaged file; UnsupportedError for a component that this version cannot reproduce exactly.
    */
-  static async fromFile(path: string): Promise<Tokenizer> {
+  static async fromFile(path: string, options: JobOptions = {}): Promise<Tokenizer> {
     const name = text(path, 'path');
-    return new Tokenizer(await runJob({}, (control) => addon.openFile(name, control)), HANDLE, name);
+    return new Tokenizer(await runJob(options, (control) => addon.openFile(name, control)), HANDLE, name);
   }
 
   /** {@link Tokenizer.fromFile}, at once. */
@@ -147,15 +147,22 @@ export class Tokenizer {
   encode(input: string, options?: EncodeOptions): Uint32Array {
     if (this.#lengths) options = { ...this.#lengths, ...options };
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids;
-    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
-      if (this.#isPlain(input, options)) return encodeText(this.#native, input, 0);
-      const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
-        const ids = encodeText(this.#native, plain, 0);
-        return id === undefined ? [ids] : [ids, Uint32Array.of(id)];
-      });
-      return parts.length === 1 ? parts[0]! : joined(parts);
-    }
+    if (this.#byPolicy(options)) return this.#encodePolicy(input, options);
     return encodeText(this.#native, text(input, 'text'), encodeFlags(options));
+  }
+
+  /** Whether special tokens follow tiktoken's rules. */
+  #byPolicy(options: EncodeOptions | undefined): boolean {
+    return this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined;
+  }
+
+  #encodePolicy(input: string, options: EncodeOptions | undefined): Uint32Array {
+    if (this.#isPlain(input, options)) return encodeText(this.#native, input, 0);
+    const parts = this.#stretches(input, options).flatMap(({ text: plain, id }) => {
+      const ids = encodeText(this.#native, plain, 0);
+      return id === undefined ? [ids] : [ids, Uint32Array.of(id)];
+    });
+    return parts.length === 1 ? parts[0]! : joined(parts);
   }
 
   #isPlain(input: string, options: EncodeOptions | undefined): boolean {
@@ -213,8 +220,7 @@ export class Tokenizer {
 
   /** Flags of calls that take a text as a whole: tiktoken's rules hold where no or all special tokens are allowed. */
   #flags(input: string, options: EncodeOptions): number {
-    if (!this.#tiktoken && options.allowedSpecial === undefined && options.disallowedSpecial === undefined)
-      return encodeFlags(options);
+    if (!this.#byPolicy(options)) return encodeFlags(options);
     const { allowedSpecial = [] } = options;
     const found = this.#stretches(input, options).some(({ id }) => id !== undefined);
     if (!found) return 0;
@@ -240,10 +246,17 @@ export class Tokenizer {
     return encodeSequences(template, (flags & ADD_SPECIAL) !== 0, first, second, checkTruncation(options.truncation));
   }
 
-  /** An encoder for text that arrives in parts; its ids together are those of the whole text. */
+  /**
+   * An encoder for text that arrives in parts; its ids together are those that `encode` gives for the whole text with the same
+   * options.
+   *
+   * @throws InvalidArgumentError for a pair, truncation or padding.
+   */
   encodeStream(options: EncodeOptions = {}): EncodeStream {
     if (isFull(objectIn(options, 'options')))
       throw new InvalidArgumentError('a stream has no pair, truncation or padding', { field: 'options' });
+    if (this.#byPolicy(options))
+      return new EncodeStream((part) => this.#encodePolicy(part, options), this.#info.cutsBetweenLines);
     const flags = encodeFlags(options);
     const { length } = encodeText(this.#native, '', flags);
     const template = length > 0 ? addon.templateOf(this.#native, 1) : new Uint32Array(0);
@@ -251,7 +264,7 @@ export class Tokenizer {
     const middle = template.indexOf(TEMPLATE_FIRST) / 2;
     const around = Array.from({ length: template.length / 2 }, (_, i) => template[2 * i]!);
     return new EncodeStream((part, continues, last) => {
-      const ids = encodeText(this.#native, text(part, 'text'), (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0));
+      const ids = encodeText(this.#native, part, (flags & ~ADD_SPECIAL) | (continues ? CONTINUE : 0));
       if (around.length === 0) return ids;
       const before = continues ? [] : around.slice(0, middle);
       const after = last ? around.slice(middle + 1) : [];
@@ -267,8 +280,7 @@ export class Tokenizer {
     if (!Array.isArray(inputs)) throw new InvalidArgumentError('texts must be an array of strings', { field: 'texts' });
     if (this.#lengths) options = { ...this.#lengths, ...options };
     if (isFull(options)) return this.encodeFullBatch(inputs, options).map((e) => e.ids);
-    if (this.#tiktoken || options.allowedSpecial !== undefined || options.disallowedSpecial !== undefined)
-      return this.#encodeStretches(inputs, options);
+    if (this.#byPolicy(options)) return this.#encodeStretches(inputs, options);
     const flags = encodeFlags(options);
     const device = parseDevice(options.device);
     const { ids, offsets } = await runJob(options, (control) =>
@@ -298,7 +310,7 @@ export class Tokenizer {
   count(input: string, options?: EncodeOptions): number {
     if (this.#lengths) options = { ...this.#lengths, ...options };
     if (options !== undefined && isFull(options)) return this.encodeFull(input, options).ids.length;
-    if (this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined) {
+    if (this.#byPolicy(options)) {
       if (this.#isPlain(input, options)) return addon.count(this.#native, input, 0);
       let count = 0;
       for (const { text: plain, id } of this.#stretches(input, options))
@@ -314,8 +326,7 @@ export class Tokenizer {
     if (this.#lengths) options = { ...this.#lengths, ...options };
     if ((options !== undefined && isFull(options)) || most === Number.POSITIVE_INFINITY)
       return this.count(input, options) <= most;
-    const byPolicy =
-      this.#tiktoken || options?.allowedSpecial !== undefined || options?.disallowedSpecial !== undefined;
+    const byPolicy = this.#byPolicy(options);
     if (byPolicy && !this.#isPlain(input, options)) return this.count(input, options) <= most;
     const flags = byPolicy ? 0 : encodeFlags(options);
     return addon.count(this.#native, text(input, 'text'), flags, Math.floor(most)) <= most;

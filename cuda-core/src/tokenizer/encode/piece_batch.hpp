@@ -56,6 +56,8 @@ class PieceEncoder::Batch {
     if (count_ == 0) return;
     scratch_.memo.refresh();
     left_out_ = 0;
+    for (size_t k = 0; k < long_count_; ++k) scratch_.memo.prefetch_ids(items_[long_[k]].hash);
+    long_count_ = 0;
     const size_t bytes = items_[count_ - 1].begin + size_of(items_[count_ - 1]) - items_[0].begin + std::exchange(tokens_, 0);
     if (sink_.capacity == 0) {
       resolve<false>(nullptr);
@@ -72,7 +74,8 @@ class PieceEncoder::Batch {
     count_ = 0;
   }
   void push_any(uint32_t begin, uint32_t size) {
-    if (size > PieceKey::kMaxBytes && encoder_.may_have_seams(base_ + begin, size)) {
+    const bool parts = size > PieceKey::kMaxBytes && encoder_.may_have_seams(base_ + begin, size);
+    if (parts && (size > PieceMemo::kMaxLong || scratch_.memo.first_seen(PieceMemo::View::hash(base_ + begin, size)))) {
       push_parts(begin, size);
     } else {
       push_whole(begin, size);
@@ -119,6 +122,7 @@ class PieceEncoder::Batch {
       item.key = {size | part_mark, kLong};
       item.hash = (size <= PieceMemo::kMaxLong ? PieceMemo::View::hash(p, size) : 0) ^ part_mark;
       scratch_.memo.prefetch_long(item.hash);
+      long_[long_count_++] = static_cast<uint16_t>(count_ - 1);
     }
   }
 
@@ -173,7 +177,7 @@ class PieceEncoder::Batch {
       n += !at_first(lines, parts_[i]);
     }
     for (size_t k = 0; k < n; ++k) prefetch_token(parts_[fresh_[k]]);
-    uint32_t ids[PieceKey::kMaxBytes];
+    uint32_t ids[16];
     for (size_t k = 0; k < n; ++k) {
       const Item& part = parts_[fresh_[k]];
       if (scratch_.memo.find(part.key, part.hash, ids) == PieceMemo::kUnknown && !learn_whole(part)) merge_later(part, size_of(part));
@@ -329,16 +333,26 @@ class PieceEncoder::Batch {
       sink_.count += left_[k].count;
     }
     if (!kStore) return;
-    const uint32_t* from = ids.data() + n;
-    for (size_t k = left_out_; k-- > 0;) {
+    // Everything moves up, and then down again to where it belongs, in steps of four ids: what is too much is written over by
+    // what follows, and the distance keeps it from what is still to be read.
+    constexpr size_t kStep = 4;
+    const uint32_t* from = begin + n + kStep;
+    std::memmove(begin + n + kStep, begin, static_cast<size_t>(end - begin) * sizeof *begin);
+    const auto put = [](uint32_t* to, const uint32_t* words, size_t count) {
+      for (size_t i = 0; i < count; i += kStep) std::memcpy(to + i, words + i, kStep * sizeof *to);
+    };
+    uint32_t* to = begin;
+    const uint32_t* learned = ids.data();
+    for (size_t k = 0, done = 0; k < left_out_; ++k) {
       const LeftOut& l = left_[k];
-      uint32_t* const at = begin + l.at;
-      std::memmove(at + n, at, static_cast<size_t>(end - at) * sizeof *at);
-      n -= l.count;
-      from -= l.count;
-      std::copy_n(from, l.count, at + n);
-      end = at;
+      const size_t known = l.at - std::exchange(done, l.at);
+      put(to, from, known);
+      put(to + known, learned, l.count);
+      to += known + l.count;
+      from += known;
+      learned += l.count;
     }
+    put(to, from, static_cast<size_t>(begin + n + kStep + (end - begin) - from));
   }
   size_t encode(const Item& item, uint32_t* out) {
     const uint8_t* const p = base_ + item.begin;
@@ -355,10 +369,11 @@ class PieceEncoder::Batch {
   size_t count_ = 0;
   size_t limit_ = kKnown;
   size_t tokens_ = 0;  // items that are no pieces
-  size_t left_out_ = 0, parts_count_ = 0, job_count_ = 0;
+  size_t left_out_ = 0, parts_count_ = 0, job_count_ = 0, long_count_ = 0;
   Item items_[kLearning];
   Item parts_[kParts];
   uint16_t fresh_[kParts + 1];
+  uint16_t long_[kLearning];  // items without a key
   struct LeftOut {
     uint32_t item, at, count;  // `at`: where its ids belong among those that are written
     LeftOut() = default;

@@ -226,24 +226,36 @@ size_t PieceEncoder::encode_short(const PieceKey& key, uint64_t hash, const uint
   } else if (characters_only_) {
     n = merge_characters(piece, size, scratch, out);
   } else if (may_have_seams(piece, size)) {
-    uint32_t ends[Seams::kMostParts];
-    const uint8_t* at = piece;
-    const size_t parts = seams_.parts(piece, at, piece + size, ends);
-    if (parts == 1) {
-      n = merge_bytes(piece, size, scratch, out);
-    } else {
-      uint32_t begin = 0;
-      for (size_t i = 0; i < parts; ++i) {
-        const size_t part = ends[i] - begin;
-        const PieceKey own = part_key(piece + begin, part);
-        n += encode_short(own, own.hash(), piece + begin, part, scratch, out + n);
-        begin = ends[i];
-      }
-    }
+    n = encode_seamed(piece, size, scratch, out);
   } else {
     n = merge_bytes(piece, size, scratch, out);
   }
   scratch.memo.insert(key, hash, out, n);
+  return n;
+}
+
+// A piece of bytes that is cut at its seams.
+size_t PieceEncoder::encode_seamed(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const {
+  uint32_t ends[Seams::kMostParts];
+  const uint8_t* const end = piece + size;
+  size_t n = 0;
+  uint32_t begin = 0;
+  for (const uint8_t* at = piece; at < end;) {
+    const size_t parts = seams_.parts(piece, at, end, ends);
+    if (begin == 0 && ends[0] == size) return merge_bytes(piece, size, scratch, out);
+    for (size_t i = 0; i < parts; ++i) {
+      const uint8_t* const part = piece + begin;
+      const size_t bytes = ends[i] - begin;
+      if (bytes <= PieceKey::kMaxBytes) {
+        const PieceKey key = part_key(part, bytes);
+        n += encode_short(key, key.hash(), part, bytes, scratch, out + n);
+      } else {
+        const uint64_t hash = (bytes <= PieceMemo::kMaxLong ? PieceMemo::View::hash(part, bytes) : 0) ^ part_mark_;
+        n += encode_long(part, bytes, hash, true, scratch, out + n);
+      }
+      begin = ends[i];
+    }
+  }
   return n;
 }
 
@@ -259,7 +271,9 @@ size_t PieceEncoder::encode_long(const uint8_t* piece, size_t size, uint64_t has
     out[0] = whole;
     n = 1;
   } else {
-    n = characters_only_ ? merge_characters(piece, size, scratch, out) : merge_bytes(piece, size, scratch, out);
+    n = characters_only_ ? merge_characters(piece, size, scratch, out)
+        : !part && kept && may_have_seams(piece, size) ? encode_seamed(piece, size, scratch, out)
+                                                       : merge_bytes(piece, size, scratch, out);
   }
   if (kept) scratch.memo.insert_long(piece, size, hash, out, n);
   return n;

@@ -72,6 +72,7 @@ class PieceEncoder {
   PieceKey part_key(const uint8_t* part, size_t size) const;
   bool prepare_merge(const uint8_t* piece, size_t size, MergeJob& job) const;
   size_t encode_short(const PieceKey& key, uint64_t hash, const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
+  size_t encode_seamed(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t encode_long(const uint8_t* piece, size_t size, uint64_t hash, bool part, Scratch& scratch, uint32_t* out) const;
   size_t merge_bytes(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;
   size_t merge_characters(const uint8_t* piece, size_t size, Scratch& scratch, uint32_t* out) const;

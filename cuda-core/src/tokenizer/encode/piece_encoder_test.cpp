@@ -176,6 +176,70 @@ TEST_P(Encoding, gives_the_ids_of_the_definition_with_cold_and_warm_caches) {
   }
 }
 
+// Large batches, in which a few or most pieces are new.
+TEST_P(Encoding, puts_new_pieces_between_known_ones_where_they_belong) {
+  const auto t = make();
+  Philox random(73);
+  if (pattern() == Pattern::none && GetParam().first == Kind::byte_level) GTEST_SKIP() << "SKIPPED: the definition is quadratic in a piece";
+  for (const uint32_t unlike : {0u, 3u, 40u}) {  // of 64 words
+    t->cache().clear();
+    std::string text;
+    for (int word = 0; word < 4000; ++word) {
+      if (random.next_below(64) >= unlike) {
+        text += random_text(random, 1);
+        continue;
+      }
+      text += pattern() == Pattern::none ? "\xe2\x96\x81" : " ";
+      for (uint32_t k = 1 + random.next_below(20); k > 0; --k) text += static_cast<char>('a' + random.next_below(26));
+    }
+    std::string known = text;
+    for (size_t at = 0; at + 64 < known.size(); at += 64) {  // the half of it, so that the rest is new
+      const std::string part = known.substr(at, 32);
+      encode(*t, part, part.size() + 64);
+    }
+    Ids expected;
+    for (size_t at = 0; at < text.size();) {  // in parts between words that nothing joins: merging by the definition is quadratic
+      size_t stop = pattern() == Pattern::none ? text.find("\xe2\x96\x81", at + 400) : std::string::npos;
+      stop = std::min(stop, text.size());
+      const Ids ids = expected_ids(*t, pattern(), text.substr(at, stop - at));
+      expected.insert(expected.end(), ids.begin(), ids.end());
+      at = stop;
+    }
+    if (pattern() == Pattern::none) expected = expected_ids(*t, pattern(), text = text.substr(0, 6000));
+    ASSERT_EQ(encode(*t, text, text.size() + 64), expected);
+    t->cache().clear();
+    ASSERT_EQ(encode(*t, text, expected.size()), expected);  // through a buffer of its own
+    t->cache().clear();
+    Sink counting{nullptr, 0};
+    t->encode(text, 0, counting);
+    ASSERT_EQ(counting.count, expected.size());
+  }
+}
+
+// They are put together from their parts, then kept whole.
+TEST_P(Encoding, long_pieces_of_several_parts_are_learned_when_they_come_twice) {
+  if (pattern() == Pattern::none) GTEST_SKIP() << "SKIPPED: of models whose texts are cut";
+  const auto t = make();
+  Philox random(79);
+  std::string text;
+  for (int piece = 0; piece < 300; ++piece) {
+    for (uint32_t k = 6 + random.next_below(40); k > 0; --k) append_utf8(text, 0x4e00 + random.next_below(300));
+    text += random.next_below(2) ? " " : "\n";
+  }
+  const Ids expected = expected_ids(*t, pattern(), text);
+  uint64_t lookups[4] = {}, misses[4] = {};
+  for (int pass = 0; pass < 4; ++pass) {
+    const CacheStats before = t->cache().stats();
+    ASSERT_EQ(encode(*t, text, text.size() + 64), expected) << "pass " << pass;
+    lookups[pass] = t->cache().stats().lookups - before.lookups;
+    misses[pass] = t->cache().stats().misses - before.misses;
+  }
+  EXPECT_LT(lookups[2] * 2, lookups[0]);
+  EXPECT_GT(misses[1], 200u);
+  EXPECT_EQ(misses[2], 0u);
+  EXPECT_EQ(misses[3], 0u);
+}
+
 TEST_P(Encoding, never_writes_beyond_its_capacity) {
   const auto t = make();
   Philox random(47);

@@ -83,6 +83,18 @@ size_t PieceMemo::Arena::take(size_t n) {
   return at + n <= size ? at : kUnknown;
 }
 
+bool PieceMemo::Seen::add(uint64_t hash) {
+  const uint64_t at = hash >> 32 & (kBits - 1), bit = uint64_t{1} << (at & 63);
+  if (words[at >> 6].load(std::memory_order_relaxed) & bit) return false;
+  // Half full it would say yes too often.
+  if (used.fetch_add(1, std::memory_order_relaxed) == kBits / 2) {
+    for (auto& word : words) word.store(0, std::memory_order_relaxed);
+    used.store(0, std::memory_order_relaxed);
+  }
+  words[at >> 6].fetch_or(bit, std::memory_order_relaxed);
+  return true;
+}
+
 // ---- the memo ----
 
 void PieceMemo::limit(size_t bytes) {
@@ -104,7 +116,7 @@ void PieceMemo::clear() {
 }
 
 PieceMemo::Generation PieceMemo::fresh(size_t shorts, size_t longs) const {
-  return {std::make_shared<Short>(shorts), std::make_shared<Long>(longs), std::make_shared<Arena>(most_words_)};
+  return {std::make_shared<Short>(shorts), std::make_shared<Long>(longs), std::make_shared<Arena>(most_words_), std::make_shared<Seen>()};
 }
 
 void PieceMemo::publish(State state) {
@@ -137,7 +149,7 @@ void PieceMemo::make_room(Full what, uint64_t version, size_t wanted) {
     larger->used = kept;
     next.now.shorts = std::move(larger);
   } else if (what == Full::longs && longs.slots.size() < most_longs_) {
-    auto larger = std::make_shared<Long>(longs.slots.size() * 2);
+    auto larger = std::make_shared<Long>(std::min(longs.slots.size() * 4, most_longs_));
     size_t kept = 0;
     for (size_t i = 0; i < longs.slots.size(); ++i) {
       const Slot& from = longs.slots[i];
@@ -200,7 +212,9 @@ void PieceMemo::View::follow() {
 
 size_t PieceMemo::View::find(const PieceKey& key, uint64_t hash, uint32_t* ids) {
   const auto copy = [&](const Generation& g, const Entry& e) {
-    std::copy_n(e.count <= kInline ? e.ids : g.arena->words.get() + e.ids[0], e.count, ids);
+    const uint32_t* const from = e.count <= kInline ? e.ids : g.arena->words.get() + e.ids[0];
+    std::memcpy(ids, from, 16);
+    if (e.count > 4) std::memcpy(ids + 4, from + 4, 48);
     return size_t{e.count};
   };
   if (const Entry* const e = state_->now.shorts->find(key, hash)) return copy(state_->now, *e);
@@ -241,7 +255,7 @@ void PieceMemo::View::insert(const PieceKey& key, uint64_t hash, const uint32_t*
   if (count > kInline) {
     e->ids[0] = static_cast<uint32_t>(at);
   } else {
-    std::copy_n(ids, count, e->ids);
+    for (size_t i = 0; i < kInline; ++i) e->ids[i] = i < count ? ids[i] : 0;
   }
   e->count = static_cast<uint8_t>(count);
   __atomic_store_n(&e->low, key.low, __ATOMIC_RELAXED);

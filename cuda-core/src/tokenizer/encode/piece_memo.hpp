@@ -114,10 +114,18 @@ class PieceMemo {
     size_t size;
     std::atomic<size_t> used{0};
   };
+  // A Bloom filter of one hash.
+  struct Seen {
+    static constexpr size_t kBits = size_t{1} << 18;
+    std::atomic<uint64_t> words[kBits / 64] = {};
+    std::atomic<size_t> used{0};
+    bool add(uint64_t hash);  // false when it was there
+  };
   struct Generation {
     std::shared_ptr<Short> shorts;
     std::shared_ptr<Long> longs;
     std::shared_ptr<Arena> arena;
+    std::shared_ptr<Seen> seen;
   };
   struct State {
     Generation now, before;
@@ -154,7 +162,7 @@ class PieceMemo {
     Lines lines() const { return lines_; }
     const uint32_t* spilled() const { return spilled_; }
 
-    // Wherever it is: writes the ids and returns their number, or kUnknown.
+    // Wherever it is: writes the ids and returns their number, or kUnknown. May write over sixteen words.
     size_t find(const PieceKey& key, uint64_t hash, uint32_t* ids);
     void insert(const PieceKey& key, uint64_t hash, const uint32_t* ids, size_t count);
 
@@ -162,12 +170,24 @@ class PieceMemo {
     static uint64_t hash(const uint8_t* piece, size_t size);
     size_t find_long(const uint8_t* piece, size_t size, uint64_t hash, uint32_t* ids);
     void insert_long(const uint8_t* piece, size_t size, uint64_t hash, const uint32_t* ids, size_t count);
-    void prefetch_long(uint64_t hash) const {
-      const Flat<Slot>& slots = state_->now.longs->slots;
-      __builtin_prefetch(slots.data() + (hash & (slots.size() - 1)));
+    // What find_long() reads first, and what after that.
+    void prefetch_long(uint64_t hash) const { __builtin_prefetch(first_slot(hash)); }
+    void prefetch_ids(uint64_t hash) const {
+      const Slot* const slot = first_slot(hash);
+      if (__atomic_load_n(&slot->hash, __ATOMIC_ACQUIRE) != (hash | 2)) return;
+      const uint32_t* const words = spilled_ + slot->at;
+      __builtin_prefetch(words);
+      __builtin_prefetch(words + 16);
     }
+    // Whether a piece of this hash is asked about for the first time, as far as is remembered. Most long pieces never come
+    // again: those that can be put together from others are kept when they come twice.
+    bool first_seen(uint64_t hash) const { return state_->now.seen->add(hash); }
 
    private:
+    const Slot* first_slot(uint64_t hash) const {
+      const Flat<Slot>& slots = state_->now.longs->slots;
+      return slots.data() + ((hash | 2) & (slots.size() - 1));
+    }
     void grow(size_t entries);
     void follow();
     void leave();

@@ -49,6 +49,25 @@ bool visit(PieceMemo::View& view, uint32_t n) {
 
 }  // namespace
 
+TEST(PieceMemo, says_of_most_hashes_that_they_come_for_the_first_time_until_it_is_cleared) {
+  PieceMemo memo(size_t{64} << 20);
+  PieceMemo::View view(memo);
+  const auto hash = [](uint32_t n) { return PieceMemo::View::hash(reinterpret_cast<const uint8_t*>(&n), sizeof n); };
+  size_t wrong = 0;
+  for (uint32_t n = 0; n < 10000; ++n) wrong += !view.first_seen(hash(n));
+  EXPECT_LT(wrong, 500u);
+  for (uint32_t n = 0; n < 10000; ++n) EXPECT_FALSE(view.first_seen(hash(n)));
+  for (uint32_t n = 0; n < 5000; ++n) visit(view, n);  // tables grow meanwhile
+  for (uint32_t n = 0; n < 10000; ++n) EXPECT_FALSE(view.first_seen(hash(n)));
+  // It does not fill up: of new ones it goes on to say so.
+  wrong = 0;
+  for (uint32_t n = 10000; n < 1000000; ++n) wrong += !view.first_seen(hash(n));
+  EXPECT_LT(wrong, 400000u);
+  memo.clear();
+  view.refresh();
+  EXPECT_TRUE(view.first_seen(hash(1)));
+}
+
 TEST(PieceMemo, remembers_all_pieces_while_there_is_room) {
   PieceMemo memo(size_t{64} << 20);
   PieceMemo::View view(memo);

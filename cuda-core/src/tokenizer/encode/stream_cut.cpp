@@ -17,7 +17,8 @@ bool spans_cut(std::string_view s) {
 
 // These never take a newline and a letter into one piece.
 bool parts_lines(Pattern p) {
-  return p == Pattern::gpt2 || p == Pattern::cl100k || p == Pattern::qwen2 || p == Pattern::o200k || p == Pattern::tekken;
+  return p == Pattern::gpt2 || p == Pattern::cl100k || p == Pattern::qwen2 || p == Pattern::o200k || p == Pattern::tekken ||
+         p == Pattern::deepseek;
 }
 
 }  // namespace

@@ -367,6 +367,18 @@ bool is_plain_split(const PreTokenizer& s) {
          ((s.behavior == Behavior::isolated && !s.invert) || (s.behavior == Behavior::removed && s.invert));
 }
 
+// Three splits that are one pattern together.
+Pattern three_splits(const std::vector<PreTokenizer>& steps, size_t first) {
+  std::string_view expressions[3];
+  for (size_t i = 0; i < 3; ++i) {
+    if (first + i >= steps.size()) return Pattern::none;
+    const PreTokenizer& s = steps[first + i];
+    if (s.kind != PreTokenizer::split || s.behavior != Behavior::isolated || s.invert || !s.needle.regex) return Pattern::none;
+    expressions[i] = s.needle.regex->pattern();
+  }
+  return recognise(expressions[0], expressions[1], expressions[2]);
+}
+
 bool byte_level_shortcut(Model& model) {
   const Pipeline& p = model.pipeline;
   for (const Normalizer& n : p.normalizers) {
@@ -374,8 +386,12 @@ bool byte_level_shortcut(Model& model) {
     model.nfc = true;
   }
   if (p.steps.empty() || p.steps.back().kind != PreTokenizer::byte_level) return false;
-  for (const PreTokenizer& s : p.steps) {
-    if (s.kind == PreTokenizer::digits) {
+  for (size_t i = 0; i < p.steps.size(); ++i) {
+    const PreTokenizer& s = p.steps[i];
+    if (const Pattern together = three_splits(p.steps, i); together != Pattern::none) {
+      model.steps.push_back({together, false});
+      i += 2;
+    } else if (s.kind == PreTokenizer::digits) {
       model.steps.push_back({s.individual ? Pattern::digit : Pattern::digits, false});
     } else if (is_plain_split(s)) {
       model.steps.push_back({s.pattern, false});

@@ -52,11 +52,8 @@ const std::vector<Named>& pre_tokenizers() {
        {R"([\r\n])", R"(\s?[\p{LC}&&[^\x{10d0}-\x{10ff}]]+)", R"(\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3000}-\x{3002}]+)", R"(\s+$)",
         kDeepseekCjk, R"(\p{N}+)"}},
       {"deepseek-coder", {}, false, false, {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepseekCjk, R"(\p{N})"}},
-      {"deepseek-v3", {}, false, false,
-       {R"(\p{N}{1,3})", R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)",
-        R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"}},
-      {"qwen35", {}, false, false,
-       {R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"}},
+      {"deepseek-v3", {Pattern::deepseek}, false, false},
+      {"qwen35", {Pattern::qwen35}, false, false},
   };
   return list;
 }

@@ -103,6 +103,33 @@ TEST(MergeTables, pairs_that_a_merge_makes_below_its_own_rank_are_next) {
   EXPECT_GT(crooked, 20000u);
 }
 
+// More of them than run at once, of all lengths: those that are done make room for others.
+TEST(MergeTables, merge_many_sequences_of_all_lengths_as_each_alone) {
+  Philox random(23);
+  for (int round = 0; round < 60; ++round) {
+    PairTable pairs;
+    const uint32_t symbols = 2 + random.next_below(6);
+    for (uint32_t i = 0; i < 200; ++i) pairs.insert(random.next_below(symbols + i), random.next_below(symbols + i), i, symbols + i);
+    const MergeTables tables(pairs, nullptr);
+    ASSERT_TRUE(tables.packed());
+    std::vector<MergeJob> jobs(random.next_below(200));
+    std::vector<std::vector<uint32_t>> expected(jobs.size());
+    for (size_t j = 0; j < jobs.size(); ++j) {
+      std::vector<uint32_t>& ids = expected[j];
+      ids.resize(2 + random.next_below(MergeJob::kMost - 1));
+      for (uint32_t& id : ids) id = random.next_below(symbols);
+      std::copy(ids.begin(), ids.end(), jobs[j].symbols);
+      for (size_t i = 0; i + 1 < ids.size(); ++i) jobs[j].ranks[i] = tables.rank(ids[i], ids[i + 1]);
+      jobs[j].count = static_cast<uint32_t>(ids.size());
+      ids.resize(merge_ref(pairs, ids.data(), ids.size()));
+    }
+    tables.merge_many(jobs.data(), jobs.size());
+    for (size_t j = 0; j < jobs.size(); ++j) {
+      ASSERT_EQ(std::vector<uint32_t>(jobs[j].symbols, jobs[j].symbols + jobs[j].count), expected[j]) << "round " << round << " job " << j;
+    }
+  }
+}
+
 TEST(MergeTables, equal_ranks_of_one_joined_symbol_are_taken_from_the_left) {
   // As in rank files: "abc" comes of a + bc and of ab + c alike.
   PairTable pairs;

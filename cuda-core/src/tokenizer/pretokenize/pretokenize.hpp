@@ -21,6 +21,7 @@ enum class Pattern : uint8_t {
   o200k,          // GPT-4o: letters cut where case rises, contractions stay with their word
   tekken,         // Mistral Nemo: o200k without contractions, single digits
   qwen35,         // qwen2 whose words hold marks as well as letters
+  deepseek,       // DeepSeek V3, three expressions in one: see deepseek.hpp
   digit,          // each number character by itself, everything between as one piece
   digits,         // each run of number characters, everything between as one piece
 };
@@ -28,6 +29,8 @@ inline constexpr size_t kPatterns = static_cast<size_t>(Pattern::digits) + 1;
 
 // The pattern whose regular expression this is, or Pattern::none.
 Pattern recognise(std::string_view regex);
+// The same for three that are applied one after the other, each to the pieces of the one before.
+Pattern recognise(std::string_view first, std::string_view second, std::string_view third);
 
 // The end of the piece that starts at `at`, at < end. No expression looks behind.
 const uint8_t* next_piece(Pattern pattern, const uint8_t* at, const uint8_t* end);

@@ -1,5 +1,8 @@
 #include "tokenizer/pretokenize/pretokenize.hpp"
 
+#include <string>
+
+#include "tokenizer/pretokenize/deepseek.hpp"
 #include "tokenizer/unicode/unicode.hpp"
 
 namespace xcore::tokenizer {
@@ -232,6 +235,16 @@ Pattern recognise(std::string_view regex) {
   return Pattern::none;
 }
 
+Pattern recognise(std::string_view first, std::string_view second, std::string_view third) {
+  // The line ends stand in the file as characters or are written with a backslash.
+  std::string written;
+  for (const char c : third) written += c == '\r' ? "\\r" : c == '\n' ? "\\n" : std::string(1, c);
+  const bool is_deepseek =
+      first == R"(\p{N}{1,3})" && second == "[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+" &&
+      written == R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  return is_deepseek ? Pattern::deepseek : Pattern::none;
+}
+
 const uint8_t* next_piece(Pattern pattern, const uint8_t* at, const uint8_t* end) {
   const Scanner s(end);
   switch (pattern) {
@@ -242,6 +255,7 @@ const uint8_t* next_piece(Pattern pattern, const uint8_t* at, const uint8_t* end
     case Pattern::qwen35: return s.cl100k(at, {1, kLetter | kMark});
     case Pattern::o200k: return s.o200k(at, 3, true);
     case Pattern::tekken: return s.o200k(at, 1, false);
+    case Pattern::deepseek: return next_piece_deepseek(at, end);
     case Pattern::digit: return s.numbers(at, true);
     case Pattern::digits: return s.numbers(at, false);
     case Pattern::none: break;

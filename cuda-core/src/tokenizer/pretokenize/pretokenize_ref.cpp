@@ -3,7 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/pretokenize/deepseek.hpp"
 #include "tokenizer/pretokenize/pretokenize.hpp"
+#include "tokenizer/unicode/properties.hpp"
 #include "tokenizer/unicode/unicode.hpp"
 
 namespace xcore::tokenizer {
@@ -129,6 +131,27 @@ std::vector<Alternative> alternatives(Pattern pattern) {
               {one_of(space, 1, many), ahead},
               {one_of(space, 1, many)}};
     }
+    case Pattern::deepseek: {
+      static const RangeSet signs = [] {
+        RangeSet out, symbols;
+        property("P", out);
+        property("S", symbols);
+        out.add(symbols);
+        out.normalise();
+        return out;
+      }();
+      const Set sign = [](uint32_t c) { return c != kInvalid && signs.contains(c); };
+      const Set ascii_sign = [=](uint32_t c) { return c < 0x80 && sign(c); };
+      const Set ascii_letter = [](uint32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+      const Set before_word = [=](uint32_t c) { return !line(c) && !letter(c) && !sign(c); };
+      const Set word_set = [](uint32_t c) { return is(c, kLetter | kMark); };
+      return {{one_of(ascii_sign, 1, 1), one_of(ascii_letter, 1, many)},
+              {one_of(before_word, 0, 1), one_of(word_set, 1, many)},
+              {one_of(blank, 0, 1), one_of(sign, 1, many), one_of(line, 0, many)},
+              {one_of(space, 0, many), one_of(line, 1, many)},
+              {one_of(space, 1, many), ahead},
+              {one_of(space, 1, many)}};
+    }
     case Pattern::digit:
       return {{one_of(number, 1, 1)}, {one_of([=](uint32_t c) { return !number(c); }, 1, many)}};
     case Pattern::digits:
@@ -137,6 +160,27 @@ std::vector<Alternative> alternatives(Pattern pattern) {
       break;
   }
   return {};
+}
+
+// The three expressions of DeepSeek V3 one after another.
+size_t deepseek(const Text& t) {
+  const auto& c = t.points;
+  const auto number = [&](size_t i) { return i < c.size() && is(c[i], kNumber); };
+  const auto cjk = [&](size_t i) { return i < c.size() && is_deepseek_cjk(c[i]); };
+  size_t n = 0;
+  while (n < 3 && number(n)) ++n;
+  if (n > 0) return n;
+  while (cjk(n)) ++n;
+  if (n > 0) return n;
+  while (n < c.size() && !number(n) && !cjk(n)) ++n;
+  const Text stretch{{c.begin(), c.begin() + static_cast<ptrdiff_t>(n)}, {}};
+  for (size_t i = 0; i < n; ++i) {
+    for (const Alternative& a : alternatives(Pattern::deepseek)) {
+      const size_t stop = match(a, 0, stretch, i);
+      if (stop != SIZE_MAX && stop > i) return i > 0 ? i : stop;
+    }
+  }
+  return n;
 }
 
 }  // namespace
@@ -150,6 +194,7 @@ const uint8_t* next_piece_ref(Pattern pattern, const uint8_t* at, const uint8_t*
     p += c.length;
   }
   t.at.push_back(end);
+  if (pattern == Pattern::deepseek) return t.at[deepseek(t)];
   for (const Alternative& a : alternatives(pattern)) {
     const size_t stop = match(a, 0, t, 0);
     if (stop != SIZE_MAX && stop > 0) return t.at[stop];

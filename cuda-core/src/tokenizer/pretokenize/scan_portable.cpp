@@ -43,7 +43,20 @@ bool safe_cut(const uint8_t* begin, const uint8_t* at, const uint8_t* end) {
   return !(table[decode_utf8_before(begin, at - 1).value] & kSpace) && (table[decode_utf8(at, end).value] & kLetter);
 }
 
-Scan scanner_portable(Pattern pattern) { return block::choose<Portable>(pattern); }
+// Piece by piece, for patterns without bit algebra.
+template <Pattern P>
+size_t scan_pieces(const uint8_t* base, const uint8_t*& at, const uint8_t* end, uint32_t* ends, size_t wanted) {
+  size_t count = 0;
+  while (at < end && count < wanted) {
+    at = next_piece(P, at, end);
+    ends[count++] = static_cast<uint32_t>(at - base);
+  }
+  return count;
+}
+
+Scan scanner_portable(Pattern pattern) {
+  return pattern == Pattern::deepseek ? scan_pieces<Pattern::deepseek> : block::choose<Portable>(pattern);
+}
 
 Scan scanner(Pattern pattern, int level) {
   if (level == 0) return scanner_portable(pattern);

@@ -1,12 +1,12 @@
 // bpe-tokenizer: counts, encodes and decodes files and folders from the command line.
 import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError } from '@x/cuda-core';
 import { Command, Option } from 'commander';
 import { describeError } from '../../../../tools/cli/describe-error';
 import { startProgress } from '../../../../tools/cli/progress';
-import { Tokenizer } from '../index';
-import { filesOf, isBinary, readBytes, readStandardInput } from './inputs';
+import { encodingRanks, Tokenizer } from '../index';
+import { filesOf, isBinary, isRankFile, readBytes, readStandardInput } from './inputs';
 
 const ENCODINGS = ['gpt2', 'p50k_base', 'cl100k_base', 'o200k_base'] as const;
 /** Files are encoded in groups of about this many bytes, so that memory stays bounded and all threads have work. */
@@ -28,15 +28,21 @@ interface Document {
   ids: Uint32Array;
 }
 
-const load = (flags: Flags) =>
-  flags.tokenizer ? Tokenizer.fromFile(flags.tokenizer) : Promise.resolve(Tokenizer.fromEncoding(flags.encoding));
+/** Of the rank file, which says neither, `encoding` gives expression and special tokens. */
+const isRanks = ({ tokenizer }: Flags) => tokenizer === undefined || isRankFile(tokenizer);
+async function load(flags: Flags): Promise<Tokenizer> {
+  const { tokenizer, encoding } = flags;
+  if (tokenizer === undefined) return Tokenizer.fromEncoding(encoding);
+  if (isRanks(flags)) return Tokenizer.fromRanks(encodingRanks(encoding, readBytes(tokenizer)));
+  return Tokenizer.fromFile(tokenizer);
+}
 
 /** Every file (or standard input) with its ids, group by group. Binary files inside folders are passed over. */
 async function* documents(tokenizer: Tokenizer, paths: readonly string[], flags: Flags): AsyncGenerator<Document> {
   // What special tokens a file happens to mention is text.
-  const options = flags.tokenizer
-    ? { addSpecialTokens: flags.special === true, parseSpecial: false }
-    : { disallowedSpecial: [] };
+  const options = isRanks(flags)
+    ? { disallowedSpecial: [] }
+    : { addSpecialTokens: flags.special === true, parseSpecial: false };
   if (paths.length === 0 || (paths.length === 1 && paths[0] === '-')) {
     const input = await readStandardInput();
     const [ids] = await tokenizer.encodeBatch([input.toString('utf8')], options);
@@ -85,22 +91,20 @@ async function count(paths: string[], flags: Flags): Promise<void> {
   }
   const width = String(total.tokens).length;
   for (const row of rows) process.stdout.write(`${String(row.tokens).padStart(width)}  ${row.path}\n`);
-  if (rows.length > 1) process.stdout.write(`${total.tokens}  in ${rows.length} files, ${total.bytes} bytes\n`);
+  if (rows.length !== 1) process.stdout.write(`${total.tokens}  in ${rows.length} files, ${total.bytes} bytes\n`);
 }
 
 async function encode(paths: string[], flags: Flags): Promise<void> {
   using tokenizer = await load(flags);
-  const out: NodeJS.WritableStream = flags.out ? createWriteStream(flags.out) : process.stdout;
-  for await (const { path, ids } of documents(tokenizer, paths, flags)) {
-    const line =
-      flags.format === 'u32'
-        ? Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength)
-        : flags.format === 'jsonl'
-          ? `${JSON.stringify({ path, ids: Array.from(ids) })}\n`
-          : `${ids.join(' ')}\n`;
-    if (!out.write(line)) await new Promise<void>((resolve) => out.once('drain', () => resolve()));
+  async function* lines() {
+    for await (const { path, ids } of documents(tokenizer, paths, flags)) {
+      if (flags.format === 'u32') yield Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
+      else if (flags.format === 'jsonl') yield `${JSON.stringify({ path, ids: Array.from(ids) })}\n`;
+      else yield `${ids.join(' ')}\n`;
+    }
   }
-  if (flags.out) await finished(out.end());
+  if (flags.out) await pipeline(lines, createWriteStream(flags.out));
+  else await pipeline(lines, process.stdout, { end: false });
 }
 
 async function decode(path: string | undefined, flags: Flags): Promise<void> {
@@ -120,7 +124,7 @@ function idsOfBytes(bytes: Buffer): Uint32Array {
 function idsOfText(text: string): Uint32Array {
   return Uint32Array.from(text.split(/[\s,[\]]+/).filter(Boolean), (word) => {
     const id = Number(word);
-    if (!Number.isInteger(id) || id < 0 || id > 0xffffffff)
+    if (!/^\d+$/.test(word) || id > 0xffffffff)
       throw new InvalidArgumentError(`${JSON.stringify(word)} is no token id`, { field: 'ids' });
     return id;
   });
@@ -130,8 +134,15 @@ const program = new Command('bpe-tokenizer').description('Counts, encodes and de
 const command = (name: string) =>
   program
     .command(name)
-    .option('-t, --tokenizer <file>', 'tokenizer.json, GGUF, SentencePiece model or rank file')
-    .addOption(new Option('-e, --encoding <name>', 'in place of a file').choices(ENCODINGS).default('o200k_base'))
+    .option(
+      '-t, --tokenizer <file>',
+      'tokenizer.json, GGUF, SentencePiece model, saved tokenizer, or rank file of the encoding',
+    )
+    .addOption(
+      new Option('-e, --encoding <name>', 'one of OpenAI, in place of a file or for a rank file')
+        .choices(ENCODINGS)
+        .default('o200k_base'),
+    )
     .option('--verbose', 'prints the stack of an error');
 
 command('count')
@@ -159,12 +170,15 @@ command('decode')
   )
   .action(decode);
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error; // `| head` is no failure
+// `| head` is no failure.
+const isClosedPipe = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EPIPE';
+process.stdout.on('error', (error) => {
+  if (!isClosedPipe(error)) throw error;
 });
 try {
   await program.parseAsync();
 } catch (error) {
+  if (isClosedPipe(error)) process.exit();
   process.stderr.write(`${describeError(error as Error, process.argv.includes('--verbose'))}\n`);
   process.exitCode = 1;
 }
