@@ -59,7 +59,7 @@ export interface SolveOptions {
    * unless a limit of time, the target or the signal ends it before.
    */
   rounds?: number;
-  /** Populations of 512 lineages side by side. Default: one a thread, or two with `rounds`. */
+  /** Populations of lineages side by side on the CPU. Default: one a thread, or two with `rounds`. */
   populations?: number;
   /** Spins ±1 to start from; the result is never worse. */
   start?: Int8Array | readonly number[];
@@ -88,7 +88,8 @@ export interface Solution {
 /**
  * The ground state of an Ising model, as far as it is found within the limits. Spins with few neighbours are removed
  * exactly; the rest is annealed in populations of 512 lineages by bit-sliced Metropolis sweeps, each lineage keeping the
- * better part of every component in which old and new state differ.
+ * better part of every component in which old and new state differ. Where at least a tenth of all pairs interact, lineages
+ * are annealed one by one with local fields that every flip keeps up to date.
  *
  * @throws InvalidArgumentError for an empty model, an edge of a spin with itself or out of range, weights that are not
  *   finite or add up beyond 1e300, and options out of range; the signal's reason when aborted.
@@ -157,11 +158,14 @@ export function parseIsing(model: IsingModel | DenseIsingModel): ParsedIsing {
   const fields = model.fields === undefined ? undefined : doublesIn(model.fields, 'fields', n);
   if (!('matrix' in model)) return { ...parseGraph(model, n), fields };
   const matrix = doublesIn(model.matrix, 'matrix', n * n);
-  const edges: number[] = [];
-  const weights: number[] = [];
+  const diagonal = matrix.findIndex((w, k) => k % (n + 1) === 0 && w !== 0);
+  if (diagonal >= 0)
+    refuse('matrix', `matrix[${diagonal % n}, ${diagonal % n}] is ${matrix[diagonal]}; the diagonal must be 0.`);
+  const pairs = matrix.reduce((count, w) => count + (w === 0 ? 0 : 1), 0) / 2;
+  const edges = new Int32Array(2 * Math.ceil(pairs));
+  const weights = new Float64Array(Math.ceil(pairs));
+  let k = 0;
   for (let i = 0; i < n; i++) {
-    if (matrix[i * n + i] !== 0)
-      refuse('matrix', `matrix[${i}, ${i}] is ${matrix[i * n + i]}; the diagonal must be 0.`);
     for (let j = i + 1; j < n; j++) {
       const w = matrix[i * n + j]!;
       // NaN is not equal to itself and ends here too.
@@ -171,11 +175,12 @@ export function parseIsing(model: IsingModel | DenseIsingModel): ParsedIsing {
           `matrix[${i}, ${j}] and matrix[${j}, ${i}] are ${w} and ${matrix[j * n + i]}; they must be equal.`,
         );
       if (w === 0) continue;
-      edges.push(i, j);
-      weights.push(w);
+      edges[2 * k] = i;
+      edges[2 * k + 1] = j;
+      weights[k++] = w;
     }
   }
-  return { n, edges: Int32Array.from(edges), weights: Float64Array.from(weights), fields };
+  return { n, edges, weights, fields };
 }
 
 /** Edges and weights of a graph of n nodes, as arrays of their own. */

@@ -28,7 +28,11 @@ interface SamplerOptions {
   rule?: SpinRule;
   /** Integer from 0 to 2^53 - 1. Default 0. The result does not depend on the number of threads. */
   seed?: number;
-  /** `'auto'` (default) takes a GPU from some thousands of replicas. */
+  /**
+   * `'auto'` (default) takes a GPU from some thousands of replicas. From 256 replicas on Metropolis sweeps of models of whole
+   * weights are bit-sliced, 32 replicas a word, with random numbers of their own on a GPU: the same distribution then, not the
+   * same states.
+   */
   device?: Device;
   signal?: AbortSignal;
   /** Called now and then with the rounds (or steps) done and their number. */
@@ -69,7 +73,7 @@ export interface TemperatureSlot {
   swapAcceptance: number;
   /** Of the replicas seen here, the part that visited the hottest slot later than the coldest. */
   upwardFraction: number;
-  /** Spin flips a spin and sweep. */
+  /** Spin flips a spin and sweep (bit-sliced: of the last sweep of each round). */
   flipAcceptance: number;
   /** `ln Z` by Bennett's ratio from slot to slot; absolute when the hottest beta is 0, else relative to that slot. */
   logPartition: number;

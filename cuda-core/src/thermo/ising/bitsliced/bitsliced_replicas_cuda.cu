@@ -48,7 +48,8 @@ class BitslicedReplicasCuda final : public Replicas {
         program_(compile_bitsliced(model_)),
         sampler_(model_, program_, (count + 31) / 32, o.seed + o.first_stream * 0x9E3779B97F4A7C15u, stream_),
         rows_(cells() + sampler_.row_words(), stream_), before_(cells(), stream_), slots_(count, stream_),
-        totals_(3 * sampler_.lanes(), stream_), host_slots_(count), host_totals_(3 * sampler_.lanes()), energies_(count), sums_(count) {
+        totals_(3 * sampler_.lanes(), stream_), host_slots_(count), host_totals_(3 * sampler_.lanes()), energies_(count),
+        sums_(count) {
     for (const int32_t h : model_.fields) weights_ += 2 * std::abs(h);
     for (const int32_t w : model_.couplings) weights_ += std::abs(w);
   }

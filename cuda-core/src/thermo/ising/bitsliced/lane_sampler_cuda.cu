@@ -214,8 +214,10 @@ __global__ void __launch_bounds__(kSweepThreads, 1)
       held = 0;
     }
     __syncthreads();
-    for (int k = threadIdx.x; k < kTotals * 32 * words; k += blockDim.x)
-      lanes.totals[k / (32 * words) * 32 * row_words + 32 * first_word + k % (32 * words)] = sums[k / (32 * words)][k % (32 * words)];
+    for (int k = threadIdx.x; k < kTotals * 32 * words; k += blockDim.x) {
+      const int total = k / (32 * words), lane = k % (32 * words);
+      lanes.totals[32 * (total * row_words + first_word) + lane] = sums[total][lane];
+    }
   }
   if (in_shared)
     for (int32_t i = slot; i < n; i += slots) mine[i * row_words] = state[i * stride];

@@ -12,8 +12,8 @@ namespace xcore::thermo::ising {
 
 namespace {
 
-constexpr int32_t kFewestSpins = 64, kMostSpins = 16384;  // 1 GB of floats
-constexpr int kShare = 4;  // from a quarter of all pairs on
+constexpr int32_t kFewestSpins = 64;
+constexpr int kShare = 10;  // from a tenth of all pairs on
 
 // value(k): of entry k of the sparse rows.
 template <class Weight, class Value>
@@ -27,7 +27,7 @@ std::vector<Weight> matrix_of(const Model& m, int64_t stride, Value value) {
 }  // namespace
 
 bool dense_pays(const Model& m) {
-  return m.n >= kFewestSpins && m.n <= kMostSpins && 2 * m.edges() * kShare >= static_cast<int64_t>(m.n) * (m.n - 1);
+  return m.n >= kFewestSpins && m.n <= kMostDenseSpins && 2 * m.edges() * kShare >= static_cast<int64_t>(m.n) * (m.n - 1);
 }
 
 DenseModel::DenseModel(const Model& m) : model(m), stride((m.n + kDenseLanes - 1) / kDenseLanes * kDenseLanes) {
@@ -86,7 +86,8 @@ const DenseKernels& dense_kernels() {
 
 DensePopulation::DensePopulation(const DenseModel& dense, uint64_t seed, uint64_t stream)
     : dense_(dense), draws_(seed, 2 * stream), random_(seed, 2 * stream + 1), spins_(dense.stride, 1.0f),
-      local_fields_(dense.stride), best_(dense.model.n, 1), best_energy_(INFINITY) {}
+      local_fields_(dense.stride), best_(dense.model.n, 1), best_energy_(INFINITY),
+      sweeps_(dense_sweeps(dense.model)) {}
 
 void DensePopulation::seed_with(const int8_t* spins) { start_.assign(spins, spins + dense_.model.n); }
 
@@ -103,7 +104,8 @@ void DensePopulation::descend_now() {
 // In units.
 double DensePopulation::energy_now() const {
   double twice = 0;
-  for (int32_t i = 0; i < dense_.model.n; ++i) twice += static_cast<double>(spins_[i]) * (double{local_fields_[i]} + dense_.fields[i]);
+  for (int32_t i = 0; i < dense_.model.n; ++i)
+    twice += static_cast<double>(spins_[i]) * (double{local_fields_[i]} + dense_.fields[i]);
   return -twice / 2;
 }
 

@@ -18,6 +18,7 @@
 namespace xcore::thermo::ising {
 
 inline constexpr int kDenseLanes = 16;  // spins that are looked at together
+inline constexpr int32_t kMostDenseSpins = 16384;  // whose matrix of floats takes 1 GB
 
 // xoshiro128++ (D. Blackman, S. Vigna, ACM TOMS 47, 36 (2021)), one generator a lane.
 struct DenseRandom {
@@ -38,10 +39,13 @@ struct DenseModel {
   std::vector<float> fields;   // [stride], in units; padded spins are never looked at
   double hot, reheat, cold;    // temperatures, in units
 };
+// Sweeps of an annealing to begin with; see bench/results/thermo-ising.md for this and the temperatures.
+inline int32_t dense_sweeps(const Model& m) { return std::clamp(m.n / 2, 256, 1024); }
 // Whether it is the faster way, and the matrix of reasonable size.
 bool dense_pays(const Model& model);
 
-// One sweep in index order at a temperature in units (0: a descent): the number of flips. spins [stride] of +-1, local_fields [stride].
+// sweep: one in index order at a temperature in units (0: a descent), the number of flips. spins [stride] of +-1,
+// local_fields [stride].
 struct DenseKernels {
   int64_t (*sweep)(const DenseModel&, float* spins, float* local_fields, float temperature, DenseRandom&);
   void (*local_fields)(const DenseModel&, const float* spins, float* local_fields);
@@ -76,7 +80,7 @@ class DensePopulation {
   void take(Lineage& lineage);
 
   static constexpr int kLineages = 8;
-  static constexpr int32_t kFirstSweeps = 256, kMostSweeps = 4096;
+  static constexpr int32_t kMostSweeps = 4096;
   static constexpr int kPatience = 64;  // annealings without improvement of any lineage before a start anew
 
   const DenseModel& dense_;
@@ -86,7 +90,7 @@ class DensePopulation {
   std::vector<float> spins_, local_fields_;
   std::vector<int8_t> best_, start_;
   double best_energy_;
-  int32_t sweeps_ = kFirstSweeps;
+  int32_t sweeps_;  // of an annealing
   int stagnant_ = 0;
   int64_t updates_ = 0;
 };

@@ -43,12 +43,12 @@ struct State {
 TEST(DenseAnneal, every_instruction_set_gives_the_same_bits_and_fields_stay_those_of_the_spins) {
   for (const Model& m : {complete(75, 100, 1, 1), complete(70, 3000, 0.5, 2), complete(80, 1 << 20, 0.37e-9, 3)}) {
     const DenseModel d(m);
-    const double temperature = d.reheat;
+    const auto temperature = static_cast<float>(d.reheat);
     State wanted(d), got(d);
     DenseRandom wanted_random(7, 1), got_random(7, 1);
     for (int k = 0; k < 5; ++k) {
-      const int64_t flips = dense_portable.sweep(d, wanted.spins.data(), wanted.fields.data(), static_cast<float>(temperature), wanted_random);
-      EXPECT_EQ(dense_kernels().sweep(d, got.spins.data(), got.fields.data(), static_cast<float>(temperature), got_random), flips);
+      const int64_t flips = dense_portable.sweep(d, wanted.spins.data(), wanted.fields.data(), temperature, wanted_random);
+      EXPECT_EQ(dense_kernels().sweep(d, got.spins.data(), got.fields.data(), temperature, got_random), flips);
     }
     EXPECT_EQ(got.spins, wanted.spins);
     EXPECT_EQ(got.fields, wanted.fields);
@@ -90,6 +90,51 @@ TEST(DenseAnneal, reaches_the_energies_known_of_the_sherrington_kirkpatrick_mode
   }
   EXPECT_NEAR(sum, -0.7632 + 0.70 * std::pow(n, -2.0 / 3), 3 * 0.3 * std::pow(n, -5.0 / 6) / std::sqrt(6.0) + 0.003);
 }
+
+class DenseSearch : public xcore::testing::BackendTest {};
+
+TEST_P(DenseSearch, every_device_finds_the_same_ground_state_for_whole_and_real_weights) {
+  for (const auto& [range, unit] : {std::pair<int32_t, double>{100, 1}, {3000, 0.5}, {1 << 20, 0.37e-9}}) {
+    const Model m = complete(90, range, unit, 11);
+    ASSERT_TRUE(dense_pays(m));
+    const TestingOutside outside(m);
+    xc_ising_solve_options o{};
+    o.time_limit_s = 20;
+    o.target = -INFINITY;
+    o.rounds = 40;
+    std::vector<int8_t> spins(m.n), again(m.n);
+    const auto found = solve(outside.model, o, device(), spins.data(), Control());
+    EXPECT_EQ(found.energy, m.energy(spins.data()));
+    for (int32_t i = 0; i < m.n; ++i) EXPECT_GE(spins[i] * m.local_field(i, spins.data()), 0);
+    const DenseModel d(m);
+    DensePopulation other(d, 77, 3);
+    for (int k = 0; k < 60; ++k) other.round(Endless());
+    EXPECT_NEAR(found.energy, other.best_energy(), 1e-9 * std::fabs(found.energy));
+    o.start = spins.data();  // a given state is kept
+    o.rounds = 1;
+    o.seed = 5;
+    EXPECT_LE(solve(outside.model, o, device(), again.data(), Control()).energy, found.energy);
+  }
+}
+
+TEST_P(DenseSearch, stops_at_its_target_and_its_limit) {
+  const Model m = complete(700, 100, 1, 4);
+  const TestingOutside outside(m);
+  xc_ising_solve_options o{};
+  o.time_limit_s = 0.3;
+  o.target = -INFINITY;
+  std::vector<int8_t> spins(m.n);
+  const auto limited = solve(outside.model, o, device(), spins.data(), Control());
+  EXPECT_LT(limited.time_s, 1.5);
+  EXPECT_EQ(limited.energy, m.energy(spins.data()));
+  o.time_limit_s = 60;
+  o.target = 0.97 * limited.energy;
+  const auto reached = solve(outside.model, o, device(), spins.data(), Control());
+  EXPECT_EQ(reached.target_reached, 1);
+  EXPECT_LT(reached.time_s, 30);
+}
+
+XC_INSTANTIATE_BACKENDS(DenseSearch);
 
 TEST(DenseAnneal, a_given_state_is_a_lineage_and_results_repeat) {
   const Model m = complete(120, 100, 1, 9);

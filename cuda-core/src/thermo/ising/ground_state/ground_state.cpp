@@ -161,15 +161,18 @@ xc_ising_solve_result solve(const xc_ising_model& outside, const xc_ising_solve_
       for (const int32_t i : reduction.kept()) start.push_back(options.start[i]);
     }
     const int8_t* const first = start.empty() ? nullptr : start.data();
-    // A GPU anneals a hundred times the lanes; small kernels are solved before it has been set up, and dense ones are annealed by
-    // other means.
+    // A GPU anneals a hundred times the lanes; small kernels are solved before it has been set up.
     run_on(
-        device, kernel.n >= 200 && !dense, "thermo.ising_solve",
+        device, kernel.n >= 200, "thermo.ising_solve",
         [&](int index) {
 #if XCORE_CUDA
-          const SearchSpace space(kernel);
-          control.throw_if_cancelled();
-          search_cuda(space, search, first, index);
+          if (dense) {
+            search_dense_cuda(kernel, search, first, index);
+          } else {
+            const SearchSpace space(kernel);
+            control.throw_if_cancelled();
+            search_cuda(space, search, first, index);
+          }
           ran_on = cuda_device(index);
 #else
           (void)index;

@@ -50,7 +50,9 @@ class Search {
 };
 
 void search_cpu(const SearchSpace& space, Search& search, const int8_t* start);
+// Of models for which dense_pays (dense/dense_anneal.hpp).
 void search_dense(const Model& kernel, Search& search, const int8_t* start);
+void search_dense_cuda(const Model& kernel, Search& search, const int8_t* start, int device);
 void search_cuda(const SearchSpace& space, Search& search, const int8_t* start, int device);
 
 }  // namespace xcore::thermo::ising

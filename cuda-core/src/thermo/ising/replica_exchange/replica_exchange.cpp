@@ -132,7 +132,8 @@ class Tempering {
     // Chains know nothing of each other; what is summed over them is summed block by block, whoever does the block.
     thread_pool().parallel_for(static_cast<int64_t>(blocks_.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t b = begin; b < end; ++b) {
-        const auto first = static_cast<int>(b * kBlockChains), last = static_cast<int>(std::min<int64_t>(o_.chains, first + kBlockChains));
+        const auto first = static_cast<int>(b * kBlockChains);
+        const int last = std::min(o_.chains, first + static_cast<int>(kBlockChains));
         if (out) trace(energy, index, first, last);
         for (int c = first; c < last; ++c) swap(energy, c, parity, blocks_[b]);
       }
@@ -257,7 +258,8 @@ class Tempering {
     std::vector<std::vector<FreeEnergyStep>> steps(batches + 1, std::vector<FreeEnergyStep>(o_.slots));
     thread_pool().parallel_for(o_.slots - 1, 1, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
-        for (int b = 0; b <= batches; ++b) steps[b][k + 1] = free_energy_step(of_slot[k][b], betas_[k], of_slot[k + 1][b], betas_[k + 1]);
+        for (int b = 0; b <= batches; ++b)
+          steps[b][k + 1] = free_energy_step(of_slot[k][b], betas_[k], of_slot[k + 1][b], betas_[k + 1]);
     });
     for (auto& of_batch : steps)
       for (int k = 1; k < o_.slots; ++k) {
